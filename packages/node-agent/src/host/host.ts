@@ -1,0 +1,92 @@
+// The machine, as the agent may touch it. One injected object; tests use a directory as root and a scripted exec.
+// Everything that reads or changes the host goes through here.
+
+export interface FileInfo {
+  readonly kind: "file" | "symlink" | "directory" | "other";
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Target, for a symlink. */
+  readonly target: string | undefined;
+}
+
+export interface Files {
+  /** Whole content, or undefined when the file does not exist. Any other trouble throws WEFT-E002. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  readText(path: string): Promise<string | undefined>;
+  /** lstat, or undefined when nothing is there. */
+  info(path: string): Promise<FileInfo | undefined>;
+  /** Names in a directory, sorted; empty when it does not exist. */
+  list(path: string): Promise<string[]>;
+  /**
+   * Temp file in the same directory, mode and owner set, fsync, rename, fsync of the directory: a reader sees the
+   * old bytes or the new ones, after a crash too. Parent directories are made (0755). Refusals (full disk, read-only)
+   * throw WEFT-E002 and leave nothing behind.
+   */
+  write(path: string, content: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number }): Promise<void>;
+  /** Rename over whatever is there, atomically, then fsync of the directory. */
+  rename(from: string, to: string): Promise<void>;
+  symlink(target: string, path: string): Promise<void>;
+  /** No error when it is not there. */
+  remove(path: string): Promise<void>;
+  removeTree(path: string): Promise<void>;
+  makeDirectory(path: string, mode: number): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly input?: string;
+  /** ms; default 10 000. Past it the process is killed and WEFT-E005 thrown. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Codes that are no failure; default [0]. Others throw WEFT-E004 with the program's stderr. */
+  readonly allow?: readonly number[];
+}
+
+export interface ExecResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Exec {
+  /** Runs a program from the system's PATH with an argument list, never through a shell; output is limited to 16 MiB. */
+  run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** A long-running program, line by line; `done` settles when it ends. Ended by the signal. */
+  lines(
+    program: string,
+    args: readonly string[],
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): { readonly done: Promise<number> };
+}
+
+export interface UnitState {
+  /** ActiveState of systemd: active, inactive, failed, activating, ... */
+  readonly active: string;
+  readonly enabled: boolean;
+  readonly exists: boolean;
+}
+
+export interface Units {
+  state(unit: string): Promise<UnitState>;
+  /** Each throws WEFT-E402 with the unit's last log lines when systemd says no. */
+  enable(unit: string): Promise<void>;
+  disable(unit: string): Promise<void>;
+  start(unit: string): Promise<void>;
+  restart(unit: string): Promise<void>;
+  stop(unit: string): Promise<void>;
+  reload(): Promise<void>;
+}
+
+export interface Clock {
+  now(): Date;
+  /** Resolves after ms, or rejects with an abort error. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Host {
+  readonly files: Files;
+  readonly exec: Exec;
+  readonly units: Units;
+  readonly clock: Clock;
+}

@@ -1,0 +1,124 @@
+// The registry of conditions: the only vocabulary of the status view. Codes are stable; texts are for people.
+// A dependant stays quiet while what it depends on stands.
+
+export type Severity = "error" | "warning" | "info";
+
+export interface ConditionKind {
+  readonly title: string;
+  readonly severity: Severity;
+  readonly dependsOn: readonly string[];
+  /** What to do. */
+  readonly hint: string;
+}
+
+export const conditionKinds = {
+  COORDINATOR_AWAY: {
+    title: "the coordinator cannot be reached",
+    severity: "warning",
+    dependsOn: [],
+    hint: "check that weft-coordinator runs and that port 7443 is open from this node; everything in force stays so",
+  },
+  POLICY_REFUSED: {
+    title: "the kernel refused the rules",
+    severity: "error",
+    dependsOn: [],
+    hint: "the previous rules stay in force; read the detail, then `journalctl -u weft-node-agent`",
+  },
+  POLICY_DRIFTED: {
+    title: "the rules in the kernel are not the ones that were confirmed",
+    severity: "error",
+    dependsOn: [],
+    hint: "somebody flushed or edited table inet weft; the agent puts it back",
+  },
+  USER_MISSING: {
+    title: "a service's user does not exist on this node",
+    severity: "error",
+    dependsOn: [],
+    hint: "make the user, or correct `user:` in the mesh file; until then nobody on this node counts as the service",
+  },
+  USER_UNSAFE: {
+    title: "a service's user cannot stand for one service",
+    severity: "error",
+    dependsOn: [],
+    hint: "give the service a static user of its own that is not root and not shared",
+  },
+  PORT_REFUSED: {
+    title: "a service port lies in the range this kernel uses for outgoing connections",
+    severity: "error",
+    dependsOn: [],
+    hint: "move the service below the range, or reserve its port in net.ipv4.ip_local_reserved_ports",
+  },
+  SPIRE_AGENT_DOWN: {
+    title: "the SPIRE agent does not answer",
+    severity: "error",
+    dependsOn: [],
+    hint: "services keep their SVIDs until these expire; read `journalctl -u spire-agent`",
+  },
+  DNS_DOWN: {
+    title: "the node's resolver does not answer",
+    severity: "error",
+    dependsOn: [],
+    hint: "public names still resolve through the upstreams; read `journalctl -u weft-dns`",
+  },
+  DNS_NOT_TAKEN: {
+    title: "the host's resolver was left alone",
+    severity: "warning",
+    dependsOn: [],
+    hint: "set `dns: { mode: file }` for this node if nothing else writes its resolv.conf",
+  },
+  DNS_DRIFTED: {
+    title: "something else changed the host's resolver",
+    severity: "warning",
+    dependsOn: [],
+    hint: "read the detail for who owns it now",
+  },
+  COMPONENT_MISSING: {
+    title: "a component cannot be had",
+    severity: "error",
+    dependsOn: [],
+    hint: "install the components archive on the coordinator's machine: install.sh coordinator --components FILE",
+  },
+  FACTS_PARTIAL: {
+    title: "some facts could not be read",
+    severity: "info",
+    dependsOn: [],
+    hint: "run `weft-node-agent facts` on the node",
+  },
+  DISK_TROUBLE: {
+    title: "a file could not be written",
+    severity: "error",
+    dependsOn: [],
+    hint: "free space or make the file system writable; nothing was half-written",
+  },
+  SPIRE_SERVER_AWAY: {
+    title: "the SPIRE server cannot be reached",
+    severity: "error",
+    dependsOn: [],
+    hint: "read `journalctl -u spire-server` on the coordinator's machine; running services keep their SVIDs until these expire",
+  },
+  ENTRY_RESERVED: {
+    title: "a registration entry claims a reserved SPIFFE ID",
+    severity: "error",
+    dependsOn: [],
+    hint: "delete the entry: whoever matches its selectors could become a node or the coordinator",
+  },
+} as const satisfies Record<string, ConditionKind>;
+
+export type ConditionCode = keyof typeof conditionKinds;
+
+export function isConditionCode(text: string): text is ConditionCode {
+  return Object.hasOwn(conditionKinds, text);
+}
+
+/** The conditions worth showing: a dependant is left out while its cause stands. Worst first, then by code. */
+export function visibleConditions<C extends { readonly code: ConditionCode }>(standing: readonly C[]): C[] {
+  const codes = new Set<string>(standing.map((condition) => condition.code));
+  const rank: Record<Severity, number> = { error: 0, warning: 1, info: 2 };
+  return standing
+    .filter((condition) => !conditionKinds[condition.code].dependsOn.some((cause) => codes.has(cause)))
+    .sort(
+      (a, b) =>
+        rank[conditionKinds[a.code].severity] - rank[conditionKinds[b.code].severity] ||
+        (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
+    );
+}

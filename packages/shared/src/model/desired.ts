@@ -1,0 +1,122 @@
+// The typed meaning one node is given (wire: weft/v1/desired.proto says what each field is). No behaviour.
+import type { Digest } from "./ids.ts";
+
+export type Protocol = "tcp" | "udp";
+export type Action = "allow" | "deny";
+export type Mode = "enforce" | "audit";
+export type Strength = "mtls" | "address+uid" | "address";
+export type DnsMode = "auto" | "resolved-link" | "file" | "off";
+
+export interface PortRange {
+  readonly protocol: Protocol;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where a rule comes from. `policy` is empty for a default. */
+export interface Origin {
+  readonly policy: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface Workload {
+  readonly service: string;
+  readonly spiffeId: string;
+  readonly user: string;
+  readonly unit: string | undefined;
+}
+
+export interface DesiredIdentity {
+  readonly spireServerAddress: string;
+  readonly spireServerPort: number;
+  readonly workloads: readonly Workload[];
+}
+
+export interface Endpoint {
+  readonly service: string;
+  readonly node: string;
+  readonly address: string;
+  readonly portName: string;
+  readonly port: PortRange;
+  readonly user: string;
+}
+
+export interface IngressRule {
+  readonly service: string;
+  readonly port: PortRange;
+  readonly action: Action;
+  readonly mode: Mode;
+  /** Service or node name, or the CIDR itself. */
+  readonly from: string;
+  /** Address or CIDR. */
+  readonly source: string;
+  readonly strength: Strength;
+  readonly origin: Origin;
+}
+
+export interface EgressRule {
+  readonly service: string;
+  readonly user: string;
+  readonly to: string;
+  /** Address or CIDR. */
+  readonly destination: string;
+  /** undefined: every port */
+  readonly port: PortRange | undefined;
+  readonly action: Action;
+  readonly mode: Mode;
+  readonly origin: Origin;
+}
+
+export interface Guard {
+  readonly admin: readonly string[];
+  readonly ports: readonly PortRange[];
+  readonly coordinatorAddress: string;
+  readonly coordinatorPorts: readonly PortRange[];
+  readonly isCoordinator: boolean;
+  readonly nodeAddresses: readonly string[];
+  readonly upstreams: readonly string[];
+}
+
+export interface DesiredPolicy {
+  readonly enforcement: "nftables";
+  readonly services: readonly Endpoint[];
+  readonly ingress: readonly IngressRule[];
+  readonly mesh: readonly Endpoint[];
+  readonly egress: readonly EgressRule[];
+  readonly guard: Guard;
+  readonly egressDefault: Action;
+  readonly mode: Mode;
+  readonly boot: "guards-only" | "open";
+}
+
+export interface DnsRecord {
+  readonly name: string;
+  readonly type: "A" | "AAAA" | "SRV";
+  readonly value: string;
+}
+
+export interface DesiredDns {
+  readonly zone: string;
+  readonly mode: DnsMode;
+  readonly upstreams: readonly string[];
+  readonly records: readonly DnsRecord[];
+}
+
+/** What is compiled; its digest leaves out generation and revision, so an edit elsewhere changes nothing here. */
+export interface DesiredContent {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly node: string;
+  readonly address: string;
+  readonly identity: DesiredIdentity;
+  readonly policy: DesiredPolicy;
+  readonly dns: DesiredDns;
+}
+
+export interface DesiredState extends DesiredContent {
+  readonly generation: number;
+  readonly digest: Digest;
+  /** Of the mesh file this was compiled from. */
+  readonly revision: number;
+}

@@ -1,0 +1,81 @@
+// The mesh file as a value: what the operator said, with the line each thing was said on. No behaviour.
+import type { Action, DnsMode, Mode, PortRange } from "./desired.ts";
+
+/** Where in the operator's files something was written. line and column count from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface MeshNode {
+  readonly name: string;
+  /** Normalised IP address. */
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly enforcement: "auto" | "nftables";
+  /** undefined: the mesh's own */
+  readonly dnsMode: DnsMode | undefined;
+  readonly place: Place;
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly range: PortRange;
+}
+
+export interface MeshService {
+  readonly name: string;
+  readonly nodes: readonly string[];
+  readonly user: string;
+  readonly unit: string | undefined;
+  readonly spiffeId: string;
+  readonly ports: readonly ServicePort[];
+  readonly mtls: "app" | "none";
+  readonly labels: Readonly<Record<string, string>>;
+  readonly place: Place;
+}
+
+export type Selector =
+  | { readonly kind: "service"; readonly name: string; readonly place: Place }
+  | { readonly kind: "node"; readonly name: string; readonly place: Place }
+  | { readonly kind: "labels"; readonly labels: Readonly<Record<string, string>>; readonly place: Place }
+  | { readonly kind: "cidr"; readonly cidr: string; readonly place: Place };
+
+export interface MeshPolicy {
+  readonly name: string;
+  readonly from: readonly Selector[];
+  readonly to: readonly Selector[];
+  /** Port names or ranges of the destination; undefined: every declared port. */
+  readonly ports: readonly (string | PortRange)[] | undefined;
+  readonly action: Action;
+  readonly mode: Mode | undefined;
+  readonly place: Place;
+}
+
+export interface Mesh {
+  readonly name: string;
+  readonly trustDomain: string;
+  readonly dns: { readonly zone: string; readonly mode: DnsMode; readonly upstreams: readonly string[] };
+  readonly guard: { readonly admin: readonly string[]; readonly ports: readonly PortRange[] };
+  readonly nodes: readonly MeshNode[];
+  readonly services: readonly MeshService[];
+  readonly policies: readonly MeshPolicy[];
+  readonly defaults: {
+    readonly ingress: Action;
+    readonly egress: Action;
+    readonly mode: Mode;
+    readonly boot: "guards-only" | "open";
+  };
+}
+
+/** One problem of the mesh file; every one is reported, not only the first. */
+export interface Problem {
+  readonly place: Place;
+  readonly severity: "error" | "warning";
+  readonly message: string;
+  /** What is allowed here, if that can be said. */
+  readonly allowed: string | undefined;
+  /** A near name, if any. */
+  readonly near: string | undefined;
+}
