@@ -31,7 +31,10 @@ export interface Certificate extends Extensions {
 }
 
 function malformed(reason: string, cause?: unknown): WeftError {
-  return new WeftError("WEFT-E205", "the certificate is malformed", { why: `In its DER form ${reason}.`, cause });
+  return new WeftError("WEFT-E205", "the certificate is malformed", {
+    why: `In its DER form ${reason}.`,
+    cause,
+  });
 }
 
 function readCertificateFields(der: Uint8Array): Certificate {
@@ -42,7 +45,8 @@ function readCertificateFields(der: Uint8Array): Certificate {
 
   // Version 1 has no version field and no extensions, hence no SPIFFE ID: only version 3 (written 2) will do.
   const version = expectTag(fields.shift(), contextTag(0, true));
-  if (readSmallInteger(readElement(version.content, tags.integer)) !== 2) throw new DerError("the version is not 3");
+  if (readSmallInteger(readElement(version.content, tags.integer)) !== 2)
+    throw new DerError("the version is not 3");
   const serial = expectTag(fields.shift(), tags.integer);
   const innerAlgorithm = expectTag(fields.shift(), tags.sequence);
   const issuer = expectTag(fields.shift(), tags.sequence);
@@ -84,7 +88,10 @@ export function splitDerCertificates(concatenated: Uint8Array): Uint8Array[] {
 }
 
 export function derToPem(der: Uint8Array, label = "CERTIFICATE"): string {
-  const lines = Buffer.from(der).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(der)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 

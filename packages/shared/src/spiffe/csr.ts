@@ -1,7 +1,14 @@
 // In: a SPIFFE ID, or the DER of a certificate request (PKCS#10). Out: a request with a fresh key, or what a request
 // asks for and whether it proves possession of its key. One form only: ECDSA P-256 with SHA-256, no subject, exactly
 // one URI name and nothing else. A node's key is made here and leaves the node only as its public half.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { WeftError } from "../errors/weft-error.ts";
 import {
   contextTag,
@@ -27,7 +34,12 @@ const signatureAlgorithm = encode(tags.sequence, encodeOid(oids.ecdsaWithSha256)
 
 /** A fresh key, as the PEM that makeCsr takes: for a request that must be repeatable with the same key. */
 export function makePrivateKey(): string {
-  return generateKeyPairSync("ec", { namedCurve: curve }).privateKey.export({ type: "pkcs8", format: "pem" });
+  const { privateKey } = generateKeyPairSync("ec", {
+    namedCurve: curve,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "der" },
+  });
+  return privateKey;
 }
 
 function sanExtension(uri: string): Uint8Array {
@@ -104,7 +116,9 @@ function readAttributes(attributes: Uint8Array): { uriSans: readonly string[]; o
 function readCsrFields(der: Uint8Array): CertificateRequest {
   const [info, algorithm, signature, surplus] = readElements(readElement(der, tags.sequence).content);
   if (surplus !== undefined) throw new DerError("data follows the signature");
-  const [version, subject, publicKey, attributes, more] = readElements(expectTag(info, tags.sequence).content);
+  const [version, subject, publicKey, attributes, more] = readElements(
+    expectTag(info, tags.sequence).content,
+  );
   if (readSmallInteger(expectTag(version, tags.integer)) !== 0) throw new DerError("the version is not 1");
   if (more !== undefined) throw new DerError("data follows the attributes");
   const asked = readAttributes(expectTag(attributes, contextTag(0, true)).content);
@@ -116,7 +130,9 @@ function readCsrFields(der: Uint8Array): CertificateRequest {
     otherSansOrExtensions: asked.others || expectTag(subject, tags.sequence).content.length > 0,
     publicKeyDer,
     proofOk:
-      rightAlgorithm && bits[0] === 0 && proves(publicKeyDer, expectTag(info, tags.sequence).raw, bits.subarray(1)),
+      rightAlgorithm &&
+      bits[0] === 0 &&
+      proves(publicKeyDer, expectTag(info, tags.sequence).raw, bits.subarray(1)),
   };
 }
 
@@ -124,6 +140,9 @@ export function readCsr(der: Uint8Array): CertificateRequest {
   return decoding(
     () => readCsrFields(der),
     (reason, cause) =>
-      new WeftError("WEFT-E206", "the certificate request is malformed", { why: `In its DER form ${reason}.`, cause }),
+      new WeftError("WEFT-E206", "the certificate request is malformed", {
+        why: `In its DER form ${reason}.`,
+        cause,
+      }),
   );
 }

@@ -89,7 +89,8 @@ export function expectTag(element: DerElement | undefined, tag: number): DerElem
 export function readBoolean(element: DerElement): boolean {
   const value = expectTag(element, tags.boolean).content;
   // DER allows exactly two encodings.
-  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) throw new DerError("a boolean is malformed");
+  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff))
+    throw new DerError("a boolean is malformed");
   return value[0] === 0xff;
 }
 
@@ -97,8 +98,10 @@ export function readBoolean(element: DerElement): boolean {
 export function readSmallInteger(element: DerElement): number {
   const value = expectTag(element, tags.integer).content;
   const first = value[0];
-  if (first === undefined || first > 0x7f || value.length > 6) throw new DerError("an integer is out of range");
-  if (value.length > 1 && first === 0 && (value[1] ?? 0) < 0x80) throw new DerError("an integer is malformed");
+  if (first === undefined || first > 0x7f || value.length > 6)
+    throw new DerError("an integer is out of range");
+  if (value.length > 1 && first === 0 && (value[1] ?? 0) < 0x80)
+    throw new DerError("an integer is malformed");
   return value.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
@@ -114,7 +117,8 @@ export function readOid(element: DerElement): string {
     arc = arc * 128 + (byte & 0x7f);
     fresh = byte < 0x80;
     if (!fresh) continue;
-    if (arcs.length === 0) arcs.push(Math.min(Math.trunc(arc / 40), 2), arc - Math.min(Math.trunc(arc / 40), 2) * 40);
+    if (arcs.length === 0)
+      arcs.push(Math.min(Math.trunc(arc / 40), 2), arc - Math.min(Math.trunc(arc / 40), 2) * 40);
     else arcs.push(arc);
     arc = 0;
   }
@@ -136,9 +140,9 @@ export function readTime(element: DerElement | undefined): Date {
   const text = Buffer.from(element.content).toString("latin1");
   const generalized = element.tag === tags.generalizedTime;
   if (!generalized) expectTag(element, tags.utcTime);
-  const match = (generalized ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(
-    text,
-  );
+  const match = (
+    generalized ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
+  ).exec(text);
   if (match === null) throw new DerError("a time is malformed");
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   const fullYear = generalized ? year : year < 50 ? 2000 + year : 1900 + year;

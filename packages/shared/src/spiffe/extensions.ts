@@ -2,8 +2,8 @@
 // needs, and the names of critical ones not understood here. Throws DerError. Pure.
 import {
   contextTag,
-  DerError,
   type DerElement,
+  DerError,
   expectTag,
   readBits,
   readBoolean,
@@ -85,7 +85,8 @@ function readBasicConstraints(value: Uint8Array): { isCa: boolean; pathLength: n
   const parts = readElements(readElement(value, tags.sequence).content);
   const isCa = parts[0]?.tag === tags.boolean ? readBoolean(parts[0]) : false;
   const rest = parts[0]?.tag === tags.boolean ? parts.slice(1) : parts;
-  if (rest.length > 1 || (rest.length === 1 && !isCa)) throw new DerError("the basic constraints are malformed");
+  if (rest.length > 1 || (rest.length === 1 && !isCa))
+    throw new DerError("the basic constraints are malformed");
   return { isCa, pathLength: rest[0] === undefined ? undefined : readSmallInteger(rest[0]) };
 }
 
@@ -150,9 +151,13 @@ export function readExtensions(list: Uint8Array): Extensions {
       readElements(readElement(value, tags.sequence).content).map(readOid),
     ),
     nameConstraints: read(oids.nameConstraints, ({ value }) => readNameConstraints(value)),
-    subjectKeyId: read(oids.subjectKeyIdentifier, ({ value }) => hex(readElement(value, tags.octetString).content)),
+    subjectKeyId: read(oids.subjectKeyIdentifier, ({ value }) =>
+      hex(readElement(value, tags.octetString).content),
+    ),
     authorityKeyId: read(oids.authorityKeyIdentifier, ({ value }) => readAuthorityKeyId(value)),
     present: [...raw.keys()],
-    unknownCritical: [...raw].filter(([oid, { critical }]) => critical && !understood.has(oid)).map(([oid]) => oid),
+    unknownCritical: [...raw]
+      .filter(([oid, { critical }]) => critical && !understood.has(oid))
+      .map(([oid]) => oid),
   };
 }

@@ -62,7 +62,10 @@ export class RotatingServerCredentials {
   }
 
   // What cannot be used throws here, and what was in use stays.
-  #exchange(identity: { readonly cert: string; readonly key: string } | undefined, roots: string | undefined): void {
+  #exchange(
+    identity: { readonly cert: string; readonly key: string } | undefined,
+    roots: string | undefined,
+  ): void {
     if (roots !== undefined) usable({ ...tlsPolicy, ca: roots });
     if (identity !== undefined) usable({ ...tlsPolicy, ...identity });
     if (identity === undefined || (this.#requireClientCert && roots === undefined)) return;

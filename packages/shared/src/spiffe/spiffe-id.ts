@@ -61,7 +61,9 @@ export function parseSpiffeId(text: string): SpiffeId {
 export function parseTrustDomain(text: string): string {
   const problem = problemOfTrustDomain(text);
   if (problem === undefined) return text;
-  throw new WeftError("WEFT-E205", `${JSON.stringify(text.slice(0, 120))} is not a trust domain`, { why: problem });
+  throw new WeftError("WEFT-E205", `${JSON.stringify(text.slice(0, 120))} is not a trust domain`, {
+    why: problem,
+  });
 }
 
 /** The ID made of a trust domain and path segments, each checked. */

@@ -42,12 +42,14 @@ export function checkLeaf(leaf: Certificate): SpiffeId {
 
 function refuseUnknownCritical(certificate: Certificate): void {
   const unknown = certificate.unknownCritical[0];
-  if (unknown !== undefined) throw broken(`It has the critical extension ${unknown}, which is not understood.`);
+  if (unknown !== undefined)
+    throw broken(`It has the critical extension ${unknown}, which is not understood.`);
 }
 
 function checkSigner(signer: Certificate): void {
   if (!signer.isCa) throw broken("A signing certificate is not a CA certificate.");
-  if (signer.keyUsage?.keyCertSign !== true) throw broken("A signing certificate's key may not sign certificates.");
+  if (signer.keyUsage?.keyCertSign !== true)
+    throw broken("A signing certificate's key may not sign certificates.");
   // Other URI names are an upstream CA's own business.
   const ids = signer.uriSans.filter((uri) => uri.startsWith("spiffe:"));
   if (ids.some((uri) => parseSpiffeId(uri).path !== ""))
@@ -56,7 +58,8 @@ function checkSigner(signer: Certificate): void {
 }
 
 function checkDates(certificate: Certificate, now: Date): void {
-  if (now < certificate.notBefore) throw broken(`It is valid only from ${certificate.notBefore.toISOString()}.`);
+  if (now < certificate.notBefore)
+    throw broken(`It is valid only from ${certificate.notBefore.toISOString()}.`);
   if (now > certificate.notAfter) throw broken(`It expired at ${certificate.notAfter.toISOString()}.`);
 }
 
@@ -81,7 +84,10 @@ function openSslForm(certificate: Certificate): X509Certificate {
   try {
     return new X509Certificate(certificate.der);
   } catch (cause) {
-    throw new WeftError("WEFT-E205", "the certificate is malformed", { why: "OpenSSL cannot read it.", cause });
+    throw new WeftError("WEFT-E205", "the certificate is malformed", {
+      why: "OpenSSL cannot read it.",
+      cause,
+    });
   }
 }
 
@@ -122,7 +128,8 @@ function reachesRoot(search: Search, path: readonly Certificate[], failures: Wef
   const last = path.at(-1);
   if (last === undefined || path.length > maxChainLength) return false;
   const algorithm = last.signatureAlgorithm;
-  if (!strongSignatures.has(algorithm)) throw broken(`It is signed with the algorithm ${algorithm}, which is too weak.`);
+  if (!strongSignatures.has(algorithm))
+    throw broken(`It is signed with the algorithm ${algorithm}, which is too weak.`);
   const candidates = [...search.roots, ...search.intermediates.filter((next) => !path.includes(next))];
   return candidates.some((signer) => {
     if (!signedBy(last, signer)) return false;
@@ -139,7 +146,11 @@ function reachesRoot(search: Search, path: readonly Certificate[], failures: Wef
  * @param chain the peer's certificates, leaf first
  * @param roots the bundle of the leaf's own trust domain, and of no other
  */
-export function verifyX509Svid(chain: readonly Uint8Array[], roots: readonly Uint8Array[], now: Date): SpiffeId {
+export function verifyX509Svid(
+  chain: readonly Uint8Array[],
+  roots: readonly Uint8Array[],
+  now: Date,
+): SpiffeId {
   const [leaf, ...intermediates] = chain.map(readCertificate);
   if (leaf === undefined) throw broken("There is no certificate.");
   if (chain.length > maxChainLength) throw broken(`There are more than ${maxChainLength} certificates.`);
