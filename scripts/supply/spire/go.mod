@@ -1,4 +1,4 @@
-module weft.invalid/components/spire
+module weft.invalid/supply/spire
 
 go 1.26.6
 
