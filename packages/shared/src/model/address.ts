@@ -94,7 +94,9 @@ export function normaliseAddress(text: string): string | undefined {
 export function parseAddress(text: string): string {
   const address = normaliseAddress(text);
   if (address === undefined)
-    throw new WeftError("WEFT-E003", `"${text}" is no IP address`, { hint: "write it like 10.0.0.5 or fd00::5" });
+    throw new WeftError("WEFT-E003", `"${text}" is no IP address`, {
+      hint: "write it like 10.0.0.5 or fd00::5",
+    });
   return address;
 }
 

@@ -1,6 +1,7 @@
 // What the coordinator knows of its nodes, for status. No behaviour.
-import type { Condition, NodeReport } from "./report.ts";
+
 import type { NodeFacts } from "./facts.ts";
+import type { Condition, NodeReport } from "./report.ts";
 
 export type NodeState = "Online" | "Late" | "Lost" | "Joining" | "Banned" | "Absent";
 /** Revision wanted against revision enforced, as one word. */

@@ -1,0 +1,221 @@
+// DesiredState <-> weft.v1.DesiredState. Decoding checks every field: a bad one refuses the whole state.
+import { WeftError } from "../errors/weft-error.ts";
+import type * as wire from "../gen/weft/v1/desired.ts";
+import { normaliseAddress, parseCidr } from "../model/address.ts";
+import type {
+  Action,
+  DesiredDns,
+  DesiredIdentity,
+  DesiredPolicy,
+  DesiredState,
+  DnsMode,
+  DnsRecord,
+  EgressRule,
+  Endpoint,
+  Guard,
+  IngressRule,
+  Mode,
+  Origin,
+  PortRange,
+  Protocol,
+  Strength,
+} from "../model/desired.ts";
+import { parseDigest, parseNodeName } from "../model/ids.ts";
+import { oneOf, present, toNumber } from "./number.ts";
+
+const protocols: readonly Protocol[] = ["tcp", "udp"];
+const actions: readonly Action[] = ["allow", "deny"];
+const modes: readonly Mode[] = ["enforce", "audit"];
+const strengths: readonly Strength[] = ["mtls", "address+uid", "address"];
+const dnsModes: readonly DnsMode[] = ["auto", "resolved-link", "file", "off"];
+const recordTypes: readonly DnsRecord["type"][] = ["A", "AAAA", "SRV"];
+
+export function encodeDesired(state: DesiredState): wire.DesiredState {
+  return {
+    generation: BigInt(state.generation),
+    digest: state.digest,
+    revision: BigInt(state.revision),
+    mesh: state.mesh,
+    trustDomain: state.trustDomain,
+    node: state.node,
+    address: state.address,
+    identity: {
+      spireServerAddress: state.identity.spireServerAddress,
+      spireServerPort: state.identity.spireServerPort,
+      workloads: state.identity.workloads.map((workload) => ({ ...workload, unit: workload.unit ?? "" })),
+    },
+    policy: encodePolicy(state.policy),
+    dns: {
+      zone: state.dns.zone,
+      mode: state.dns.mode,
+      upstreams: [...state.dns.upstreams],
+      records: state.dns.records.map((record) => ({ ...record })),
+    },
+  };
+}
+
+function encodePolicy(policy: DesiredPolicy): wire.DesiredPolicy {
+  const endpoint = (item: Endpoint): wire.Endpoint => ({ ...item, port: { ...item.port } });
+  return {
+    enforcement: policy.enforcement,
+    services: policy.services.map(endpoint),
+    ingress: policy.ingress.map((rule) => ({ ...rule, port: { ...rule.port }, origin: { ...rule.origin } })),
+    mesh: policy.mesh.map(endpoint),
+    egress: policy.egress.map((rule) => ({
+      ...rule,
+      port: rule.port === undefined ? undefined : { ...rule.port },
+      origin: { ...rule.origin },
+    })),
+    guard: {
+      ...policy.guard,
+      admin: [...policy.guard.admin],
+      ports: policy.guard.ports.map((port) => ({ ...port })),
+      coordinatorPorts: policy.guard.coordinatorPorts.map((port) => ({ ...port })),
+      nodeAddresses: [...policy.guard.nodeAddresses],
+      upstreams: [...policy.guard.upstreams],
+    },
+    egressDefault: policy.egressDefault,
+    mode: policy.mode,
+    boot: policy.boot,
+  };
+}
+
+export function decodeDesired(message: wire.DesiredState): DesiredState {
+  return {
+    generation: toNumber(message.generation, "generation"),
+    digest: parseDigest(message.digest),
+    revision: toNumber(message.revision, "revision"),
+    mesh: message.mesh,
+    trustDomain: message.trustDomain,
+    node: parseNodeName(message.node),
+    address: address(message.address, "node address"),
+    identity: decodeIdentity(present(message.identity, "identity")),
+    policy: decodePolicy(present(message.policy, "policy")),
+    dns: decodeDns(present(message.dns, "dns")),
+  };
+}
+
+function decodeIdentity(message: wire.DesiredIdentity): DesiredIdentity {
+  return {
+    spireServerAddress: address(message.spireServerAddress, "SPIRE server address"),
+    spireServerPort: portNumber(message.spireServerPort),
+    workloads: message.workloads.map((workload) => ({
+      service: workload.service,
+      spiffeId: workload.spiffeId,
+      user: userName(workload.user),
+      unit: workload.unit === "" ? undefined : workload.unit,
+    })),
+  };
+}
+
+function decodePolicy(message: wire.DesiredPolicy): DesiredPolicy {
+  return {
+    enforcement: oneOf(message.enforcement, ["nftables"], "enforcement"),
+    services: message.services.map(decodeEndpoint),
+    ingress: message.ingress.map(decodeIngress),
+    mesh: message.mesh.map(decodeEndpoint),
+    egress: message.egress.map(decodeEgress),
+    guard: decodeGuard(present(message.guard, "guard")),
+    egressDefault: oneOf(message.egressDefault, actions, "egress default"),
+    mode: oneOf(message.mode, modes, "mode"),
+    boot: oneOf(message.boot, ["guards-only", "open"], "boot"),
+  };
+}
+
+function decodeEndpoint(message: wire.Endpoint): Endpoint {
+  return {
+    service: message.service,
+    node: message.node,
+    address: address(message.address, "endpoint address"),
+    portName: message.portName,
+    port: decodePort(present(message.port, "endpoint port")),
+    user: userName(message.user),
+  };
+}
+
+function decodeIngress(message: wire.IngressRule): IngressRule {
+  return {
+    service: message.service,
+    port: decodePort(present(message.port, "ingress port")),
+    action: oneOf(message.action, actions, "action"),
+    mode: oneOf(message.mode, modes, "mode"),
+    from: message.from,
+    source: block(message.source, "ingress source"),
+    strength: oneOf(message.strength, strengths, "strength"),
+    origin: decodeOrigin(message.origin),
+  };
+}
+
+function decodeEgress(message: wire.EgressRule): EgressRule {
+  return {
+    service: message.service,
+    user: userName(message.user),
+    to: message.to,
+    destination: block(message.destination, "egress destination"),
+    port: message.port === undefined ? undefined : decodePort(message.port),
+    action: oneOf(message.action, actions, "action"),
+    mode: oneOf(message.mode, modes, "mode"),
+    origin: decodeOrigin(message.origin),
+  };
+}
+
+function decodeGuard(message: wire.Guard): Guard {
+  return {
+    admin: message.admin.map((item) => block(item, "admin range")),
+    ports: message.ports.map(decodePort),
+    coordinatorAddress: address(message.coordinatorAddress, "coordinator address"),
+    coordinatorPorts: message.coordinatorPorts.map(decodePort),
+    isCoordinator: message.isCoordinator,
+    nodeAddresses: message.nodeAddresses.map((item) => address(item, "node address")),
+    upstreams: message.upstreams.map((item) => address(item, "upstream")),
+  };
+}
+
+function decodeDns(message: wire.DesiredDns): DesiredDns {
+  return {
+    zone: message.zone,
+    mode: oneOf(message.mode, dnsModes, "dns mode"),
+    upstreams: message.upstreams.map((item) => address(item, "upstream")),
+    records: message.records.map((record) => ({
+      name: record.name,
+      type: oneOf(record.type, recordTypes, "record type"),
+      value: record.value,
+    })),
+  };
+}
+
+function decodeOrigin(message: wire.Origin | undefined): Origin {
+  const origin = present(message, "origin");
+  return { policy: origin.policy, file: origin.file, line: origin.line };
+}
+
+function decodePort(message: wire.PortRange): PortRange {
+  const from = portNumber(message.from);
+  const to = portNumber(message.to);
+  if (from > to) throw new WeftError("WEFT-E003", `port range ${from}-${to} runs backwards`);
+  return { protocol: oneOf(message.protocol, protocols, "protocol"), from, to };
+}
+
+function portNumber(value: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > 65535)
+    throw new WeftError("WEFT-E003", `${value} is no port`, { hint: "1 to 65535" });
+  return value;
+}
+
+function address(text: string, what: string): string {
+  const found = normaliseAddress(text);
+  if (found === undefined) throw new WeftError("WEFT-E003", `${what} "${text}" is no IP address`);
+  return found;
+}
+
+function block(text: string, what: string): string {
+  if (parseCidr(text) === undefined)
+    throw new WeftError("WEFT-E003", `${what} "${text}" is no address or CIDR`);
+  return text;
+}
+
+/** Empty (any user) or a name useradd would take: it is looked up on the node, never put into a shell. */
+function userName(text: string): string {
+  if (text === "" || /^[a-z_][a-z0-9_-]{0,31}$/.test(text)) return text;
+  throw new WeftError("WEFT-E003", `"${text}" is no user name`);
+}
