@@ -53,6 +53,10 @@ interface RawExtension {
 }
 
 const uriName = contextTag(6, false);
+/** The nine forms of RFC 5280's GeneralName, each with its one encoding: 1, 2, 6, 7, 8 are primitive. */
+const nameTags: ReadonlySet<number> = new Set(
+  Array.from({ length: 9 }, (_, number) => contextTag(number, ![1, 2, 6, 7, 8].includes(number))),
+);
 
 function readRaw(list: Uint8Array): Map<string, RawExtension> {
   const found = new Map<string, RawExtension>();
@@ -77,6 +81,7 @@ function ia5(element: DerElement): string {
 function readNames(value: Uint8Array): { uriSans: string[]; otherSans: boolean } {
   const names = readElements(readElement(value, tags.sequence).content);
   if (names.length === 0) throw new DerError("the subject alternative name is empty");
+  if (!names.every((name) => nameTags.has(name.tag))) throw new DerError("a name is of no known kind");
   const uris = names.filter((name) => name.tag === uriName);
   return { uriSans: uris.map(ia5), otherSans: uris.length < names.length };
 }

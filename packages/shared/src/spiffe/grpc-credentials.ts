@@ -1,13 +1,21 @@
 // In: certificate, key and roots as PEM. Out: credentials for grpc-js that ask for SPIFFE IDs instead of host names;
 // the server's can be exchanged while it runs: new connections see the new ones, open ones go on.
 // They extend grpc-js's own ServerCredentials instead of using its experimental certificate providers, because
-// those can neither demand TLS 1.3 nor trust an intermediate root (and mislabel the order of their arguments).
+// those cannot demand TLS 1.3 (and take their two providers in another order than their declaration says).
 import tls, { type SecureContextOptions } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { isWeftError, WeftError } from "../errors/weft-error.ts";
+import { pemToDers, readCertificate } from "./certificate.ts";
 import { expectPeer, type Peer, readPeer } from "./peer.ts";
 import type { SpiffeId } from "./spiffe-id.ts";
 import { tlsPolicy } from "./tls-policy.ts";
+
+// OpenSSL skips a root it cannot read without a word, and then trusts nobody.
+function usableRoots(pem: string): string {
+  const roots = pemToDers(pem).map(readCertificate);
+  if (roots.length === 0) throw new WeftError("WEFT-E205", "there is no root certificate to trust");
+  return pem;
+}
 
 function usable(options: SecureContextOptions): SecureContextOptions {
   try {
@@ -66,7 +74,7 @@ export class RotatingServerCredentials {
     identity: { readonly cert: string; readonly key: string } | undefined,
     roots: string | undefined,
   ): void {
-    if (roots !== undefined) usable({ ...tlsPolicy, ca: roots });
+    if (roots !== undefined) usable({ ...tlsPolicy, ca: usableRoots(roots) });
     if (identity !== undefined) usable({ ...tlsPolicy, ...identity });
     if (identity === undefined || (this.#requireClientCert && roots === undefined)) return;
     this.#exchangeable.exchange({ ...tlsPolicy, ...identity, ...(roots === undefined ? {} : { ca: roots }) });
@@ -92,7 +100,7 @@ export interface ChannelCredentials {
 export function makeChannelCredentials(identity: ChannelIdentity): ChannelCredentials {
   const context = {
     ...tlsPolicy,
-    ca: identity.rootsPem,
+    ca: usableRoots(identity.rootsPem),
     ...(identity.certChainPem === undefined ? {} : { cert: identity.certChainPem }),
     ...(identity.keyPem === undefined ? {} : { key: identity.keyPem }),
   };

@@ -4,7 +4,8 @@ import tls, { type SecureContextOptions } from "node:tls";
 
 export const tlsPolicy = {
   minVersion: "TLSv1.3",
-  // A bundle may hold an intermediate as its root, when SPIRE has an upstream authority.
+  // A bundle may hold an intermediate as its root, when SPIRE has an upstream authority. Only clients heed this:
+  // Node drops it when a server's context is exchanged.
   allowPartialTrustChain: true,
   // A resumed session would skip the check of the peer's certificate: each connection makes a full handshake.
   secureOptions: constants.SSL_OP_NO_TICKET,
