@@ -1,13 +1,12 @@
 // In: `scripts/components` arguments. Out: the third-party programs Weft uses, each at its pinned version, in the
 // per-user cache; a list of them, the path of one, or a check of every hash.
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { isAbort } from "@weft/shared/errors/system";
 import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import { Command, CommanderError } from "commander";
-import { type Catalogue, componentOf, parseCatalogue, platformOf } from "./catalogue.ts";
-import { usualGoCommands } from "./go-toolchain.ts";
+import { type Catalogue, componentOf, parseCatalogue } from "./catalogue.ts";
+import { makeSupplyContext } from "./context.ts";
 import { lookUp, type SupplyContext, supply } from "./supply.ts";
 
 interface Options {
@@ -15,23 +14,6 @@ interface Options {
   readonly verify?: true;
   readonly path?: string;
   readonly catalogue: string;
-}
-
-function makeContext(catalogueFile: string, signal: AbortSignal): SupplyContext {
-  const cacheHome = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const path = (process.env["PATH"] ?? "").split(":").filter((folder) => folder.startsWith("/"));
-  return {
-    root: join(cacheHome, "weft", "components"),
-    platform: platformOf(process.platform, process.arch),
-    signal,
-    connectTimeoutMs: 8_000,
-    stallTimeoutMs: 30_000,
-    installedFolders: ["/opt/weft/components", ...path],
-    modules: dirname(catalogueFile),
-    goCommands: usualGoCommands,
-    line: (text) => process.stderr.write(`components: ${text}\n`),
-    now: () => performance.now(),
-  };
 }
 
 async function listAll(context: SupplyContext, catalogue: Catalogue): Promise<void> {
@@ -61,7 +43,7 @@ async function verifyAll(context: SupplyContext, catalogue: Catalogue): Promise<
 async function run(options: Options, names: readonly string[], signal: AbortSignal): Promise<void> {
   const file = resolve(options.catalogue);
   const catalogue = parseCatalogue(await readFile(file, "utf8"), file);
-  const context = makeContext(file, signal);
+  const context = makeSupplyContext(file, signal);
   if (options.list) return listAll(context, catalogue);
   if (options.verify) return verifyAll(context, catalogue);
   if (options.path !== undefined) {
