@@ -40,6 +40,8 @@ export interface Endpoint {
   readonly portName: string;
   readonly port: PortRange;
   readonly user: string;
+  /** What happens to traffic no rule allows: audit while every allow policy that covers this port is in audit. */
+  readonly mode: Mode;
 }
 
 export interface IngressRule {
@@ -56,8 +58,10 @@ export interface IngressRule {
 }
 
 export interface EgressRule {
+  /** Local service; empty, with an empty user: any process of this node (the mesh file named the node). */
   readonly service: string;
   readonly user: string;
+  /** Service name, or the CIDR itself. */
   readonly to: string;
   /** Address or CIDR. */
   readonly destination: string;
@@ -72,8 +76,11 @@ export interface Guard {
   readonly admin: readonly string[];
   readonly ports: readonly PortRange[];
   readonly coordinatorAddress: string;
+  /** In this order: agent, enrolment, SPIRE. */
   readonly coordinatorPorts: readonly PortRange[];
   readonly isCoordinator: boolean;
+  /** Of mesh nodes: all of them on the coordinator's node; elsewhere those a CIDR of this node's rules covers,
+   *  because a CIDR never speaks for a mesh address. */
   readonly nodeAddresses: readonly string[];
   readonly upstreams: readonly string[];
 }
@@ -84,6 +91,8 @@ export interface DesiredPolicy {
   readonly ingress: readonly IngressRule[];
   readonly mesh: readonly Endpoint[];
   readonly egress: readonly EgressRule[];
+  /** CIDR sources that may (or may not) be forwarded by this node to a service of another node. */
+  readonly forward: readonly IngressRule[];
   readonly guard: Guard;
   readonly egressDefault: Action;
   readonly mode: Mode;

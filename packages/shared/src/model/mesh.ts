@@ -8,6 +8,9 @@ export interface Place {
   readonly column: number;
 }
 
+/** Where the fields of an entry were written, by path inside the entry ("user", "nodes/0", "ports/http"). */
+export type Places = Readonly<Record<string, Place>>;
+
 export interface MeshNode {
   readonly name: string;
   /** Normalised IP address. */
@@ -17,6 +20,7 @@ export interface MeshNode {
   /** undefined: the mesh's own */
   readonly dnsMode: DnsMode | undefined;
   readonly place: Place;
+  readonly places?: Places;
 }
 
 export interface ServicePort {
@@ -34,6 +38,7 @@ export interface MeshService {
   readonly mtls: "app" | "none";
   readonly labels: Readonly<Record<string, string>>;
   readonly place: Place;
+  readonly places?: Places;
 }
 
 export type Selector =
@@ -51,6 +56,7 @@ export interface MeshPolicy {
   readonly action: Action;
   readonly mode: Mode | undefined;
   readonly place: Place;
+  readonly places?: Places;
 }
 
 export interface Mesh {
@@ -67,6 +73,8 @@ export interface Mesh {
     readonly mode: Mode;
     readonly boot: "guards-only" | "open";
   };
+  /** Of the top-level fields ("dns/zone", "guard/admin/0"). */
+  readonly places?: Places;
 }
 
 /** One problem of the mesh file; every one is reported, not only the first. */

@@ -15,9 +15,27 @@ const port: fc.Arbitrary<PortRange> = fc
   })
   .map(({ protocol, a, n }) => ({ protocol, from: a, to: Math.min(65535, a + n) }));
 const origin = fc.record({ policy: label, file: label, line: fc.nat(1000) });
-const endpoint = fc.record({ service: label, node: label, address, portName: label, port, user: label });
 const action = fc.constantFrom("allow" as const, "deny" as const);
 const mode = fc.constantFrom("enforce" as const, "audit" as const);
+const endpoint = fc.record({
+  service: label,
+  node: label,
+  address,
+  portName: label,
+  port,
+  user: label,
+  mode,
+});
+const ingress = fc.record({
+  service: label,
+  port,
+  action,
+  mode,
+  from: label,
+  source: address,
+  strength: fc.constantFrom("mtls" as const, "address+uid" as const, "address" as const),
+  origin,
+});
 const state: fc.Arbitrary<DesiredState> = fc
   .record({
     mesh: label,
@@ -41,19 +59,9 @@ const state: fc.Arbitrary<DesiredState> = fc
     policy: fc.record({
       enforcement: fc.constant("nftables" as const),
       services: fc.array(endpoint),
-      ingress: fc.array(
-        fc.record({
-          service: label,
-          port,
-          action,
-          mode,
-          from: label,
-          source: address,
-          strength: fc.constantFrom("mtls" as const, "address+uid" as const, "address" as const),
-          origin,
-        }),
-      ),
+      ingress: fc.array(ingress),
       mesh: fc.array(endpoint),
+      forward: fc.array(ingress),
       egress: fc.array(
         fc.record({
           service: label,
@@ -101,14 +109,46 @@ describe("desired state on the wire", () => {
   });
 
   it.each([
-    ["an address", (m: Message) => void (m.address = "10.0.0.300"), "no IP address"],
-    ["a port", (m: Message) => void (m.identity!.spireServerPort = 0), "no port"],
-    ["a mode from a newer peer", (m: Message) => void (m.policy!.mode = "shadow"), 'mode is "shadow"'],
-    ["a missing section", (m: Message) => void (m.policy = undefined), "policy is missing"],
-    ["a digest", (m: Message) => void (m.digest = "abc"), "no SHA-256 digest"],
+    [
+      "an address",
+      (m: Message) => {
+        m.address = "10.0.0.300";
+      },
+      "no IP address",
+    ],
+    [
+      "a port",
+      (m: Message) => {
+        m.identity!.spireServerPort = 0;
+      },
+      "no port",
+    ],
+    [
+      "a mode from a newer peer",
+      (m: Message) => {
+        m.policy!.mode = "shadow";
+      },
+      'mode is "shadow"',
+    ],
+    [
+      "a missing section",
+      (m: Message) => {
+        m.policy = undefined;
+      },
+      "policy is missing",
+    ],
+    [
+      "a digest",
+      (m: Message) => {
+        m.digest = "abc";
+      },
+      "no SHA-256 digest",
+    ],
     [
       "a user that is no user name",
-      (m: Message) => void (m.identity!.workloads = [{ service: "a", spiffeId: "b", user: "a;b", unit: "" }]),
+      (m: Message) => {
+        m.identity!.workloads = [{ service: "a", spiffeId: "b", user: "a;b", unit: "" }];
+      },
       "no user name",
     ],
   ])("refuses %s it cannot understand", (_what, spoil, words) => {

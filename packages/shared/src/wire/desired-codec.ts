@@ -55,17 +55,23 @@ export function encodeDesired(state: DesiredState): wire.DesiredState {
 }
 
 function encodePolicy(policy: DesiredPolicy): wire.DesiredPolicy {
+  const ingress = (rule: IngressRule): wire.IngressRule => ({
+    ...rule,
+    port: { ...rule.port },
+    origin: { ...rule.origin },
+  });
   const endpoint = (item: Endpoint): wire.Endpoint => ({ ...item, port: { ...item.port } });
   return {
     enforcement: policy.enforcement,
     services: policy.services.map(endpoint),
-    ingress: policy.ingress.map((rule) => ({ ...rule, port: { ...rule.port }, origin: { ...rule.origin } })),
+    ingress: policy.ingress.map(ingress),
     mesh: policy.mesh.map(endpoint),
     egress: policy.egress.map((rule) => ({
       ...rule,
       port: rule.port === undefined ? undefined : { ...rule.port },
       origin: { ...rule.origin },
     })),
+    forward: policy.forward.map(ingress),
     guard: {
       ...policy.guard,
       admin: [...policy.guard.admin],
@@ -115,6 +121,7 @@ function decodePolicy(message: wire.DesiredPolicy): DesiredPolicy {
     ingress: message.ingress.map(decodeIngress),
     mesh: message.mesh.map(decodeEndpoint),
     egress: message.egress.map(decodeEgress),
+    forward: message.forward.map(decodeIngress),
     guard: decodeGuard(present(message.guard, "guard")),
     egressDefault: oneOf(message.egressDefault, actions, "egress default"),
     mode: oneOf(message.mode, modes, "mode"),
@@ -130,6 +137,7 @@ function decodeEndpoint(message: wire.Endpoint): Endpoint {
     portName: message.portName,
     port: decodePort(present(message.port, "endpoint port")),
     user: userName(message.user),
+    mode: oneOf(message.mode, modes, "endpoint mode"),
   };
 }
 

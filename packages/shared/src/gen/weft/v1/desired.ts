@@ -72,6 +72,8 @@ export interface DesiredPolicy {
   mode: string;
   /** "guards-only" or "open": when no confirmed file can be read */
   boot: string;
+  /** CIDR sources this node may forward to a service of another node */
+  forward: IngressRule[];
 }
 
 export interface Endpoint {
@@ -84,6 +86,8 @@ export interface Endpoint {
     | undefined;
   /** of the service, on its own node */
   user: string;
+  /** "enforce" or "audit": what happens to traffic no rule allows */
+  mode: string;
 }
 
 export interface IngressRule {
@@ -105,7 +109,7 @@ export interface IngressRule {
 }
 
 export interface EgressRule {
-  /** local service */
+  /** local service; empty, with an empty user: any process of this node */
   service: string;
   user: string;
   /** service name, or the CIDR itself */
@@ -124,11 +128,14 @@ export interface Guard {
   admin: string[];
   ports: PortRange[];
   coordinatorAddress: string;
-  /** agent, enrolment, SPIRE */
+  /** agent, enrolment, SPIRE, in this order */
   coordinatorPorts: PortRange[];
   /** this node carries the coordinator */
   isCoordinator: boolean;
-  /** admitted to the agent and SPIRE ports of the coordinator's node */
+  /**
+   * Of mesh nodes: all on the coordinator's node, admitted to its agent and SPIRE ports; elsewhere those a CIDR of
+   * this node's rules covers, because a CIDR never speaks for a mesh address.
+   */
   nodeAddresses: string[];
   /** DNS servers that stay reachable */
   upstreams: string[];
@@ -837,6 +844,7 @@ function createBaseDesiredPolicy(): DesiredPolicy {
     egressDefault: "",
     mode: "",
     boot: "",
+    forward: [],
   };
 }
 
@@ -868,6 +876,9 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     }
     if (message.boot !== "") {
       writer.uint32(74).string(message.boot);
+    }
+    for (const v of message.forward) {
+      IngressRule.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -957,6 +968,14 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
             message.boot = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.forward.push(IngressRule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -984,6 +1003,7 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
         : "",
       mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
       boot: isSet(object.boot) ? globalThis.String(object.boot) : "",
+      forward: globalThis.Array.isArray(object?.forward) ? object.forward.map((e: any) => IngressRule.fromJSON(e)) : [],
     };
   },
 
@@ -1016,6 +1036,9 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     if (message.boot !== "") {
       obj.boot = message.boot;
     }
+    if (message.forward?.length) {
+      obj.forward = message.forward.map((e) => IngressRule.toJSON(e));
+    }
     return obj;
   },
 
@@ -1033,12 +1056,13 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     message.egressDefault = object.egressDefault ?? "";
     message.mode = object.mode ?? "";
     message.boot = object.boot ?? "";
+    message.forward = object.forward?.map((e) => IngressRule.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { service: "", node: "", address: "", portName: "", port: undefined, user: "" };
+  return { service: "", node: "", address: "", portName: "", port: undefined, user: "", mode: "" };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -1060,6 +1084,9 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.user !== "") {
       writer.uint32(50).string(message.user);
+    }
+    if (message.mode !== "") {
+      writer.uint32(58).string(message.mode);
     }
     return writer;
   },
@@ -1125,6 +1152,14 @@ export const Endpoint: MessageFns<Endpoint> = {
             message.user = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1149,6 +1184,7 @@ export const Endpoint: MessageFns<Endpoint> = {
         : "",
       port: isSet(object.port) ? PortRange.fromJSON(object.port) : undefined,
       user: isSet(object.user) ? globalThis.String(object.user) : "",
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
     };
   },
 
@@ -1172,6 +1208,9 @@ export const Endpoint: MessageFns<Endpoint> = {
     if (message.user !== "") {
       obj.user = message.user;
     }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
     return obj;
   },
 
@@ -1186,6 +1225,7 @@ export const Endpoint: MessageFns<Endpoint> = {
     message.portName = object.portName ?? "";
     message.port = (object.port !== undefined && object.port !== null) ? PortRange.fromPartial(object.port) : undefined;
     message.user = object.user ?? "";
+    message.mode = object.mode ?? "";
     return message;
   },
 };
