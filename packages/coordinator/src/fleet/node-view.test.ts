@@ -1,0 +1,140 @@
+import { describe, expect, it } from "@jest/globals";
+import { reportOf } from "../../../../test/support/report.ts";
+import { Fleet } from "./fleet.ts";
+import {
+  foldNode,
+  type NodeEvent,
+  type NodeView,
+  stateOf,
+  statusOf,
+  unknownNode,
+  verdictOf,
+} from "./node-view.ts";
+
+const start = new Date("2026-03-01T10:00:00Z");
+const at = (seconds: number) => new Date(start.getTime() + seconds * 1000);
+const wanted = { generation: 3, digest: "new", revision: 7 };
+const after = (...events: NodeEvent[]): NodeView => events.reduce(foldNode, unknownNode("web1"));
+
+const named: NodeEvent = { kind: "named", address: "10.0.0.1" };
+const joined: NodeEvent = { kind: "enrolment", state: "joining", at: start };
+const enrolled: NodeEvent = { kind: "enrolment", state: "enrolled", at: start };
+const connected: NodeEvent = { kind: "connected", at: start, agentVersion: "0.1.0" };
+const want: NodeEvent = { kind: "wanted", wanted };
+const report = (change: Parameters<typeof reportOf>[0]): NodeEvent => ({
+  kind: "report",
+  at: start,
+  report: reportOf(change),
+});
+const carries = report({ phase: "enforced", digest: "new", enforcedDigest: "new", enforcedRevision: 7 });
+
+describe("a node's state", () => {
+  it.each([
+    ["Absent when it never joined", [named], 0, "Absent"],
+    ["Absent when it left", [named, joined, { kind: "enrolment", state: "left", at: start }], 0, "Absent"],
+    ["Joining before its first confirmed state", [named, joined, connected], 0, "Joining"],
+    ["Lost when it stops in the middle of joining", [named, joined, connected], 61, "Lost"],
+    ["Online when heard of", [named, joined, enrolled, connected], 15, "Online"],
+    ["Late after 15 s", [named, joined, enrolled, connected], 15.001, "Late"],
+    ["still Late at 60 s", [named, joined, enrolled, connected], 60, "Late"],
+    ["Lost after 60 s", [named, joined, enrolled, connected], 60.001, "Lost"],
+    [
+      "Online again when it speaks",
+      [named, joined, enrolled, connected, { kind: "seen", at: at(61) }],
+      62,
+      "Online",
+    ],
+    ["Banned when banned", [named, joined, { kind: "enrolment", state: "banned", at: start }], 0, "Banned"],
+    [
+      "Banned when suspended",
+      [named, joined, { kind: "enrolment", state: "suspended", at: start }],
+      0,
+      "Banned",
+    ],
+  ] as [string, NodeEvent[], number, string][])("is %s", (_what, events, seconds, state) => {
+    expect(stateOf(after(...events), at(seconds))).toBe(state);
+  });
+});
+
+describe("the verdict", () => {
+  const base = [named, joined, enrolled, connected, want];
+  it.each([
+    ["APPLYING until the node has said anything", base, "APPLYING"],
+    ["ENFORCED when the kernel carries the newest digest", [...base, carries], "ENFORCED"],
+    [
+      "APPLYING when a newer state was compiled",
+      [...base, carries, { kind: "wanted", wanted: { generation: 4, digest: "newer", revision: 8 } }],
+      "APPLYING",
+    ],
+    [
+      "APPLYING while the node works on it",
+      [...base, report({ phase: "applying", digest: "new" })],
+      "APPLYING",
+    ],
+    [
+      "REVERTED when the newest failed",
+      [...base, report({ phase: "failed", digest: "new", enforcedDigest: "old" })],
+      "REVERTED",
+    ],
+    [
+      "REVERTED when the newest was taken back",
+      [...base, report({ phase: "reverted", digest: "new", enforcedDigest: "old" })],
+      "REVERTED",
+    ],
+    ["APPLYING when an older one failed", [...base, report({ phase: "failed", digest: "old" })], "APPLYING"],
+    [
+      "DRIFTED when the kernel has something else",
+      [
+        ...base,
+        report({
+          phase: "enforced",
+          enforcedDigest: "new",
+          conditions: [{ code: "POLICY_DRIFTED", detail: "", since: start }],
+        }),
+      ],
+      "DRIFTED",
+    ],
+    ["STALE when it has an older one and is away", [...base, { kind: "disconnected" }], "STALE"],
+    [
+      "ENFORCED by its last word while not yet Lost",
+      [...base, carries, { kind: "disconnected" }],
+      "ENFORCED",
+    ],
+  ] as [string, NodeEvent[], string][])("is %s", (_what, events, verdict) => {
+    expect(verdictOf(after(...events), at(1))).toBe(verdict);
+  });
+
+  it("is STALE for a Lost node: its last word is old", () => {
+    expect(verdictOf(after(...base, carries), at(61))).toBe("STALE");
+  });
+
+  it("goes by digest: an older revision with the same rules is as good", () => {
+    const same = report({ phase: "enforced", enforcedDigest: "new", enforcedRevision: 2 });
+    expect(statusOf(after(...base, same), at(1))).toMatchObject({
+      verdict: "ENFORCED",
+      wantedRevision: 7,
+      enforcedRevision: 7,
+    });
+  });
+
+  it("forgets what the former machine said when a new one joins under the name", () => {
+    const again = after(...base, carries, { kind: "enrolment", state: "left", at: start }, joined, connected);
+    expect(again.report).toBeUndefined();
+    expect(verdictOf(again, at(1))).toBe("APPLYING");
+  });
+});
+
+describe("the fleet", () => {
+  it("tells its listeners, until they stop listening", () => {
+    const fleet = new Fleet();
+    const heard: string[] = [];
+    const stop = fleet.listen((node, event) => heard.push(`${node} ${event.kind}`));
+    fleet.note("web1", named);
+    fleet.note("api1", joined);
+    stop();
+    fleet.note("web1", connected);
+    expect(heard).toEqual(["web1 named", "api1 enrolment"]);
+    expect(fleet.views().map((view) => view.name)).toEqual(["api1", "web1"]);
+    expect(fleet.view("web1").connected).toBe(true);
+  });
+});
