@@ -120,7 +120,8 @@ export function makeChannelCredentials(identity: ChannelIdentity): ChannelCreden
       rejectUnauthorized: true,
     }),
     // Servers are dialled by address, which TLS does not allow as a server name. The name itself decides nothing.
-    channelOptions: { "grpc.ssl_target_name_override": "weft.invalid" },
+    // And they are dialled directly, whatever proxy the environment names.
+    channelOptions: { "grpc.ssl_target_name_override": "weft.invalid", "grpc.enable_http_proxy": 0 },
   };
 }
 

@@ -46,7 +46,8 @@ function refuseUnknownCritical(certificate: Certificate): void {
     throw broken(`It has the critical extension ${unknown}, which is not understood.`);
 }
 
-function checkSigner(signer: Certificate): void {
+/** The rules for a signing certificate that need no other certificate. */
+export function checkSigner(signer: Certificate): void {
   if (!signer.isCa) throw broken("A signing certificate is not a CA certificate.");
   if (signer.keyUsage?.keyCertSign !== true)
     throw broken("A signing certificate's key may not sign certificates.");
