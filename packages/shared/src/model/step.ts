@@ -11,7 +11,13 @@ export interface StepArgs {
   readonly enableUnit: { readonly unit: string; readonly restart: boolean };
   readonly disableUnit: { readonly unit: string };
   /** Load one nft script in one transaction, and keep it as the confirmed one for boot. */
-  readonly loadPolicy: { readonly text: string; readonly revision: number; readonly digest: string };
+  readonly loadPolicy: {
+    readonly text: string;
+    readonly revision: number;
+    readonly digest: string;
+    /** Loaded first where the machine has no table of ours yet: connections get tracked before they are judged. */
+    readonly tracking: string | undefined;
+  };
   /** Give the SPIRE agent what a fresh attestation needs, start it, and wait until it is healthy. */
   readonly attestSpireAgent: { readonly agentId: string };
   /** Point the host's resolver at weft-dns, recording how it was. */
@@ -19,6 +25,8 @@ export interface StepArgs {
     readonly mode: "resolved-link" | "file";
     readonly zone: string;
     readonly upstreams: readonly string[];
+    /** A name of the zone with an address: it must resolve through nss, or the host's resolver is given back. */
+    readonly probe: string;
   };
   /** Give the host's resolver back byte for byte. */
   readonly giveResolver: Record<string, never>;
