@@ -48,7 +48,7 @@ async function supplyComponents(root: string): Promise<Components> {
   const catalogue = parseCatalogue(readFileSync(file, "utf8"), file);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
-  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   const context = makeSupplyContext(file, stop.signal);
   const paths: Record<string, string> = {};
   for (const component of catalogue.components)

@@ -1,6 +1,6 @@
 // In: a component and a function that fills a folder with its binaries. Out: a cache folder that is either absent or
 // whole: filled beside its place, hashed, synced, then renamed.
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isNotFound } from "@weft/shared/errors/system";
 import { z } from "zod";
@@ -139,7 +139,6 @@ async function describe(
   const binaries: Manifest["binaries"] = {};
   for (const { name } of component.binaries) {
     const path = join(folder, name);
-    await chmod(path, 0o755);
     binaries[name] = { sha256: await sha256OfFile(path), size: (await stat(path)).size };
   }
   const manifest: Manifest = {

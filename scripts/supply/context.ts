@@ -18,6 +18,7 @@ export function makeSupplyContext(catalogueFile: string, signal: AbortSignal): S
     installedFolders: ["/opt/weft/components", ...path],
     modules: dirname(catalogueFile),
     goCommands: usualGoCommands,
+    goWheel: process.arch === "x64",
     line: (text) => process.stderr.write(`components: ${text}\n`),
     now: () => performance.now(),
   };

