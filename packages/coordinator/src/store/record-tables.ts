@@ -91,11 +91,8 @@ export class SqliteEvictions implements EvictionTable {
     return row === undefined ? undefined : evictionOf(row);
   }
 
-  due(now: Date): Eviction[] {
-    return this.#database
-      .prepare("SELECT * FROM evictions WHERE due <= ? ORDER BY node")
-      .all(now.getTime())
-      .map(evictionOf);
+  list(): Eviction[] {
+    return this.#database.prepare("SELECT * FROM evictions ORDER BY node").all().map(evictionOf);
   }
 
   put(eviction: Eviction): void {

@@ -76,8 +76,7 @@ describe("the store", () => {
       { node: "web1", report: Uint8Array.of(1), facts: Uint8Array.of(2) },
     ]);
     expect(again.settings.number("bundle sequence")).toBe(7);
-    expect(again.evictions.due(at)).toHaveLength(1);
-    expect(again.evictions.due(new Date(at.getTime() - 1))).toHaveLength(0);
+    expect(again.evictions.list()).toEqual([{ node: "web1", agentId: "spiffe://a/b", due: at }]);
     expect(again.audit.list(5)).toHaveLength(1);
     again.close();
   });

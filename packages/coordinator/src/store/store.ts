@@ -27,7 +27,7 @@ export interface NodeTable {
   list(): NodeRecord[];
   put(node: NodeRecord): void;
   setState(name: string, state: EnrolmentState): void;
-  setReEntry(name: string, generation: number, given: GivenSvid, agentVersion?: string): void;
+  setReEntry(name: string, generation: number, given: GivenSvid): void;
   setExchangeExpires(name: string, at: Date): void;
   setSeen(name: string, at: Date, agentVersion: string): void;
 }
@@ -64,7 +64,7 @@ export interface SettingTable {
 
 export interface EvictionTable {
   get(node: string): Eviction | undefined;
-  due(now: Date): Eviction[];
+  list(): Eviction[];
   put(eviction: Eviction): void;
   drop(node: string): void;
 }
