@@ -2,14 +2,14 @@
 import type { DesiredContent } from "@weft/shared/model/desired";
 import { corefilePath, dnsDirectory } from "@weft/shared/render/corefile";
 import type { Host, UnitState } from "../host/host.ts";
+import { places, unitNames } from "../state/places.ts";
 import { type DnsDecision, decideDnsMode } from "./decide-dns-mode.ts";
 import { observeDnsEnv } from "./evidence.ts";
 import { type Original, readOriginal } from "./original.ts";
 import { type ResolvConfState, resolvConfState } from "./resolv-conf-file.ts";
 import { type LinkState, observeLink } from "./resolved-link.ts";
 
-export const dnsUnit = "weft-dns";
-export const corednsPath = "/opt/weft/components/coredns";
+export const corednsPath = `${places.components}/coredns`;
 
 export interface DnsObserved {
   readonly componentPresent: boolean;
@@ -34,7 +34,7 @@ export async function observeDns(host: Host): Promise<DnsObserved> {
   for (const path of zonePaths) zoneFiles.push({ path, text: (await files.readText(path)) ?? "" });
   return {
     componentPresent: (await files.info(corednsPath)) !== undefined,
-    unit: await host.units.state(dnsUnit),
+    unit: await host.units.state(unitNames.dns),
     corefile: await files.readText(corefilePath),
     zoneFiles,
     original,

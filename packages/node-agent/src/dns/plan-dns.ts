@@ -5,8 +5,9 @@ import type { DesiredContent, DesiredDns } from "@weft/shared/model/desired";
 import type { Step } from "@weft/shared/model/step";
 import { corefilePath, renderCorefile, zoneFilePath } from "@weft/shared/render/corefile";
 import { renderZone, serialOf } from "@weft/shared/render/zone";
+import { unitNames } from "../state/places.ts";
 import type { DnsDecision } from "./decide-dns-mode.ts";
-import { type DnsObserved, dnsUnit, takeoverInForce } from "./observe-dns.ts";
+import { type DnsObserved, takeoverInForce } from "./observe-dns.ts";
 
 /** CoreDNS runs as a user of its own. */
 const readableByAll = 0o644;
@@ -88,7 +89,7 @@ function serving(
   // a changed zone is read by its new serial; only the Corefile needs a restart
   const restart = changed || !observed.componentPresent;
   if (restart || !observed.unit.enabled || observed.unit.active !== "active")
-    steps.push({ kind: "enableUnit", args: { unit: dnsUnit, restart } });
+    steps.push({ kind: "enableUnit", args: { unit: unitNames.dns, restart } });
   for (const file of observed.zoneFiles)
     if (file.path !== zonePath) steps.push({ kind: "removeFile", args: { path: file.path } });
   return steps;
@@ -125,7 +126,7 @@ function taking(
 function removal(observed: DnsObserved): Step[] {
   const steps: Step[] = [];
   if (observed.unit.enabled || observed.unit.active === "active")
-    steps.push({ kind: "disableUnit", args: { unit: dnsUnit } });
+    steps.push({ kind: "disableUnit", args: { unit: unitNames.dns } });
   const paths = observed.zoneFiles.map((file) => file.path);
   if (observed.corefile !== undefined) paths.unshift(corefilePath);
   return [...steps, ...paths.map((path): Step => ({ kind: "removeFile", args: { path } }))];

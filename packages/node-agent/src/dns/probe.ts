@@ -5,8 +5,8 @@ import type { DesiredContent } from "@weft/shared/model/desired";
 import type { DnsReport } from "@weft/shared/model/report";
 import { resolverAddress } from "@weft/shared/render/resolver-address";
 import type { Host } from "../host/host.ts";
+import { unitNames } from "../state/places.ts";
 import type { DnsDecision } from "./decide-dns-mode.ts";
-import { dnsUnit } from "./observe-dns.ts";
 import { type Original, readOriginal } from "./original.ts";
 import type { DnsClient } from "./query.ts";
 import { resolvConfState } from "./resolv-conf-file.ts";
@@ -59,7 +59,8 @@ export class DnsProbe {
     if (this.#down !== undefined) conditions.push({ code: "DNS_DOWN", detail: this.#down });
     if (takeover.drift !== undefined) conditions.push({ code: "DNS_DRIFTED", detail: takeover.drift });
     const wanted = decision.mode !== "off" || (decision.keep && original !== undefined);
-    const unitGone = this.#down !== undefined && (await this.#host.units.state(dnsUnit)).active !== "active";
+    const unitGone =
+      this.#down !== undefined && (await this.#host.units.state(unitNames.dns)).active !== "active";
     return {
       report: report(decision, original, wanted, takeover, silence),
       conditions,
@@ -82,8 +83,8 @@ export class DnsProbe {
       this.#failures = 0;
       this.#down = wrong;
       // an answer that says SERVFAIL comes from a live process: killing it would change nothing
-      if (answer.kind === "silent" && (await this.#host.units.state(dnsUnit)).active === "active") {
-        await this.#host.exec.run("systemctl", ["kill", "-s", "KILL", "--", dnsUnit]);
+      if (answer.kind === "silent" && (await this.#host.units.state(unitNames.dns)).active === "active") {
+        await this.#host.exec.run("systemctl", ["kill", "-s", "KILL", "--", unitNames.dns]);
         this.#down = `${wrong}; it hung and was killed`;
       }
     }
