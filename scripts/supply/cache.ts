@@ -1,5 +1,6 @@
 // In: a component and a function that fills a folder with its binaries. Out: a cache folder that is either absent or
 // whole: filled beside its place, hashed, synced, then renamed.
+import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isNotFound } from "@weft/shared/errors/system";
@@ -15,10 +16,11 @@ const manifestSchema = z.object({
   version: z.string(),
   platform: z.string(),
   source: z.string(),
+  recipe: z.string(),
   binaries: z.record(z.string(), z.object({ sha256: z.string(), size: z.number() })),
 });
 
-export type Manifest = z.infer<typeof manifestSchema>;
+type Manifest = z.infer<typeof manifestSchema>;
 
 export interface Cached {
   readonly folder: string;
@@ -32,8 +34,15 @@ export interface CacheContext {
   line(text: string): void;
 }
 
-export function cacheKey(component: Component, platform: Platform): string {
+function cacheKey(component: Component, platform: Platform): string {
   return `${component.name}-${component.version}-${platform}`;
+}
+
+/** A cached binary made by other flags, or from another archive, is not the one that is asked for. */
+function recipeOf(component: Component, platform: Platform): string {
+  const { version, release, module } = component;
+  const text = JSON.stringify([version, release[platform]?.sha256, module]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /** What the cache holds of a component; a damaged entry counts as absent. `deep` compares every hash. */
@@ -44,7 +53,7 @@ export async function readCached(
 ): Promise<Cached | undefined> {
   const folder = join(context.root, cacheKey(component, context.platform));
   const manifest = await readManifest(join(folder, "manifest.json"));
-  if (manifest === undefined || manifest.version !== component.version) return undefined;
+  if (manifest === undefined || manifest.recipe !== recipeOf(component, context.platform)) return undefined;
   for (const { name } of component.binaries) {
     const wanted = manifest.binaries[name];
     const path = join(folder, name);
@@ -147,6 +156,7 @@ async function describe(
     version: component.version,
     platform: context.platform,
     source,
+    recipe: recipeOf(component, context.platform),
     binaries,
   };
   await writeFile(join(folder, "manifest.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);

@@ -1,0 +1,122 @@
+// The layers: model <- pure <- wire <- edges <- main. What each folder may import; npm run check and test/arch hold it.
+// tsPreCompilationDeps makes type-only imports count too: a layer is a matter of knowledge, not of run time.
+
+const model = "^packages/shared/src/(model|errors)/";
+const pure = [
+  "^packages/shared/src/(plan|render|state)/",
+  "^packages/shared/src/spiffe/spiffe-id[.]ts$",
+  "^packages/coordinator/src/(mesh|compile|rollout|fleet|view)/",
+  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse|plan)-|dns/(owner|evidence)[.]ts$|state/places[.]ts$)",
+];
+const gen = "^packages/shared/src/gen/";
+const mayUseGen = [
+  gen,
+  "^packages/shared/src/(wire|spiffe)/",
+  "^packages/coordinator/src/(server|spire|cli)/",
+  "^packages/node-agent/src/(link|enrol)/",
+  "^test/",
+];
+const outsideWorld =
+  "^(node:)?(fs|fs/promises|net|tls|dgram|http|http2|https|child_process|worker_threads|cluster|dns|dns/promises|os|sqlite|timers|timers/promises|readline|readline/promises|tty|process)$";
+const edgePackages =
+  "^node_modules/(@grpc|execa|winston|chokidar|systeminformation|commander|log-update|@peculiar)(/|$)";
+
+/** @param {string} folder a folder under packages/ @param {string} library a npm package */
+const onlyIn = (name, library, folders, comment) => ({
+  name,
+  comment,
+  severity: "error",
+  from: { path: "^packages/", pathNot: folders },
+  to: { path: `^node_modules/${library}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "everything-resolves",
+      comment: "an import that is not resolved is one that no rule sees",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "model-knows-only-itself",
+      severity: "error",
+      from: { path: model },
+      to: { pathNot: model },
+    },
+    {
+      name: "pure-code-touches-nothing",
+      comment: "no file, socket, process, clock or terminal: these are handed in",
+      severity: "error",
+      from: { path: pure },
+      to: { path: [outsideWorld, edgePackages] },
+    },
+    {
+      name: "pure-code-knows-model-and-pure-code",
+      severity: "error",
+      from: { path: pure },
+      // the type of a record may be named wherever it is defined: it brings no code along
+      to: { path: "^packages/", pathNot: [model, ...pure], dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "shared-is-below",
+      severity: "error",
+      from: { path: "^packages/shared/" },
+      to: { path: "^(packages/(coordinator|node-agent)|scripts|test|examples)/" },
+    },
+    {
+      name: "wire-is-below-the-edges",
+      severity: "error",
+      from: { path: "^packages/shared/src/wire/" },
+      to: { path: ["^packages/shared/src/spiffe/", outsideWorld] },
+    },
+    {
+      name: "coordinator-without-agent",
+      severity: "error",
+      from: { path: "^packages/coordinator/" },
+      to: { path: "^(packages/node-agent|scripts|test|examples)/" },
+    },
+    {
+      name: "agent-without-coordinator",
+      severity: "error",
+      from: { path: "^packages/node-agent/" },
+      to: { path: "^(packages/coordinator|scripts|test|examples)/" },
+    },
+    {
+      name: "examples-know-the-spiffe-client",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^(packages/(coordinator|node-agent)|scripts|test)/" },
+    },
+    {
+      name: "generated-code-only-at-the-wire",
+      severity: "error",
+      from: { pathNot: mayUseGen },
+      to: { path: gen },
+    },
+    {
+      name: "nobody-imports-a-program",
+      severity: "error",
+      from: {},
+      to: { path: "^(packages/[a-z-]+/src/(cli/)?|scripts/[a-z-]+/)main[.]ts$" },
+    },
+    onlyIn("hardware-facts-in-one-file", "systeminformation", "^packages/node-agent/src/facts/hardware"),
+    onlyIn("logging-in-one-file", "winston", "^packages/[a-z-]+/src/log[.]ts$"),
+    onlyIn("the-schema-stays-with-the-coordinator", "zod", "^packages/coordinator/"),
+    onlyIn("yaml-is-read-by-the-coordinator", "yaml", "^packages/coordinator/"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "([.]test[.]ts$|^dist/)" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    // without these, workspace imports stay unresolved names and every layer rule passes silently
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+      extensions: [".ts", ".js", ".cjs", ".mjs", ".json", ".d.ts"],
+    },
+  },
+};
