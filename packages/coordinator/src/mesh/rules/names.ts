@@ -1,0 +1,106 @@
+// In: a mesh. Out: problems with names: labels, lengths, reserved and shared ones. Pure.
+
+import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
+import { reservedBecause } from "../../spire/reserved-id.ts";
+import { describeWhy } from "../describe-why.ts";
+import { errorAt, fieldPlace } from "../problem.ts";
+import { portNameForm } from "../text-forms.ts";
+import type { Rule } from "./rule.ts";
+
+export const serviceNamesAreFree: Rule = (mesh) =>
+  mesh.services
+    .filter(({ name }) => name === "node")
+    .map((service) =>
+      errorAt(service.place, '"node" is no service name: NODE.node.ZONE is where nodes have their names'),
+    );
+
+export const portNamesAreNames: Rule = (mesh) =>
+  mesh.services.flatMap((service) =>
+    service.ports
+      .filter(({ name }) => portNameForm.parse(name) === undefined)
+      .map(({ name }) =>
+        errorAt(
+          fieldPlace(service, `ports/${name}`),
+          `${JSON.stringify(name.slice(0, 80))} is no port name`,
+          {
+            allowed: portNameForm.allowed,
+            near: portNameForm.near?.(name),
+          },
+        ),
+      ),
+  );
+
+export const policyNamesAreUnique: Rule = (mesh) => {
+  const first = new Map<string, string>();
+  return mesh.policies.flatMap((policy) => {
+    const place = fieldPlace(policy, "name");
+    const before = first.get(policy.name);
+    first.set(policy.name, before ?? `${place.file}:${place.line}`);
+    return before === undefined
+      ? []
+      : [errorAt(place, `policy "${policy.name}" is given twice, first in ${before}`)];
+  });
+};
+
+/** What a name becomes must fit into DNS: `_PORT._tcp.SERVICE.ZONE` and `NODE.node.ZONE`. */
+export const namesFitIntoDns: Rule = (mesh) => {
+  const longest = 253;
+  const tooLong = (name: string) =>
+    name.length > longest ? `"${name.slice(0, 60)}..." is ${name.length} long` : undefined;
+  const allowed = `at most ${longest} characters for a whole name; shorten the zone or the name`;
+  return [
+    ...mesh.nodes.flatMap((node) => {
+      const message = tooLong(`${node.name}.node.${mesh.dns.zone}`);
+      return message === undefined ? [] : [errorAt(node.place, message, { allowed })];
+    }),
+    ...mesh.services.flatMap((service) => {
+      const names = service.ports.map(
+        ({ name, range }) => `_${name}._${range.protocol}.${service.name}.${mesh.dns.zone}`,
+      );
+      const message = [`${service.name}.${mesh.dns.zone}`, ...names]
+        .map(tooLong)
+        .find((text) => text !== undefined);
+      return message === undefined ? [] : [errorAt(service.place, message, { allowed })];
+    }),
+  ];
+};
+
+export const spiffeIdsAreValid: Rule = (mesh) =>
+  mesh.trustDomain === ""
+    ? [] // told where the trust domain is read
+    : mesh.services.flatMap((service) => {
+        const why = describeWhy(() => parseSpiffeId(service.spiffeId));
+        return why === undefined
+          ? []
+          : [errorAt(fieldPlace(service, "path"), `${service.spiffeId} is no SPIFFE ID: ${why}`)];
+      });
+
+export const spiffePathsAreFree: Rule = (mesh) =>
+  mesh.trustDomain === ""
+    ? []
+    : mesh.services.flatMap((service) => {
+        const why = reservedBecause(service.spiffeId);
+        if (why === undefined) return [];
+        const place = fieldPlace(service, "path");
+        return [
+          errorAt(place, `service "${service.name}" cannot be ${service.spiffeId}: ${why}`, {
+            allowed: "a path outside /weft and not beginning with /spire",
+          }),
+        ];
+      });
+
+export const spiffePathsAreUnique: Rule = (mesh) => {
+  const owner = new Map<string, string>();
+  return mesh.services.flatMap((service) => {
+    const before = owner.get(service.spiffeId);
+    owner.set(service.spiffeId, before ?? service.name);
+    return before === undefined
+      ? []
+      : [
+          errorAt(
+            fieldPlace(service, "path"),
+            `services "${before}" and "${service.name}" share the SPIFFE ID ${service.spiffeId}`,
+          ),
+        ];
+  });
+};

@@ -1,0 +1,87 @@
+// In: a mesh. Out: problems with nodes and their addresses. Pure.
+import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { nearestName } from "../near.ts";
+import { errorAt, fieldPlace } from "../problem.ts";
+import type { Rule } from "./rule.ts";
+
+export const meshHasNodes: Rule = (mesh, context) =>
+  mesh.nodes.length > 0 || context.broken.nodes.size > 0
+    ? []
+    : [errorAt(start(mesh), "the mesh has no nodes", { allowed: "at least one under nodes:" })];
+
+function start(mesh: Parameters<Rule>[0]) {
+  return mesh.places?.[""] ?? { file: "mesh.yaml", line: 1, column: 1 };
+}
+
+export const coordinatorIsInTheMesh: Rule = (mesh, context) => {
+  const name = context.coordinatorNode;
+  if (name === undefined || context.broken.nodes.has(name) || mesh.nodes.some((node) => node.name === name))
+    return [];
+  return [
+    errorAt(start(mesh), `the mesh leaves out node "${name}", which carries the coordinator`, {
+      allowed: `a node "${name}" with its address`,
+    }),
+  ];
+};
+
+export const addressesAreUnique: Rule = (mesh) => {
+  const owner = new Map<string, string>();
+  return mesh.nodes.flatMap((node) => {
+    const before = owner.get(node.address);
+    owner.set(node.address, before ?? node.name);
+    return before === undefined
+      ? []
+      : [
+          errorAt(
+            fieldPlace(node, "address"),
+            `nodes "${before}" and "${node.name}" share the address ${node.address}`,
+          ),
+        ];
+  });
+};
+
+const unusable: readonly (readonly [string, string])[] = [
+  ["127.0.0.0/8", "a loopback address"],
+  ["::1", "a loopback address"],
+  ["0.0.0.0/8", "no address of a machine"],
+  ["::", "no address of a machine"],
+  ["169.254.0.0/16", "a link-local address"],
+  ["fe80::/10", "a link-local address"],
+  ["224.0.0.0/3", "a multicast or reserved address"],
+  ["ff00::/8", "a multicast address"],
+  ["::ffff:0.0.0.0/96", "an IPv4 address written as IPv6"],
+];
+
+export function unusableBecause(address: string): string | undefined {
+  const cidr = parseCidr(address);
+  if (cidr === undefined) return "no IP address";
+  return unusable.find(([block]) => {
+    const outer = parseCidr(block);
+    return outer !== undefined && cidrContains(outer, cidr);
+  })?.[1];
+}
+
+export const addressesAreUsable: Rule = (mesh) =>
+  mesh.nodes.flatMap((node) => {
+    const why = unusableBecause(node.address);
+    return why === undefined
+      ? []
+      : [
+          errorAt(fieldPlace(node, "address"), `${node.address} is ${why}`, {
+            allowed: "an address of the node that the other nodes can reach",
+          }),
+        ];
+  });
+
+export const serviceNodesExist: Rule = (mesh, context) => {
+  const names = new Set([...mesh.nodes.map(({ name }) => name), ...context.broken.nodes]);
+  return mesh.services.flatMap((service) =>
+    service.nodes.flatMap((node, index) => {
+      const place = fieldPlace(service, `nodes/${index}`);
+      if (service.nodes.indexOf(node) !== index)
+        return [errorAt(place, `service "${service.name}" names node "${node}" twice`)];
+      if (names.has(node)) return [];
+      return [errorAt(place, `there is no node "${node}"`, { near: nearestName(node, names) })];
+    }),
+  );
+};

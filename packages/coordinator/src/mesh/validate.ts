@@ -1,0 +1,100 @@
+// In: a Mesh, or the text of one. Out: every problem of what its parts mean together. Pure.
+import type { Mesh, Problem } from "@weft/shared/model/mesh";
+import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
+import { hasErrors, sortProblems } from "./problem.ts";
+import {
+  namesFitIntoDns,
+  policyNamesAreUnique,
+  portNamesAreNames,
+  serviceNamesAreFree,
+  spiffeIdsAreValid,
+  spiffePathsAreFree,
+  spiffePathsAreUnique,
+} from "./rules/names.ts";
+import {
+  addressesAreUnique,
+  addressesAreUsable,
+  coordinatorIsInTheMesh,
+  meshHasNodes,
+  serviceNodesExist,
+} from "./rules/nodes.ts";
+import {
+  cidrsGrantNothingInTheMesh,
+  policiesGoOneWay,
+  policiesNameWhatExists,
+  policyPortsExist,
+} from "./rules/policies.ts";
+import type { Rule } from "./rules/rule.ts";
+import {
+  guardPortsAreNotServicePorts,
+  portsAreNotEphemeral,
+  portsAreNotShared,
+  portsAreNotWeftsOwn,
+  servicesAreReachable,
+  usersAreUnprivileged,
+  usersStandForOneService,
+} from "./rules/services.ts";
+import {
+  adminsAreNotNodes,
+  guardIsOfUse,
+  upstreamsAreServers,
+  zoneIsNotMistakenForTheTrustDomain,
+  zoneIsPrivate,
+} from "./rules/surroundings.ts";
+
+export const rules: readonly Rule[] = [
+  meshHasNodes,
+  coordinatorIsInTheMesh,
+  addressesAreUnique,
+  addressesAreUsable,
+  serviceNodesExist,
+  serviceNamesAreFree,
+  portNamesAreNames,
+  policyNamesAreUnique,
+  namesFitIntoDns,
+  spiffeIdsAreValid,
+  spiffePathsAreFree,
+  spiffePathsAreUnique,
+  usersAreUnprivileged,
+  usersStandForOneService,
+  portsAreNotShared,
+  portsAreNotEphemeral,
+  portsAreNotWeftsOwn,
+  guardPortsAreNotServicePorts,
+  servicesAreReachable,
+  policiesNameWhatExists,
+  policiesGoOneWay,
+  policyPortsExist,
+  cidrsGrantNothingInTheMesh,
+  zoneIsPrivate,
+  zoneIsNotMistakenForTheTrustDomain,
+  upstreamsAreServers,
+  adminsAreNotNodes,
+  guardIsOfUse,
+];
+
+export interface MeshContext {
+  /** Name of the node that carries the coordinator; undefined when a file is checked away from one. */
+  readonly coordinatorNode: string | undefined;
+}
+
+const nothingBroken: Draft["broken"] = { nodes: new Set(), services: new Set() };
+
+export function validateMesh(
+  mesh: Mesh,
+  context: MeshContext,
+  broken: Draft["broken"] = nothingBroken,
+): Problem[] {
+  return sortProblems(rules.flatMap((rule) => rule(mesh, { ...context, broken })));
+}
+
+/** Parses and validates; the mesh is there when no problem is an error. Warnings may stand beside it. */
+export function loadMesh(
+  sources: readonly MeshSource[],
+  context: MeshContext,
+): { readonly mesh: Mesh | undefined; readonly problems: readonly Problem[] } {
+  const { draft, problems } = draftMesh(sources);
+  if (draft === undefined) return { mesh: undefined, problems };
+  const all = sortProblems([...problems, ...validateMesh(draft.mesh, context, draft.broken)]);
+  return { mesh: hasErrors(all) ? undefined : draft.mesh, problems: all };
+}
