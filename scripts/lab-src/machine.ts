@@ -10,8 +10,9 @@ import { type Cgroup, enteringCgroup } from "./cgroups.ts";
 import { enterCommand } from "./enter.ts";
 import { findLeader, livingLeader } from "./leader.ts";
 import { machineFiles } from "./machine-files.ts";
+import { unmountBelow } from "./mounts.ts";
 import { type LabNames, type MachinePlaces, machinePlaces, namespaceOf } from "./names.ts";
-import { namespacePath, plugIn, setCable, unplug } from "./network.ts";
+import { labNamespaces, namespacePath, plugIn, setCable, unplug } from "./network.ts";
 import { writeRootFiles } from "./root-files.ts";
 import { run } from "./run.ts";
 import type { MachineSpec } from "./topology.ts";
@@ -66,7 +67,26 @@ export class Machine {
     await plugIn(this.#parts.lab, this.spec.name, this.spec.host, this.cut);
   }
 
+  /** Removes what a failed creation left, so that it can be tried again. */
+  async discard(): Promise<void> {
+    await unmountBelow(this.#places.directory);
+    await rm(this.#places.directory, { recursive: true, force: true });
+    const { lab } = this.#parts;
+    if ((await labNamespaces(lab)).includes(namespaceOf(lab, this.spec.name)))
+      await unplug(lab, this.spec.name);
+  }
+
+  /** After a failure the machine is stopped, not half started. */
   async start(): Promise<void> {
+    try {
+      await this.#boot();
+    } catch (error) {
+      await this.crash();
+      throw error;
+    }
+  }
+
+  async #boot(): Promise<void> {
     this.#state = "starting";
     this.#stopping = false;
     const console = await open(this.#places.console, "a");

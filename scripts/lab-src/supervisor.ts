@@ -10,7 +10,7 @@ import { Machine } from "./machine.ts";
 import type { LabNames } from "./names.ts";
 import { makeSwitch, namespacePath, plugInUpstream, setCable } from "./network.ts";
 import type { LabRequest, MachineStatus } from "./protocol.ts";
-import { address4, address6, findMachine, labMachines, upstreamName } from "./topology.ts";
+import { address4, address6, findMachine, labMachines, type MachineSpec, upstreamName } from "./topology.ts";
 import { upstreamConfig } from "./upstream-dns.ts";
 import { waitFor } from "./wait.ts";
 
@@ -79,9 +79,7 @@ export class Supervisor {
         this.#queued(spec.name, async () => {
           let machine = this.#machines.get(spec.name);
           if (machine === undefined) {
-            machine = this.#newMachine(spec.name);
-            await machine.create();
-            this.#machines.set(spec.name, machine);
+            machine = await this.#createMachine(spec);
           } else if (machine.state === "stopped") await machine.remakeNetwork();
           if (machine.state !== "stopped") return;
           await machine.start();
@@ -92,14 +90,22 @@ export class Supervisor {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
-  #newMachine(name: string): Machine {
-    return new Machine(findMachine(name), {
+  async #createMachine(spec: MachineSpec): Promise<Machine> {
+    const machine = new Machine(spec, {
       lab: this.#lab,
       root: this.#root,
-      cgroup: this.#cgroup.child(name),
+      cgroup: this.#cgroup.child(spec.name),
       machineId: randomBytes(16).toString("hex"),
-      onRebootAsked: (machine) => this.#onRebootAsked(machine),
+      onRebootAsked: (asking) => this.#onRebootAsked(asking),
     });
+    try {
+      await machine.create();
+    } catch (error) {
+      await machine.discard();
+      throw error;
+    }
+    this.#machines.set(spec.name, machine);
+    return machine;
   }
 
   async #makeNetwork(): Promise<void> {
