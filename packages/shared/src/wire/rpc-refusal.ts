@@ -1,61 +1,53 @@
-// In: an expected failure of the server. Out: the gRPC status that carries it whole, and at the other end the same error
-// again. The sentence and the code stand in the status text too, for peers that read nothing else.
-import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+// In: a failed gRPC call. Out: the coordinator's own error again, if it was an expected one. The coordinator sends its
+// parts in the trailer "weft-error-bin", and sentence and code in the status text for peers that read nothing else.
+import type { ServiceError } from "@grpc/grpc-js";
 import { type ErrorCode, errorCodes } from "../errors/codes.ts";
 import { WeftError } from "../errors/weft-error.ts";
 
-const statuses: Partial<Record<ErrorCode, status>> = {
-  "WEFT-E001": status.INVALID_ARGUMENT,
-  "WEFT-E003": status.INVALID_ARGUMENT,
-  "WEFT-E005": status.DEADLINE_EXCEEDED,
-  "WEFT-E100": status.INVALID_ARGUMENT,
-  "WEFT-E101": status.FAILED_PRECONDITION,
-  "WEFT-E103": status.NOT_FOUND,
-  "WEFT-E104": status.FAILED_PRECONDITION,
-  "WEFT-E201": status.UNAUTHENTICATED,
-  "WEFT-E202": status.UNAUTHENTICATED,
-  "WEFT-E203": status.PERMISSION_DENIED,
-  "WEFT-E204": status.FAILED_PRECONDITION,
-  "WEFT-E206": status.INVALID_ARGUMENT,
-};
+const trailer = "weft-error-bin";
 
-const whyKey = "weft-why-bin";
-const hintKey = "weft-hint-bin";
-
-export interface Refusal {
-  readonly code: status;
-  readonly details: string;
-  readonly metadata: Metadata;
+interface Parts {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly why?: string;
+  readonly hint?: string;
 }
 
-/** What a handler passes to its callback, or emits on its stream, as the error. */
-export function refusalOf(error: WeftError): Refusal {
-  const metadata = new Metadata();
-  if (error.why !== undefined) metadata.set(whyKey, Buffer.from(error.why));
-  if (error.hint !== undefined) metadata.set(hintKey, Buffer.from(error.hint));
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(errorCodes, value);
+}
+
+function partsIn(text: string): Parts | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not ours: the status text is all there is.
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { code, message, why, hint } = value as Record<string, unknown>;
+  if (!isErrorCode(code) || typeof message !== "string") return undefined;
   return {
-    code: statuses[error.code] ?? status.UNKNOWN,
-    details: `${error.message} (${error.code})`,
-    metadata,
+    code,
+    message,
+    ...(typeof why === "string" ? { why } : {}),
+    ...(typeof hint === "string" ? { hint } : {}),
   };
 }
 
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorCodes, text);
-}
-
-function textIn(metadata: Metadata | undefined, key: string): string | undefined {
-  const value = metadata?.get(key)[0];
-  return value === undefined ? undefined : value.toString("utf8");
+function partsInStatus(details: string): Parts | undefined {
+  const [, message, code] = /^(.*) \((WEFT-E\d{3})\)$/s.exec(details) ?? [];
+  return message !== undefined && isErrorCode(code) ? { code, message } : undefined;
 }
 
 /** Undefined if the failure is not such a refusal. */
 export function refusalIn(failure: ServiceError): WeftError | undefined {
-  const match = /^(.*) \((WEFT-E\d{3})\)$/s.exec(failure.details);
-  const [, message, code] = match ?? [];
-  if (message === undefined || code === undefined || !isErrorCode(code)) return undefined;
-  const why = textIn(failure.metadata, whyKey);
-  const hint = textIn(failure.metadata, hintKey);
+  const sent = failure.metadata?.get(trailer)[0];
+  const parts =
+    (sent === undefined ? undefined : partsIn(sent.toString("utf8"))) ?? partsInStatus(failure.details);
+  if (parts === undefined) return undefined;
+  const { code, message, why, hint } = parts;
   return new WeftError(code, message, {
     ...(why === undefined ? {} : { why }),
     ...(hint === undefined ? {} : { hint }),

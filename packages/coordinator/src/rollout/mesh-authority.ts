@@ -1,0 +1,163 @@
+// In: mesh files, as an operator gives them. Out: the next revision of the mesh and the states it means for the nodes,
+// recorded together or not at all. Holds the current mesh; decides nothing about nodes being there or not.
+import type { DesiredState } from "@weft/shared/model/desired";
+import type { Mesh, Problem } from "@weft/shared/model/mesh";
+import { digestOf } from "@weft/shared/plan/canonical";
+import type { Revision, SourceText } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+import { newGenerations } from "./generations.ts";
+import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+
+export interface ApplyOrder {
+  readonly sources: readonly SourceText[];
+  readonly reason: string;
+  readonly claimedBy: string;
+  /** 0: whatever is current. */
+  readonly baseRevision: number;
+}
+
+export type ApplyOutcome =
+  | { readonly kind: "refused"; readonly problems: readonly Problem[]; readonly message: string }
+  | {
+      readonly kind: "accepted";
+      readonly revision: number;
+      /** The very same files as the current revision: no new one was made. */
+      readonly unchanged: boolean;
+      readonly changed: readonly DesiredState[];
+    };
+
+export interface PlanOutcome {
+  readonly problems: readonly Problem[];
+  readonly baseRevision: number;
+  readonly changes: readonly NodeChange[];
+}
+
+export interface AuthorityParts {
+  readonly store: Store;
+  readonly compiler: MeshCompiler;
+  /** Of this mesh; a file for another one is refused. */
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly now: () => Date;
+}
+
+export class MeshAuthority {
+  readonly #parts: AuthorityParts;
+  #mesh: Mesh | undefined;
+  #revision: Revision | undefined;
+
+  constructor(parts: AuthorityParts) {
+    this.#parts = parts;
+  }
+
+  get mesh(): Mesh | undefined {
+    return this.#mesh;
+  }
+
+  /** 0: nothing was applied yet. */
+  get revision(): number {
+    return this.#revision?.revision ?? 0;
+  }
+
+  /**
+   * Reads back the current revision. A newer release may compile the same files to something else: those states are
+   * new generations of the same revision. If it refuses the files, what was compiled from them stays in force, and
+   * the problems are returned.
+   */
+  start(): readonly Problem[] {
+    const { store, compiler } = this.#parts;
+    this.#revision = store.revisions.current();
+    if (this.#revision === undefined) return [];
+    const loaded = compiler.load(store.revisions.sources(this.#revision.revision) ?? []);
+    if (loaded.mesh === undefined) return loaded.problems;
+    this.#mesh = loaded.mesh;
+    this.#record(loaded.mesh, this.#revision.revision);
+    return [];
+  }
+
+  plan(sources: readonly SourceText[]): PlanOutcome {
+    const { mesh, problems } = this.#check(sources);
+    return {
+      problems,
+      baseRevision: this.revision,
+      changes: mesh === undefined ? [] : this.#parts.compiler.changes(this.#mesh, mesh),
+    };
+  }
+
+  apply(order: ApplyOrder): ApplyOutcome {
+    const { store, now } = this.#parts;
+    if (order.baseRevision !== 0 && order.baseRevision !== this.revision)
+      return {
+        kind: "refused",
+        problems: [],
+        message: `the mesh is at revision ${this.revision}, and the plan was made against revision ${order.baseRevision}`,
+      };
+    const { mesh, problems } = this.#check(order.sources);
+    if (mesh === undefined) return { kind: "refused", problems, message: "the mesh file has problems" };
+    const digest = digestOf(order.sources);
+    const unchanged = this.#revision?.digest === digest;
+    const { revision, changed } = store.transaction(() => {
+      const entry = { at: now(), claimedBy: order.claimedBy, reason: order.reason, digest };
+      const current =
+        this.#revision !== undefined && unchanged
+          ? this.#revision
+          : store.revisions.append(entry, order.sources);
+      store.audit.append({
+        at: now(),
+        actor: order.claimedBy,
+        action: unchanged ? "applied again" : "applied",
+        subject: `revision ${current.revision}`,
+        detail: order.reason,
+      });
+      return { revision: current, changed: this.#record(mesh, current.revision) };
+    });
+    this.#mesh = mesh;
+    this.#revision = revision;
+    return { kind: "accepted", revision: revision.revision, unchanged, changed };
+  }
+
+  /** One generation more of the same content, for a node that holds a higher number than was given from here. */
+  raise(node: string, generation: number): DesiredState | undefined {
+    const { store } = this.#parts;
+    const state = store.desired.get(node);
+    if (state === undefined) return undefined;
+    const raised = { ...state, generation };
+    store.desired.put(raised);
+    return raised;
+  }
+
+  #check(sources: readonly SourceText[]): LoadedMesh {
+    const loaded = this.#parts.compiler.load(sources);
+    const { mesh } = loaded;
+    if (mesh === undefined) return loaded;
+    const foreign = this.#foreign(mesh);
+    if (foreign === undefined) return loaded;
+    const place = { file: sources[0]?.name ?? "", line: 1, column: 1 };
+    const problem: Problem = {
+      place,
+      severity: "error",
+      message: foreign,
+      allowed: undefined,
+      near: undefined,
+    };
+    return { mesh: undefined, problems: [...loaded.problems, problem] };
+  }
+
+  #foreign(mesh: Mesh): string | undefined {
+    if (mesh.name !== this.#parts.mesh)
+      return `this coordinator holds the mesh ${this.#parts.mesh}, and the file is for ${mesh.name}`;
+    if (mesh.trustDomain !== this.#parts.trustDomain)
+      return `the trust domain is ${this.#parts.trustDomain} and cannot be changed to ${mesh.trustDomain}`;
+    return undefined;
+  }
+
+  #record(mesh: Mesh, revision: number): DesiredState[] {
+    const { store, compiler } = this.#parts;
+    const last = new Map(store.desired.list().map((state) => [state.node, state]));
+    const changed = newGenerations(last, compiler.compile(mesh), revision);
+    store.transaction(() => {
+      for (const state of changed) store.desired.put(state);
+    });
+    return changed;
+  }
+}

@@ -1,0 +1,61 @@
+// In: calls on the agents' port. Out: their answers. Every call is authorised by itself, by the caller's certificate;
+// a certificate is handed out only if its node is still a member when it was minted.
+import type { AgentServiceServer } from "@weft/shared/gen/weft/v1/agent";
+import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
+import type { NodeGate } from "./authorise.ts";
+import type { ComponentFiles } from "./component-files.ts";
+import type { Handlers } from "./handlers.ts";
+import type { MintingDesk } from "./minting-desk.ts";
+import type { SessionHandler } from "./session-handler.ts";
+
+export interface AgentServiceParts {
+  readonly handlers: Handlers;
+  readonly gate: NodeGate;
+  readonly minting: MintingDesk;
+  readonly components: ComponentFiles;
+  readonly sessions: SessionHandler;
+  readonly stateOf: (node: string) => string | undefined;
+  readonly bundle: () => SignedTrustBundle | undefined;
+  readonly leave: (node: string) => Promise<void>;
+  readonly now: () => Date;
+}
+
+export function agentService(parts: AgentServiceParts): AgentServiceServer {
+  const { handlers, gate, minting, components } = parts;
+  return {
+    session: (call) => parts.sessions.handle(call, parts.stateOf),
+    renewIdentity: handlers.unary("RenewIdentity", async ({ csr }, call) => {
+      const { node } = gate.admit(call);
+      const svid = await minting.nodeSvid(node.name, csr);
+      gate.admit(call);
+      return { svid, bundle: parts.bundle() };
+    }),
+    mintExchange: handlers.unary("MintExchange", async ({ csr }, call) => {
+      const { node } = gate.admit(call);
+      const svid = await minting.exchangeSvid(node.name, csr);
+      gate.admit(call);
+      return { svid };
+    }),
+    fetchComponent: handlers.streaming("FetchComponent", async (wanted, send, signal, call) => {
+      gate.admit(call);
+      let first = true;
+      await components.stream(
+        wanted,
+        async (data, totalBytes) => {
+          await send({ data, totalBytes: first ? BigInt(totalBytes) : 0n });
+          first = false;
+        },
+        signal,
+      );
+    }),
+    probe: handlers.unary("Probe", ({ nonce }, call) => {
+      gate.admit(call);
+      return { nonce: nonce.subarray(0, 64), serverTime: parts.now() };
+    }),
+    leave: handlers.unary("Leave", async (_request, call) => {
+      const { node } = gate.admit(call);
+      await parts.leave(node.name);
+      return {};
+    }),
+  };
+}

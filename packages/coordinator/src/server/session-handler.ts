@@ -1,0 +1,178 @@
+// In: a stream on the agents' port. Out: events about its node; the stream ends with its certificate, its membership
+// or its peer, whichever is first. No decisions about the mesh are made here.
+import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import type { AgentMessage, Hello } from "@weft/shared/gen/weft/v1/agent";
+import { NodeFacts as FactsMessage } from "@weft/shared/gen/weft/v1/facts";
+import { NodeReport as ReportMessage } from "@weft/shared/gen/weft/v1/report";
+import type { NodeFacts } from "@weft/shared/model/facts";
+import type { NodeReport } from "@weft/shared/model/report";
+import { decodeFacts } from "@weft/shared/wire/facts-codec";
+import { toNumber } from "@weft/shared/wire/number";
+import { decodeReport } from "@weft/shared/wire/report-codec";
+import type { Caller, NodeGate } from "./authorise.ts";
+import type { Handlers } from "./handlers.ts";
+import { type AgentStream, type DismissalReason, Session, type Sessions } from "./sessions.ts";
+
+/** What a node says it holds. */
+export interface Greeting {
+  readonly agentVersion: string;
+  readonly generation: number;
+  readonly digest: string;
+  readonly bundleSequence: number;
+}
+
+export interface SessionEvents {
+  greeted(session: Session, greeting: Greeting): void;
+  seen(node: string): void;
+  reported(node: string, report: NodeReport, encoded: Uint8Array): void;
+  facts(node: string, facts: NodeFacts, encoded: Uint8Array): void;
+  ended(node: string): void;
+}
+
+export interface SessionParts {
+  readonly gate: NodeGate;
+  readonly sessions: Sessions;
+  readonly handlers: Handlers;
+  readonly events: SessionEvents;
+  readonly now: () => Date;
+  readonly heartbeatSeconds: number;
+  readonly banEpoch: () => number;
+}
+
+const greetingDeadlineMs = 10_000;
+/** setTimeout takes no more; a certificate that lives longer is looked at again then. */
+const longestTimerMs = 2 ** 31 - 1;
+const dismissible = new Map<string, DismissalReason>([
+  ["removed", "removed"],
+  ["banned", "banned"],
+  ["suspended", "suspended"],
+  ["left", "left"],
+]);
+
+function greetingOf(hello: Hello): Greeting {
+  return {
+    agentVersion: hello.agentVersion.slice(0, 100),
+    generation: toNumber(hello.generation, "generation"),
+    digest: hello.digest,
+    bundleSequence: toNumber(hello.bundleSequence, "bundle sequence"),
+  };
+}
+
+export class SessionHandler {
+  readonly #parts: SessionParts;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+  }
+
+  handle(stream: AgentStream, stateOf: (node: string) => string | undefined): void {
+    const { gate, handlers, banEpoch } = this.#parts;
+    let caller: Caller;
+    try {
+      caller = gate.admit(stream);
+    } catch (failure) {
+      handlers.report("Session", failure);
+      this.#turnAway(stream, failure, stateOf, banEpoch());
+      return;
+    }
+    this.#serve(stream, caller);
+  }
+
+  /** One that was a member is told why it is none any more: its agent then stops asking. */
+  #turnAway(
+    stream: AgentStream,
+    failure: unknown,
+    stateOf: (node: string) => string | undefined,
+    epoch: number,
+  ): void {
+    const session = new Session("", stream);
+    stream.on("error", () => session.gone());
+    stream.resume();
+    const name =
+      isWeftError(failure) && failure.code === "WEFT-E204"
+        ? /the node (\S+) is/.exec(failure.message)?.[1]
+        : undefined;
+    const reason = name === undefined ? undefined : dismissible.get(stateOf(name) ?? "");
+    if (reason === undefined) session.end(failure);
+    else session.dismiss(reason, epoch);
+  }
+
+  #serve(stream: AgentStream, caller: Caller): void {
+    const { handlers, now } = this.#parts;
+    const session = new Session(caller.node.name, stream);
+    let greeted = false;
+    let over = false;
+    const fail = (failure: unknown) => {
+      handlers.report("Session", failure);
+      session.end(failure);
+    };
+    const greeting = setTimeout(
+      () => fail(new WeftError("WEFT-E005", "the agent did not say hello in time")),
+      greetingDeadlineMs,
+    );
+    let expiry: NodeJS.Timeout;
+    const watchExpiry = () => {
+      const left = caller.notAfter.getTime() - now().getTime();
+      if (left <= 0)
+        session.end(new WeftError("WEFT-E202", "the certificate this stream began with has expired"));
+      else expiry = setTimeout(watchExpiry, Math.min(left, longestTimerMs));
+    };
+    watchExpiry();
+    const finish = () => {
+      if (over) return;
+      over = true;
+      clearTimeout(greeting);
+      clearTimeout(expiry);
+      if (!greeted) session.gone();
+      else if (this.#parts.sessions.close(session)) this.#parts.events.ended(session.node);
+    };
+    // A peer that vanishes brings `cancelled` and `close`, and no `error`.
+    stream.on("end", () => {
+      finish();
+      stream.end();
+    });
+    stream.on("cancelled", finish);
+    stream.on("close", finish);
+    stream.on("error", finish);
+    stream.on("data", (message: AgentMessage) => {
+      if (over) return;
+      try {
+        if (!greeted) {
+          clearTimeout(greeting);
+          greeted = true;
+          this.#greet(session, message);
+        } else this.#take(session.node, message);
+      } catch (failure) {
+        fail(failure);
+      }
+    });
+  }
+
+  #greet(session: Session, { message }: AgentMessage): void {
+    if (message?.$case !== "hello") throw new WeftError("WEFT-E003", "the first message must be hello");
+    const { sessions, events, now, heartbeatSeconds, banEpoch } = this.#parts;
+    const greeting = greetingOf(message.value);
+    sessions.open(session, banEpoch());
+    session.send("welcome", { $case: "welcome", value: { serverTime: now(), heartbeatSeconds } });
+    events.greeted(session, greeting);
+  }
+
+  #take(node: string, { message }: AgentMessage): void {
+    const { events } = this.#parts;
+    switch (message?.$case) {
+      case "report":
+        events.reported(node, decodeReport(message.value), ReportMessage.encode(message.value).finish());
+        break;
+      case "facts":
+        events.facts(node, decodeFacts(message.value), FactsMessage.encode(message.value).finish());
+        break;
+      case "hello":
+        throw new WeftError("WEFT-E003", "hello comes once");
+      // Observations are for a later release; what only a newer agent can say is no error either.
+      case "heartbeat":
+      case "observation":
+      case undefined:
+        events.seen(node);
+    }
+  }
+}
