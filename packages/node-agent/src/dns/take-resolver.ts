@@ -1,6 +1,6 @@
 // In: a mode and the zone. Out: the host's resolver pointed at weft-dns, and its exact inverse. Nothing is changed before
 // weft-dns answers, and what does not prove itself through nss is given back at once.
-import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import type { Executor, Undo } from "../apply/executor.ts";
 import type { Host } from "../host/host.ts";
@@ -32,8 +32,8 @@ export class TakeResolver implements Executor<"takeResolver"> {
     const undo = async () => {
       await giveBack(this.#host);
     };
+    await takeOver(this.#host, args.mode, args.zone);
     try {
-      await takeOver(this.#host, args.mode, args.zone);
       await proveLookups(this.#host, args.zone, args.probe, expected, proofMs, signal);
     } catch (failure) {
       await undo();
@@ -41,7 +41,9 @@ export class TakeResolver implements Executor<"takeResolver"> {
         "WEFT-E401",
         "the host's resolver was given back: the takeover did not prove itself",
         {
-          why: messageOf(failure),
+          why: [messageOf(failure), isWeftError(failure) ? failure.why : undefined]
+            .filter(Boolean)
+            .join(": "),
           hint: "read the detail; the old resolver is in force, unchanged",
           cause: failure,
         },
@@ -97,6 +99,7 @@ export async function giveBack(host: Host): Promise<Returned> {
   return { kind: "given" };
 }
 
+/** Whole, or not at all. */
 async function takeOver(host: Host, mode: Mode, zone: string): Promise<void> {
   // the record of the other mode must not be lost under the new one
   const known = await readOriginal(host.files);
@@ -106,7 +109,12 @@ async function takeOver(host: Host, mode: Mode, zone: string): Promise<void> {
     return;
   }
   await writeOriginal(host.files, { mode, zone });
-  await createLink(host, zone);
+  try {
+    await createLink(host, zone);
+  } catch (failure) {
+    await giveBack(host);
+    throw failure;
+  }
 }
 
 /** What is missing, or undefined when the takeover is in force. */

@@ -21,7 +21,7 @@ export function renderZone(zone: string, records: readonly DnsRecord[], serial: 
     "; written by weft-node-agent, which replaces it on every change",
     `${zone}. ${ttl} IN SOA ${zone}. nobody.invalid. ${serial} 60 30 3600 ${ttl}`,
     `${zone}. ${ttl} IN NS ${zone}.`,
-    ...[...lines].sort(),
+    ...[...lines].sort((a, b) => (a < b ? -1 : 1)),
     "",
   ].join("\n");
 }
