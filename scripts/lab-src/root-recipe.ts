@@ -45,7 +45,6 @@ const maskedUnits: readonly string[] = [
   "modprobe@.service",
   "sys-fs-fuse-connections.mount",
   "sys-kernel-config.mount",
-  "systemd-logind.service",
   "systemd-modules-load.service",
   "systemd-pstore.service",
   "systemd-remount-fs.service",
@@ -94,6 +93,8 @@ function unit(name: string, text: string, wantedBy: string): RootFile[] {
 export function rootFiles(): RootFile[] {
   return [
     ...maskedUnits.map((name): RootFile => ({ path: `etc/systemd/system/${name}`, link: "/dev/null" })),
+    // started by D-Bus when somebody needs it (`systemctl reboot` does), not at every boot
+    { path: "usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service", absent: true },
     ...unit("lab-network.service", networkUnit, "multi-user.target"),
     ...unit("lab-bpffs.service", bpffsUnit, "sysinit.target"),
     // Storage=auto keeps the journal across reboots when this directory exists

@@ -25,7 +25,7 @@ async function tracesOf(name: string): Promise<string[]> {
   const mountinfo = await readFile("/proc/self/mountinfo", "utf8");
   const traces = mountinfo
     .split("\n")
-    .filter((line) => line.includes(lab.prefix) || line.includes(lab.directory));
+    .filter((line) => line.includes(lab.prefix) || line.includes(`${lab.directory}/`));
   const cgroups = parseCgroupMounts(mountinfo);
   for (const directory of ["/run/netns", "/run/systemd/nspawn/propagate", cgroups.unified, ...cgroups.legacy])
     for (const entry of await list(directory))
@@ -42,7 +42,7 @@ async function tracesOf(name: string): Promise<string[]> {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     // empty for zombies, which wait for PID 1 only; unreadable for processes that have just ended
     const argv = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (argv.includes(lab.prefix) || argv.includes(lab.directory) || argv.includes(`--name\0${name}\0`))
+    if (argv.includes(lab.prefix) || argv.includes(`${lab.directory}/`) || argv.includes(`--name\0${name}\0`))
       traces.push(`process ${pid}: ${argv.replaceAll("\0", " ")}`);
   }
   return traces;
