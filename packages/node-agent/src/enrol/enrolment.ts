@@ -26,7 +26,11 @@ export interface Enrolment {
 }
 
 export function formatEnrolment(enrolment: Enrolment): string {
-  const record = { format: 1, ...enrolment, rootPublicKey: Buffer.from(enrolment.rootPublicKey).toString("base64") };
+  const record = {
+    format: 1,
+    ...enrolment,
+    rootPublicKey: Buffer.from(enrolment.rootPublicKey).toString("base64"),
+  };
   return `${JSON.stringify(record, undefined, 2)}\n`;
 }
 

@@ -2,17 +2,22 @@
 // checked against the pin, then the coordinator's exact SPIFFE ID by that bundle; only then is the token sent.
 // A crash at any point is survived: keys and request are on disk before they are sent, the coordinator answers the same
 // request again, and enrolment.json is written last.
-import { sign } from "node:crypto";
+import { createPublicKey, sign } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { JoinProof, type JoinResponse } from "@weft/shared/gen/weft/v1/enrol";
 import { nodeId } from "@weft/shared/model/ids";
 import { nodeOfJoinToken } from "@weft/shared/model/join-token";
 import { joinContext, pinOf, type TrustBundle, verifySignedBundle } from "@weft/shared/wire/trust-bundle";
-import { createPublicKey } from "node:crypto";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
-import { type CoordinatorAddress, enrolmentClient, fetchBundle, type FreshBundle, sha256 } from "./coordinator-contact.ts";
+import {
+  type CoordinatorAddress,
+  enrolmentClient,
+  type FreshBundle,
+  fetchBundle,
+  sha256,
+} from "./coordinator-contact.ts";
 import { type Enrolment, enrolmentKey, readEnrolment, writeEnrolment } from "./enrolment.ts";
 import { acceptSvid, writeNodeSvid } from "./node-svid.ts";
 import { forgetPendingRequest, type PendingRequest, pendingRequest } from "./pending-request.ts";
@@ -44,7 +49,11 @@ async function alreadyJoined(host: Host, order: JoinOrder): Promise<Enrolment | 
   });
 }
 
-async function sendJoin(host: Host, order: JoinOrder, fresh: FreshBundle): Promise<[JoinResponse, PendingRequest]> {
+async function sendJoin(
+  host: Host,
+  order: JoinOrder,
+  fresh: FreshBundle,
+): Promise<[JoinResponse, PendingRequest]> {
   const token = await order.token();
   const node = nodeOfJoinToken(token);
   const key = await enrolmentKey(host.files);
@@ -74,7 +83,10 @@ async function sendJoin(host: Host, order: JoinOrder, fresh: FreshBundle): Promi
       client.join(message, new grpc.Metadata(), options, done),
     );
     if (response.node !== node)
-      throw new WeftError("WEFT-E203", `the coordinator answered for node ${response.node}, the token is for ${node}`);
+      throw new WeftError(
+        "WEFT-E203",
+        `the coordinator answered for node ${response.node}, the token is for ${node}`,
+      );
     return [response, request];
   } finally {
     client.close();
@@ -85,7 +97,12 @@ async function sendJoin(host: Host, order: JoinOrder, fresh: FreshBundle): Promi
 function answeredBundle(response: JoinResponse, fresh: FreshBundle, now: Date): TrustBundle {
   if (response.bundle === undefined) return fresh.bundle;
   const { rootPublicKey, bundle } = fresh;
-  const expected = { now, meshId: bundle.meshId, lowestSequence: bundle.sequence, lowestBanEpoch: bundle.banEpoch };
+  const expected = {
+    now,
+    meshId: bundle.meshId,
+    lowestSequence: bundle.sequence,
+    lowestBanEpoch: bundle.banEpoch,
+  };
   return verifySignedBundle(response.bundle, { rootPublicKey }, expected).bundle;
 }
 
@@ -99,7 +116,9 @@ export async function join(host: Host, order: JoinOrder, narrate: Narrate): Prom
   const fresh = await fetchBundle(order.coordinator, { pin: order.pin }, { now: clock.now() });
   narrate(`the mesh root matches the pin; trust domain ${fresh.bundle.trustDomain}`);
   const [response, request] = await sendJoin(host, order, fresh);
-  narrate(`the coordinator proved to be spiffe://${fresh.bundle.trustDomain}/weft/coordinator and took the token`);
+  narrate(
+    `the coordinator proved to be spiffe://${fresh.bundle.trustDomain}/weft/coordinator and took the token`,
+  );
 
   const bundle = answeredBundle(response, fresh, clock.now());
   const svid = acceptSvid(response.svid, {

@@ -12,7 +12,11 @@ export interface PendingRequest {
   readonly keyPem: string;
 }
 
-export async function pendingRequest(files: Files, purpose: string, spiffeId: string): Promise<PendingRequest> {
+export async function pendingRequest(
+  files: Files,
+  purpose: string,
+  spiffeId: string,
+): Promise<PendingRequest> {
   const text = await files.readText(places.pendingRequest);
   if (text !== undefined) {
     const fields = parseJsonFields(places.pendingRequest, text);

@@ -4,7 +4,7 @@
 import { sign } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { WeftError } from "@weft/shared/errors/weft-error";
-import { type ChallengeResponse, ReEntryProof, type ReEnterResponse } from "@weft/shared/gen/weft/v1/enrol";
+import { type ChallengeResponse, type ReEnterResponse, ReEntryProof } from "@weft/shared/gen/weft/v1/enrol";
 import { nodeId } from "@weft/shared/model/ids";
 import { reEntryContext } from "@weft/shared/wire/trust-bundle";
 import type { Host } from "../host/host.ts";
@@ -31,7 +31,12 @@ export async function reEnter(
   const fresh = await fetchBundle(
     at,
     { rootPublicKey: held.rootPublicKey },
-    { now: clock.now(), meshId: held.meshId, lowestSequence: held.bundleSequence, lowestBanEpoch: held.banEpoch },
+    {
+      now: clock.now(),
+      meshId: held.meshId,
+      lowestSequence: held.bundleSequence,
+      lowestBanEpoch: held.banEpoch,
+    },
   );
   const { enrolment } = await keepBundle(files, fresh.signed, held, clock.now());
   const spiffeId = nodeId(held.trustDomain, held.node);

@@ -4,8 +4,8 @@ import { SignedTrustBundle, TrustBundle as TrustBundleMessage } from "@weft/shar
 import { derToPem } from "@weft/shared/spiffe/certificate";
 import { type TrustBundle, verifySignedBundle } from "@weft/shared/wire/trust-bundle";
 import type { Files } from "../host/host.ts";
-import { type Enrolment, writeEnrolment } from "./enrolment.ts";
 import { places } from "../state/places.ts";
+import { type Enrolment, writeEnrolment } from "./enrolment.ts";
 
 export function rootsPemOf(bundle: Pick<TrustBundle, "roots">): string {
   return bundle.roots.map((root) => derToPem(root)).join("");

@@ -1,16 +1,13 @@
-// In: one call of a generated client. Out: its answer within a deadline, or the error in plain words. The coordinator
-// says why it refuses in the status text; that text is shown as it is.
+// In: one call of a generated client. Out: its answer within a deadline, or the error in plain words: the coordinator's
+// own sentence where it refuses, or why it could not be reached.
 import { type CallOptions, type ClientUnaryCall, type ServiceError, status } from "@grpc/grpc-js";
-import { type ErrorCode, errorCodes } from "@weft/shared/errors/codes";
-import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import type { ErrorCode } from "@weft/shared/errors/codes";
+import { WeftError } from "@weft/shared/errors/weft-error";
+import { refusalIn } from "@weft/shared/wire/rpc-refusal";
 
 export const unaryDeadlineMs = 10_000;
 
 type Done<T> = (error: ServiceError | null, response: T) => void;
-
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorCodes, text);
-}
 
 const byStatus: ReadonlyMap<status, ErrorCode> = new Map([
   [status.UNAUTHENTICATED, "WEFT-E201"],
@@ -19,26 +16,23 @@ const byStatus: ReadonlyMap<status, ErrorCode> = new Map([
   [status.INVALID_ARGUMENT, "WEFT-E206"],
 ]);
 
-/** What a refused call means: a sentence of the coordinator's, or why it could not be reached. */
 export function errorOfCall(failure: ServiceError): WeftError {
-  if (isWeftError(failure.cause)) return failure.cause;
-  const details = failure.details;
-  // A refusal by our own check of the peer reaches us only as text, behind what grpc-js puts before it.
-  if (failure.code === status.UNAVAILABLE || failure.code === status.DEADLINE_EXCEEDED)
-    return /peer is not who|X\.509-SVID|certificate/.test(details)
-      ? new WeftError("WEFT-E202", "the machine at that address does not prove to be the coordinator", {
-          why: details,
-          cause: failure,
-        })
-      : new WeftError("WEFT-E500", "the coordinator cannot be reached", {
-          why: details,
-          hint: "check the address, that weft-coordinator runs, and that nothing in between blocks its port",
-          cause: failure,
-        });
-  const coded = /^(.*) \((WEFT-E\d{3})\)$/s.exec(details);
-  const named = coded?.[2];
-  const code = named !== undefined && isErrorCode(named) ? named : byStatus.get(failure.code);
-  return new WeftError(code ?? "WEFT-E500", coded?.[1] ?? details, { cause: failure });
+  const refusal = refusalIn(failure);
+  if (refusal !== undefined) return refusal;
+  const { code, details } = failure;
+  if (code !== status.UNAVAILABLE && code !== status.DEADLINE_EXCEEDED)
+    return new WeftError(byStatus.get(code) ?? "WEFT-E500", details, { cause: failure });
+  // What our own check of the peer's certificate says reaches us as text only, behind what grpc-js puts before it.
+  if (/peer is not who|X\.509-SVID|certificate/i.test(details))
+    return new WeftError("WEFT-E202", "the machine at that address does not prove to be the coordinator", {
+      why: details,
+      cause: failure,
+    });
+  return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
+    why: details,
+    hint: "check the address, that weft-coordinator runs, and that nothing in between blocks its port",
+    cause: failure,
+  });
 }
 
 export function unaryCall<T>(

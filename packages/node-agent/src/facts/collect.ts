@@ -51,7 +51,9 @@ export async function collectFacts(host: Host, readers: FactReaders): Promise<No
     os: await attempt("os", "", async () => parseOsRelease(await text("/etc/os-release"))),
     kernel,
     architecture: arch,
-    systemd: await attempt("systemd", "", async () => parseSystemdVersion(await output("systemctl", "--version"))),
+    systemd: await attempt("systemd", "", async () =>
+      parseSystemdVersion(await output("systemctl", "--version")),
+    ),
     nft,
     btf: (await host.files.info("/sys/kernel/btf/vmlinux")) !== undefined,
     bpffs: mounts.get("/sys/fs/bpf") === "bpf",

@@ -1,8 +1,9 @@
 // In: the Exec of a machine. Out: whether its kernel ends a foreign socket when asked (`ss -K`), by trying it on a
 // loopback connection of our own: ss exits 0 either way, so the socket itself is asked.
-import { createServer, connect, type Socket } from "node:net";
+
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import type { Exec } from "../host/host.ts";
 
 const patienceMs = 1_000;

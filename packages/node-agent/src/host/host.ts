@@ -10,10 +10,15 @@ export interface FileInfo {
   readonly target: string | undefined;
 }
 
+/** Parts are written as they come; when they throw, nothing is left and their error is passed on. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
 export interface Files {
   /** Whole content, or undefined when the file does not exist. Any other trouble throws WEFT-E002. */
   read(path: string): Promise<Uint8Array | undefined>;
   readText(path: string): Promise<string | undefined>;
+  /** Hex SHA-256 of a file of any size, or undefined when there is none. */
+  sha256(path: string): Promise<string | undefined>;
   /** lstat, or undefined when nothing is there. */
   info(path: string): Promise<FileInfo | undefined>;
   /** Names in a directory, sorted; empty when it does not exist. */
@@ -23,7 +28,11 @@ export interface Files {
    * old bytes or the new ones, after a crash too. Parent directories are made (0755). Refusals (full disk, read-only)
    * throw WEFT-E002 and leave nothing behind.
    */
-  write(path: string, content: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number }): Promise<void>;
+  write(
+    path: string,
+    content: FileContent,
+    options?: { mode?: number; uid?: number; gid?: number },
+  ): Promise<void>;
   /** Rename over whatever is there, atomically, then fsync of the directory. */
   rename(from: string, to: string): Promise<void>;
   symlink(target: string, path: string): Promise<void>;

@@ -16,7 +16,10 @@ const environment = {
 
 function cannotStart(program: string, cause: unknown): WeftError {
   return isNotFound(cause)
-    ? new WeftError("WEFT-E007", `${program} is not installed`, { hint: `install the package with ${program}`, cause })
+    ? new WeftError("WEFT-E007", `${program} is not installed`, {
+        hint: `install the package with ${program}`,
+        cause,
+      })
     : new WeftError("WEFT-E004", `${program} cannot be started`, { why: messageOf(cause), cause });
 }
 
@@ -46,7 +49,8 @@ export class LinuxExec implements Exec {
       signal?.addEventListener("abort", onAbort, { once: true });
       const collect = (chunks: Buffer[]) => (chunk: Buffer) => {
         output.bytes += chunk.length;
-        if (output.bytes > outputLimit) stop(new WeftError("WEFT-E004", `${program} printed more than 16 MiB`));
+        if (output.bytes > outputLimit)
+          stop(new WeftError("WEFT-E004", `${program} printed more than 16 MiB`));
         else chunks.push(chunk);
       };
       child.stdout.on("data", collect(output.stdout));

@@ -1,12 +1,12 @@
 // In: absolute paths and bytes. Out: the Files of a real machine, below a root prefix ("" for the machine itself).
 // A write is temp file, fsync, rename, fsync of the directory; what fails leaves nothing behind.
-import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, isNotFound } from "@weft/shared/errors/system";
-import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import type { FileInfo, Files } from "./host.ts";
+import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import type { FileContent, FileInfo, Files } from "./host.ts";
 
 /** The system calls a write is made of, apart so that a test can have the disk fill up in the middle. */
 export interface FileSystem {
@@ -50,6 +50,7 @@ export class LinuxFiles implements Files {
     try {
       return await work(this.#at(path));
     } catch (failure) {
+      if (isWeftError(failure)) throw failure;
       throw refused(verb, path, failure);
     }
   }
@@ -66,6 +67,17 @@ export class LinuxFiles implements Files {
   async readText(path: string): Promise<string | undefined> {
     const bytes = await this.read(path);
     return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
+  }
+
+  async sha256(path: string): Promise<string | undefined> {
+    const hash = createHash("sha256");
+    try {
+      for await (const chunk of createReadStream(this.#at(path))) hash.update(chunk);
+    } catch (failure) {
+      if (isNotFound(failure)) return undefined;
+      throw refused("read", path, failure);
+    }
+    return hash.digest("hex");
   }
 
   async info(path: string): Promise<FileInfo | undefined> {
@@ -98,7 +110,7 @@ export class LinuxFiles implements Files {
 
   write(
     path: string,
-    content: string | Uint8Array,
+    content: FileContent,
     options: { mode?: number; uid?: number; gid?: number } = {},
   ): Promise<void> {
     return this.#attempt("written", path, async (at) => {
@@ -117,11 +129,15 @@ export class LinuxFiles implements Files {
 
   async #writeWhole(
     at: string,
-    content: string | Uint8Array,
+    content: FileContent,
     options: { mode?: number; uid?: number; gid?: number },
   ): Promise<void> {
     const mode = options.mode ?? 0o644;
-    const handle = await this.#system.open(at, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    const handle = await this.#system.open(
+      at,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      mode,
+    );
     try {
       // The umask has cut the mode that open was given.
       await handle.chmod(mode);

@@ -1,6 +1,6 @@
 // In: unit names. Out: what systemd knows of them, and changes to them. A refusal carries the unit's last log lines.
 import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
-import type { Exec, Units, UnitState } from "./host.ts";
+import type { Exec, UnitState, Units } from "./host.ts";
 
 /** systemd's own default for a start job is 90 s. */
 const jobTimeoutMs = 100_000;

@@ -97,7 +97,8 @@ export class NodeIdentity {
     const spiffeId = nodeId(this.#enrolment.trustDomain, this.#enrolment.node);
     const { csrDer, privateKeyPkcs8Pem } = makeCsr(spiffeId);
     const response = await unaryCall<RenewIdentityResponse>(
-      (options, done) => client.renewIdentity({ csr: Buffer.from(csrDer) }, new grpc.Metadata(), options, done),
+      (options, done) =>
+        client.renewIdentity({ csr: Buffer.from(csrDer) }, new grpc.Metadata(), options, done),
       signal,
     );
     if (response.bundle !== undefined) await this.takeBundle(response.bundle);
@@ -121,7 +122,11 @@ export class NodeIdentity {
 
   /** The coordinator wants no more of this node: remembered over restarts. */
   async dismiss(reason: string, banEpoch: number): Promise<void> {
-    const dismissed = { ...this.#enrolment, dismissed: reason, banEpoch: Math.max(banEpoch, this.#enrolment.banEpoch) };
+    const dismissed = {
+      ...this.#enrolment,
+      dismissed: reason,
+      banEpoch: Math.max(banEpoch, this.#enrolment.banEpoch),
+    };
     await writeEnrolment(this.#host.files, dismissed);
     this.#enrolment = dismissed;
   }

@@ -2,7 +2,12 @@
 // node says as methods, and its end as a promise. No decisions: reconnecting, renewing and applying are others' work.
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { AgentMessage, AgentServiceClient, CoordinatorMessage, Hello } from "@weft/shared/gen/weft/v1/agent";
+import type {
+  AgentMessage,
+  AgentServiceClient,
+  CoordinatorMessage,
+  Hello,
+} from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { NodeFacts } from "@weft/shared/model/facts";

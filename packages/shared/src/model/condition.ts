@@ -18,6 +18,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "check that weft-coordinator runs and that port 7443 is open from this node; everything in force stays so",
   },
+  NODE_DISMISSED: {
+    title: "the coordinator has dismissed this node",
+    severity: "error",
+    dependsOn: [],
+    hint: "its rules stay in force and its identities end; `weft-node-agent leave` undoes everything, then it may join anew",
+  },
   POLICY_REFUSED: {
     title: "the kernel refused the rules",
     severity: "error",

@@ -1,0 +1,224 @@
+// In: desired states, from disk at the start and from the coordinator after it. Out: this machine made so, section by
+// section, looked at again every few seconds, and reports of it.
+//
+// INVARIANTS
+// - One section at a time is worked on; a newer state waits for the step under way, never for the rest of the run.
+// - A state is on disk before any of it is applied.
+// - "enforced" is said only of a revision and digest that were read from the kernel.
+import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
+import type { DesiredState } from "@weft/shared/model/desired";
+import { spireAgentId } from "@weft/shared/model/ids";
+import type { NodeReport, Phase, StepReport } from "@weft/shared/model/report";
+import { superseded } from "./apply/runner.ts";
+import { ConditionBook } from "./conditions.ts";
+import type { Host } from "./host/host.ts";
+import type { Log } from "./log.ts";
+import type { DnsSection } from "./sections/dns-section.ts";
+import type { IdentitySection } from "./sections/identity-section.ts";
+import type { PolicySection } from "./sections/policy-section.ts";
+import { findingOf, type SectionResult } from "./sections/section.ts";
+
+export interface AgentParts {
+  readonly host: Host;
+  readonly log: Log;
+  readonly node: string;
+  readonly policy: PolicySection;
+  readonly dns: DnsSection;
+  readonly identity: IdentitySection;
+  readonly keepDesired: (state: DesiredState) => Promise<void>;
+  readonly nodeSvidExpires: () => Date | undefined;
+  readonly publish: (report: NodeReport) => Promise<void>;
+}
+
+const lookAgainMs = 5_000;
+
+export class Agent {
+  readonly conditions: ConditionBook;
+  readonly #parts: AgentParts;
+  #current: DesiredState | undefined;
+  #waiting: DesiredState | undefined;
+  #running: AbortController | undefined;
+  #wake: (() => void) | undefined;
+  /** Asked to look again while it was looking. */
+  #again = false;
+  #phase: Phase = "applying";
+  #sequence = 0;
+  #published = "";
+  readonly #steps = new Map<string, readonly StepReport[]>();
+  readonly #said = new Map<string, string>();
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.conditions = new ConditionBook(parts.host.clock);
+  }
+
+  /** What is confirmed, for the coordinator: the state whose rules the kernel was seen to carry. */
+  get held(): { readonly generation: number; readonly digest: string } {
+    const { enforced } = this.#parts.policy;
+    const current = this.#current;
+    const isHeld =
+      current !== undefined && this.#waiting === undefined && enforced?.digest === current.digest;
+    return isHeld
+      ? { generation: current.generation, digest: current.digest }
+      : { generation: 0, digest: "" };
+  }
+
+  /** @param isKept it is already on disk */
+  submit(state: DesiredState, isKept = false): void {
+    if (isKept) this.#current = state;
+    else this.#waiting = state;
+    this.#running?.abort(superseded);
+    this.#wake?.();
+  }
+
+  /** Something outside changed: look again now. */
+  lookAgain(): void {
+    this.#again = true;
+    this.#wake?.();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const running = new AbortController();
+      const stop = () => running.abort(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      this.#running = running;
+      this.#again = false;
+      try {
+        await this.#takeWaiting();
+        if (this.#current !== undefined) await this.#reconcile(this.#current, running.signal);
+      } catch (failure) {
+        if (!signal.aborted) this.#mishap(failure);
+      } finally {
+        this.#running = undefined;
+        signal.removeEventListener("abort", stop);
+      }
+      await this.#publish();
+      if (this.#waiting === undefined && !this.#again) await this.#pause(signal);
+    }
+  }
+
+  /** Once over the sections, for a start that must not wait for the coordinator. */
+  async enforcePolicyFromDisk(): Promise<void> {
+    if (this.#current !== undefined)
+      await this.#section("policy", () => this.#policy(this.#current, new AbortController().signal));
+  }
+
+  async #takeWaiting(): Promise<void> {
+    const state = this.#waiting;
+    if (state === undefined) return;
+    await this.#parts.keepDesired(state);
+    if (this.#waiting === state) this.#waiting = undefined;
+    if (this.#current?.generation !== state.generation || this.#current.digest !== state.digest) {
+      this.#parts.log.info(`generation ${state.generation} (revision ${state.revision}) is taken`);
+      this.#phase = "applying";
+    }
+    this.#current = state;
+  }
+
+  async #reconcile(desired: DesiredState, signal: AbortSignal): Promise<void> {
+    const { dns, identity } = this.#parts;
+    await this.#section("policy", () => this.#policy(desired, signal));
+    // Whoever waits for the rules waits for this report, not for what comes after.
+    await this.#publish();
+    if (signal.aborted) return;
+    await this.#section("dns", () => dns.reconcile(desired, signal));
+    if (signal.aborted) return;
+    await this.#publish();
+    await this.#section("identity", () => identity.reconcile(desired, signal));
+  }
+
+  async #policy(desired: DesiredState | undefined, signal: AbortSignal): Promise<SectionResult> {
+    const { policy, log } = this.#parts;
+    if (desired === undefined) return { end: "nothing", steps: [], findings: [] };
+    const result = await policy.reconcile(desired, signal);
+    const { enforced } = policy;
+    const isEnforced = enforced?.revision === desired.revision && enforced.digest === desired.digest;
+    const before = this.#phase;
+    if (isEnforced) this.#phase = "enforced";
+    else if (result.end !== "superseded") this.#phase = enforced === undefined ? "failed" : "reverted";
+    if (this.#phase !== before) log.info(`policy: revision ${desired.revision} is ${this.#phase}`);
+    return result;
+  }
+
+  /** A section's trouble is its own: it becomes conditions, and the next section goes on. */
+  async #section(name: string, work: () => Promise<SectionResult>): Promise<void> {
+    const { log } = this.#parts;
+    let result: SectionResult;
+    try {
+      result = await work();
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      const otherwise = { policy: "POLICY_REFUSED", dns: "DNS_DOWN", identity: "SPIRE_AGENT_DOWN" } as const;
+      const code = otherwise[name as keyof typeof otherwise];
+      result = { end: "nothing", steps: [], findings: [findingOf(failure, code)] };
+    }
+    if (result.end === "superseded") return;
+    this.conditions.set(name, result.findings);
+    if (result.steps.length > 0) this.#steps.set(name, result.steps);
+    for (const step of result.steps)
+      log.info(
+        `${name}: ${step.step} ${step.subject} ${step.result} ${step.durationMs} ms ${step.detail}`.trim(),
+      );
+    const said = result.findings.map((finding) => `${finding.code}: ${finding.detail}`).join("\n");
+    if (said !== (this.#said.get(name) ?? ""))
+      log.warn(said === "" ? `${name}: all well again` : `${name}: ${said}`);
+    this.#said.set(name, said);
+  }
+
+  #mishap(failure: unknown): void {
+    if (!isWeftError(failure)) throw failure;
+    this.#parts.log.error(describeError(failure));
+    this.conditions.set("agent", [findingOf(failure, "DISK_TROUBLE")]);
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const pause = new AbortController();
+    const stop = () => pause.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    this.#wake = stop;
+    await this.#parts.host.clock.sleep(lookAgainMs, pause.signal).catch(() => {});
+    this.#wake = undefined;
+    signal.removeEventListener("abort", stop);
+  }
+
+  report(): NodeReport {
+    const { node, policy, dns, identity, nodeSvidExpires } = this.#parts;
+    const { enforced } = policy;
+    const current = this.#current;
+    return {
+      generation: current?.generation ?? 0,
+      digest: current?.digest ?? "",
+      phase: this.#phase,
+      enforcedRevision: enforced?.revision ?? 0,
+      enforcedDigest: enforced?.digest ?? "",
+      enforcedAt: enforced?.at,
+      witness: enforced === undefined ? "" : `kernel of ${node}`,
+      steps: [...this.#steps.values()].flat(),
+      conditions: this.conditions.standing(),
+      identity: {
+        nodeSvidExpires: nodeSvidExpires(),
+        spireAgentId: current === undefined ? "" : spireAgentId(current.trustDomain, node),
+        spireAgentHealthy: identity.state.healthy,
+        spireAgentSvidExpires: identity.state.svidExpires,
+      },
+      dns: dns.report,
+      sequence: this.#sequence,
+    };
+  }
+
+  /** Only what differs from the last report is worth one. */
+  async #publish(): Promise<void> {
+    if (this.#current === undefined) return;
+    const report = this.report();
+    const text = JSON.stringify({ ...report, sequence: 0 });
+    if (text === this.#published) return;
+    this.#published = text;
+    this.#sequence += 1;
+    try {
+      await this.#parts.publish({ ...report, sequence: this.#sequence });
+    } catch (failure) {
+      this.#mishap(failure);
+    }
+  }
+}

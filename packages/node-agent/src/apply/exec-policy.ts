@@ -1,0 +1,84 @@
+// In: one nft script. Out: it in the kernel, read back, and on disk as the one for boot. Order: pending file fsynced,
+// checked, loaded in one transaction, read back, renamed to confirmed, fsynced. Boot ignores pending: whatever a crash
+// leaves, the next boot has the last rules that were proved to be in force.
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { StepArgs } from "@weft/shared/model/step";
+import { renderRemoval } from "@weft/shared/render/nftables";
+import type { Host } from "../host/host.ts";
+import { type ConfirmedPolicy, readConfirmed, writeConfirmedRecord } from "../policy/confirmed.ts";
+import { checkFile, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
+import { places } from "../state/places.ts";
+import type { Executor, Undo } from "./executor.ts";
+
+/** Read by weft-restore, which is root without the right to pass over modes. */
+const policyMode = 0o600;
+
+type Args = StepArgs["loadPolicy"];
+
+export class LoadPolicy implements Executor<"loadPolicy"> {
+  readonly #host: Host;
+  /** How long connections are tracked before they are judged, on a machine that had no table. */
+  readonly #trackingMs: number;
+
+  constructor(host: Host, trackingMs: number) {
+    this.#host = host;
+    this.#trackingMs = trackingMs;
+  }
+
+  async apply(args: Args, signal: AbortSignal): Promise<Undo> {
+    const { files, exec, clock } = this.#host;
+    const before = await readConfirmed(files);
+    await files.makeDirectory(places.policy, 0o700);
+    await files.write(places.pendingPolicy, args.text, { mode: policyMode });
+    await checkFile(exec, places.pendingPolicy);
+    signal.throwIfAborted();
+    if (args.tracking !== undefined && before === undefined) {
+      await loadScript(exec, args.tracking);
+      await clock.sleep(this.#trackingMs);
+    }
+    await loadFile(exec, places.pendingPolicy);
+    try {
+      await this.#confirm(args, before);
+    } catch (failure) {
+      await this.#restore(before);
+      throw failure;
+    }
+    return () => this.#restore(before);
+  }
+
+  /** The kernel is asked what it has; only then is the file the one for boot. */
+  async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
+    const { files } = this.#host;
+    const fingerprint = await this.#readBack(args);
+    if (before !== undefined) await files.write(places.previousPolicy, before.text, { mode: policyMode });
+    await files.rename(places.pendingPolicy, places.confirmedPolicy);
+    await writeConfirmedRecord(files, { revision: args.revision, digest: args.digest, fingerprint });
+  }
+
+  async #readBack({ revision, digest }: Pick<Args, "revision" | "digest">): Promise<string> {
+    const kernel = await readKernelTable(this.#host.exec);
+    if (kernel?.revision === revision && kernel.digest === digest) return kernel.fingerprint;
+    throw new WeftError("WEFT-E400", `the kernel does not carry revision ${revision}`, {
+      why: kernel === undefined ? "It has no table inet weft." : `It carries revision ${kernel.revision}.`,
+    });
+  }
+
+  async verify(args: Args): Promise<void> {
+    await this.#readBack(args);
+    if ((await this.#host.files.readText(places.confirmedPolicy)) !== args.text)
+      throw new WeftError("WEFT-E002", `${places.confirmedPolicy} does not hold what the kernel has`);
+  }
+
+  async #restore(before: ConfirmedPolicy | undefined): Promise<void> {
+    const { files, exec } = this.#host;
+    if (before === undefined) {
+      await loadScript(exec, renderRemoval());
+      await files.remove(places.confirmedPolicy);
+      await files.remove(places.confirmedRecord);
+      return;
+    }
+    await loadScript(exec, before.text);
+    await files.write(places.confirmedPolicy, before.text, { mode: policyMode });
+    await writeConfirmedRecord(files, before);
+  }
+}

@@ -1,0 +1,159 @@
+// `weft-node-agent run`: the agent itself, under systemd. First the last state from disk is put in force, with the
+// coordinator or without it; then the stream is opened and kept.
+import { describeError, WeftError } from "@weft/shared/errors/weft-error";
+import type { NodeFacts } from "@weft/shared/model/facts";
+import { Agent } from "../agent.ts";
+import { makeExecutors } from "../apply/executors.ts";
+import { ComponentStore } from "../components/component-store.ts";
+import { observeDnsOwner } from "../dns/owner.ts";
+import type { DnsClient } from "../dns/query.ts";
+import { rootsPemOf } from "../enrol/trust.ts";
+import { collectFacts } from "../facts/collect.ts";
+import { readCpuModel } from "../facts/hardware.ts";
+import type { Host } from "../host/host.ts";
+import type { HealthProbe } from "../identity/spire-health.ts";
+import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
+import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
+import { Link } from "../link/link.ts";
+import { NodeIdentity } from "../link/node-identity.ts";
+import type { Log } from "../log.ts";
+import { DnsSection } from "../sections/dns-section.ts";
+import { IdentitySection } from "../sections/identity-section.ts";
+import { PolicySection } from "../sections/policy-section.ts";
+import { places } from "../state/places.ts";
+import { saveReport } from "../state/saved-report.ts";
+
+export interface RunParts {
+  readonly host: Host;
+  readonly log: Log;
+  readonly version: string;
+  readonly random: () => number;
+  readonly dns: DnsClient;
+  readonly health: HealthProbe;
+  readonly signal: AbortSignal;
+}
+
+const away = () =>
+  new WeftError("WEFT-E500", "the coordinator cannot be reached", {
+    hint: "what is in force stays in force; this is tried again",
+  });
+
+export async function runAgent(parts: RunParts): Promise<void> {
+  const { host, log, signal } = parts;
+  const bootId = ((await host.files.readText(places.bootId)) ?? "").trim();
+  const identity = await NodeIdentity.load(host, bootId);
+  if (identity === undefined)
+    throw new WeftError("WEFT-E001", "this machine has not joined a mesh", {
+      hint: "paste the line that `weft node add` prints on the coordinator",
+    });
+  const { node, trustDomain } = identity.enrolment;
+  // Filled below: the sections ask through the link, and the link reports for them.
+  const links: { link: Link | undefined } = { link: undefined };
+  const client = () => links.link?.client;
+
+  const components = new ComponentStore(host.files, (wish, abort) => {
+    const open = client();
+    return open === undefined ? undefined : dataOf(fetchComponentBytes(open, wish, abort));
+  });
+  const mint = async (abort: AbortSignal) => {
+    const open = client();
+    if (open === undefined) throw away();
+    const roots = identity.bundle?.roots ?? [];
+    const svid = await mintExchange(open, { trustDomain, node, roots, now: host.clock.now() }, abort);
+    return { certificatePem: svid.chainPem, keyPem: svid.keyPem };
+  };
+  const table = makeExecutors({ host, components, dns: parts.dns, spire: { health: parts.health, mint } });
+  const identitySection = new IdentitySection(host, table, {
+    components,
+    health: parts.health,
+    rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
+    canMint: () => client() !== undefined,
+  });
+  const agent = new Agent({
+    host,
+    log,
+    node,
+    policy: new PolicySection(host, table, log),
+    dns: new DnsSection(host, table, parts.dns),
+    identity: identitySection,
+    keepDesired: (state) => writeDesired(host.files, state),
+    nodeSvidExpires: () => identity.svidExpires,
+    publish: async (report) => {
+      links.link?.sendReport(report);
+      await saveReport(host.files, report);
+    },
+  });
+  await startFromDisk(agent, parts, identity);
+
+  const link = new Link({
+    identity,
+    clock: host.clock,
+    random: parts.random,
+    log,
+    version: parts.version,
+    bootId,
+    held: () => agent.held,
+    facts: once(() =>
+      collectFacts(host, {
+        dnsOwner: observeDnsOwner,
+        cpuModel: readCpuModel,
+        components: () => components.facts(),
+      }),
+    ),
+    onDesired: (state) => {
+      checkDesired(state, identity.enrolment);
+      agent.conditions.set("wire", []);
+      agent.submit(state);
+    },
+    onBundle: () => agent.lookAgain(),
+    onUnreadable: (failure) => {
+      agent.conditions.set("wire", [
+        {
+          code: "POLICY_REFUSED",
+          detail: `what the coordinator sent is not taken: ${describeError(failure)}`,
+        },
+      ]);
+      agent.lookAgain();
+    },
+    onState: (trouble) => {
+      agent.conditions.set(
+        "link",
+        trouble === undefined ? [] : [{ code: "COORDINATOR_AWAY", detail: trouble }],
+      );
+      if (trouble === undefined) identitySection.retryNow();
+      agent.lookAgain();
+    },
+    onDismissed: (reason) => {
+      agent.conditions.set("link", [{ code: "NODE_DISMISSED", detail: `it said: ${reason}` }]);
+      agent.lookAgain();
+    },
+  });
+  links.link = link;
+  await Promise.all([agent.run(signal), link.run(signal)]);
+}
+
+/** A damaged file is said and passed over: the kernel still has what weft-restore loaded. */
+async function startFromDisk(agent: Agent, { host, log }: RunParts, identity: NodeIdentity): Promise<void> {
+  try {
+    const held = await readDesired(host.files);
+    if (held === undefined) return;
+    checkDesired(held, identity.enrolment);
+    agent.submit(held, true);
+    await agent.enforcePolicyFromDisk();
+  } catch (failure) {
+    log.error(describeError(failure));
+  }
+}
+
+/** Facts cost dozens of processes; they change with a boot, and the agent starts with each. */
+function once(collect: () => Promise<NodeFacts>): () => Promise<NodeFacts> {
+  let facts: Promise<NodeFacts> | undefined;
+  return () => {
+    facts ??= collect();
+    return facts;
+  };
+}
+
+async function* dataOf(parts: AsyncIterable<{ readonly data: Uint8Array }>): AsyncGenerator<Uint8Array> {
+  for await (const { data } of parts) yield data;
+}

@@ -1,0 +1,55 @@
+// In: nft scripts. Out: the kernel's table `inet weft` as it is, and changes to it. The only place that runs nft.
+import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { parseKernelRevision, rulesetFingerprint } from "@weft/shared/render/nftables";
+import type { Exec } from "../host/host.ts";
+
+export interface KernelTable {
+  readonly revision: number;
+  readonly digest: string;
+  /** Of the rules as the kernel has them, without counters and dynamic elements. */
+  readonly fingerprint: string;
+}
+
+const loadTimeoutMs = 30_000;
+
+/** undefined: there is no such table. */
+export async function readKernelTable(exec: Exec): Promise<KernelTable | undefined> {
+  const args = ["-j", "list", "table", "inet", "weft"];
+  const { code, stdout, stderr } = await exec.run("nft", args, { allow: [0, 1] });
+  if (code !== 0) {
+    if (/No such file or directory/.test(stderr)) return undefined;
+    throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
+  }
+  const carried = parseKernelRevision(stdout);
+  return {
+    revision: carried?.revision ?? 0,
+    digest: carried?.digest ?? "",
+    fingerprint: rulesetFingerprint(stdout),
+  };
+}
+
+async function nft(exec: Exec, args: readonly string[], input: string | undefined): Promise<void> {
+  try {
+    await exec.run("nft", args, { timeoutMs: loadTimeoutMs, ...(input === undefined ? {} : { input }) });
+  } catch (failure) {
+    if (!isWeftError(failure) || failure.code !== "WEFT-E004") throw failure;
+    throw new WeftError("WEFT-E400", "the kernel refused the rules", {
+      ...(failure.why === undefined ? {} : { why: failure.why }),
+      hint: "the rules before stay in force",
+      cause: failure,
+    });
+  }
+}
+
+/** One transaction: all of it or nothing. */
+export function loadScript(exec: Exec, script: string): Promise<void> {
+  return nft(exec, ["-f", "-"], script);
+}
+
+export function loadFile(exec: Exec, path: string): Promise<void> {
+  return nft(exec, ["-f", path], undefined);
+}
+
+export function checkFile(exec: Exec, path: string): Promise<void> {
+  return nft(exec, ["-c", "-f", path], undefined);
+}

@@ -1,0 +1,26 @@
+// What a section of the desired state comes to: in order (policy, names, identity), each for itself. One that fails
+// undoes its own steps and leaves the others in force.
+import { isWeftError, messageOf } from "@weft/shared/errors/weft-error";
+import type { ConditionCode } from "@weft/shared/model/condition";
+import type { StepReport } from "@weft/shared/model/report";
+import type { RunEnd } from "../apply/runner.ts";
+import type { Finding } from "../conditions.ts";
+
+export interface SectionResult {
+  readonly end: RunEnd | "nothing";
+  readonly steps: readonly StepReport[];
+  readonly findings: readonly Finding[];
+}
+
+const byError: ReadonlyMap<string, ConditionCode> = new Map([
+  ["WEFT-E002", "DISK_TROUBLE"],
+  ["WEFT-E300", "COMPONENT_MISSING"],
+  ["WEFT-E301", "COMPONENT_MISSING"],
+]);
+
+/** A failure as a condition. @param otherwise for errors that are not of one known kind */
+export function findingOf(failure: unknown, otherwise: ConditionCode): Finding {
+  const code = isWeftError(failure) ? (byError.get(failure.code) ?? otherwise) : otherwise;
+  const why = isWeftError(failure) && failure.why !== undefined ? `: ${failure.why}` : "";
+  return { code, detail: `${messageOf(failure)}${why}` };
+}
