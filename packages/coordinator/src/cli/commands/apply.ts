@@ -1,0 +1,169 @@
+// `weft apply`: makes a mesh file the wanted state. With --wait it returns when the kernels carry the revision.
+// Exit 2: problems in the file; 3: refused by a guard; 4: some nodes failed; 5: some nodes are missing at the timeout.
+
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { ApplyEvent } from "@weft/shared/gen/weft/v1/control";
+import { decodeProblem } from "@weft/shared/wire/problem-codec";
+import type { Command } from "commander";
+import { durationText } from "../../view/duration-text.ts";
+import { printable } from "../../view/paint.ts";
+import { renderJson } from "../../view/render-json.ts";
+import { renderProblems } from "../../view/render-problems.ts";
+import { parseSeconds } from "../arguments.ts";
+import type { CliContext, SourceText } from "../context.ts";
+import type { Control } from "../control.ts";
+import { type ExitCode, exitCodes } from "../exit-code.ts";
+import type { Terminal } from "../terminal.ts";
+import { withControl } from "../with-control.ts";
+
+interface Options {
+  readonly wait?: true;
+  readonly timeout: number;
+  readonly reason?: string;
+  readonly json?: true;
+}
+
+export interface ApplyWish {
+  readonly sources: readonly SourceText[];
+  readonly reason: string;
+  readonly claimedBy: string;
+  readonly wait: boolean;
+  readonly timeoutSeconds: number;
+}
+
+export interface ApplyOutcome {
+  readonly exitCode: ExitCode;
+  readonly revision: number;
+}
+
+type Events = {
+  readonly [Case in NonNullable<ApplyEvent["event"]>["$case"]]: Extract<
+    ApplyEvent["event"],
+    { $case: Case }
+  >["value"];
+};
+
+function refused({ problems, message }: Events["refused"], terminal: Terminal): ExitCode {
+  const decoded = problems.map(decodeProblem);
+  for (const line of renderProblems(decoded, terminal.paint)) terminal.err(line);
+  if (decoded.some(({ severity }) => severity === "error")) {
+    terminal.err(`${printable(message || "the mesh file has problems")}; nothing was changed (WEFT-E100)`);
+    return exitCodes.usage;
+  }
+  terminal.err(`${printable(message || "the change was refused")}; nothing was changed (WEFT-E101)`);
+  return exitCodes.refused;
+}
+
+function finished(
+  { complete, missing }: Events["done"],
+  failed: ReadonlySet<string>,
+  wish: ApplyWish,
+  revision: number,
+  terminal: Terminal,
+): ExitCode {
+  if (complete) {
+    terminal.out(`revision ${revision} is in force everywhere`);
+    return exitCodes.done;
+  }
+  const late = missing.filter((name) => !failed.has(name));
+  if (failed.size > 0) terminal.err(`failed: ${[...failed].join(", ")} (WEFT-E102)`);
+  if (late.length > 0)
+    terminal.err(
+      `revision ${revision} is not in force after ${wish.timeoutSeconds} s on: ${late.join(", ")} (WEFT-E102)`,
+    );
+  terminal.err("  Do: run `weft status`; the nodes go on trying, nothing was taken back");
+  return late.length > 0 ? exitCodes.timedOut : exitCodes.partly;
+}
+
+/** Sends the sources and narrates what comes back. */
+export async function applySources(
+  control: Control,
+  wish: ApplyWish,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ApplyOutcome> {
+  const failed = new Set<string>();
+  let revision = 0;
+  const request = { ...wish, sources: [...wish.sources], baseRevision: 0n };
+  for await (const { event } of control.apply(request, signal)) {
+    switch (event?.$case) {
+      case "refused":
+        return { exitCode: refused(event.value, terminal), revision };
+      case "accepted": {
+        revision = Number(event.value.revision);
+        const names = event.value.nodes;
+        terminal.out(
+          event.value.unchanged
+            ? `revision ${revision} says the same already`
+            : `revision ${revision} accepted${names.length === 0 ? "" : ` for ${names.join(", ")}`}`,
+        );
+        break;
+      }
+      case "node": {
+        const { node, phase, afterMs, detail } = event.value;
+        const more = detail === "" ? "" : `: ${printable(detail)}`;
+        if (phase === "failed") failed.add(node);
+        else failed.delete(node);
+        terminal.out(`  ${node} ${phase} after ${durationText(afterMs)}${more}`);
+        break;
+      }
+      case "done":
+        return { exitCode: finished(event.value, failed, wish, revision, terminal), revision };
+      case undefined:
+        break;
+    }
+  }
+  if (signal.aborted)
+    throw new WeftError("WEFT-E005", "stopped waiting", {
+      why: "It was interrupted.",
+      hint: "`weft status` tells how far the nodes are",
+    });
+  // Without --wait the coordinator may end the stream after its acceptance.
+  if (!wish.wait && revision > 0) return { exitCode: exitCodes.done, revision };
+  throw new WeftError("WEFT-E500", "the coordinator ended the answer early", { hint: "run `weft status`" });
+}
+
+async function applyAsJson(control: Control, wish: ApplyWish, context: CliContext): Promise<ExitCode> {
+  const silent: Terminal = { ...context.terminal, out: () => undefined, err: () => undefined };
+  const events: unknown[] = [];
+  const recording: Control = {
+    ...control,
+    async *apply(request, signal) {
+      for await (const event of control.apply(request, signal)) {
+        if (event.event !== undefined) events.push({ event: event.event.$case, ...event.event.value });
+        yield event;
+      }
+    },
+  };
+  const { exitCode, revision } = await applySources(recording, wish, silent, context.signal);
+  context.terminal.out(renderJson({ revision, done: exitCode === exitCodes.done, events }));
+  return exitCode;
+}
+
+export function addApplyCommand(program: Command, context: CliContext): void {
+  program
+    .command("apply")
+    .description("make a mesh file the wanted state of the mesh")
+    .argument("<file...>", "the mesh file, or a directory with its parts")
+    .option("--wait", "return when the kernels of all concerned nodes carry the revision")
+    .option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
+    .option("--reason <text>", "why, for the history")
+    .option("--json", "print the events as JSON")
+    .action(async (files: string[], options: Options, command: Command) => {
+      const wish: ApplyWish = {
+        sources: await context.readSources(files),
+        reason: options.reason ?? "",
+        claimedBy: context.claimedBy,
+        wait: options.wait === true,
+        timeoutSeconds: options.timeout,
+      };
+      const exitCode = await withControl(context, command, async (control) => {
+        if (options.json) return applyAsJson(control, wish, context);
+        const outcome = await applySources(control, wish, context.terminal, context.signal);
+        if (!wish.wait && outcome.exitCode === exitCodes.done)
+          context.terminal.out("next: weft status --watch");
+        return outcome.exitCode;
+      });
+      context.setExitCode(exitCode);
+    });
+}

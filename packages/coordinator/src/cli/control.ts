@@ -1,0 +1,40 @@
+// What the command line asks of the coordinator. The real one is control-client.ts.
+// Every call fails with the coordinator's own refusal, or WEFT-E500 when it cannot be reached.
+import type {
+  AddNodeRequest,
+  AddNodeResponse,
+  ApplyEvent,
+  ApplyRequest,
+  HistoryResponse,
+  NodePlan,
+  RemoveNodeResponse,
+} from "@weft/shared/gen/weft/v1/control";
+import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
+import type { Problem } from "@weft/shared/model/mesh";
+import type { SourceText } from "./context.ts";
+
+export interface Plan {
+  readonly problems: readonly Problem[];
+  readonly baseRevision: number;
+  readonly nodes: readonly NodePlan[];
+}
+
+export interface ShownNode {
+  readonly status: NodeStatus;
+  readonly joined: Date | undefined;
+  readonly enrolmentKeySha256: string;
+  readonly services: readonly string[];
+}
+
+export interface Control {
+  plan(sources: readonly SourceText[]): Promise<Plan>;
+  apply(request: ApplyRequest, signal: AbortSignal): AsyncIterable<ApplyEvent>;
+  history(): Promise<HistoryResponse>;
+  /** One snapshot, or with `follow` one per change. */
+  watchStatus(follow: boolean, signal: AbortSignal): AsyncIterable<FleetStatus>;
+  showNode(name: string): Promise<ShownNode>;
+  addNode(request: AddNodeRequest): Promise<AddNodeResponse>;
+  removeNode(name: string): Promise<RemoveNodeResponse>;
+  version(): Promise<string>;
+  close(): void;
+}

@@ -1,0 +1,82 @@
+// In: one node's status. Out: all that is known of it, a line each. Pure.
+import { conditionKinds, visibleConditions } from "@weft/shared/model/condition";
+import type { NodeFacts } from "@weft/shared/model/facts";
+import type { NodeStatus } from "@weft/shared/model/fleet";
+import type { NodeReport } from "@weft/shared/model/report";
+import { durationText, instantText, untilText } from "./duration-text.ts";
+import { type Paint, printable } from "./paint.ts";
+import { sentenceOf } from "./status-model.ts";
+
+type Field = readonly [string, string];
+
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
+
+function factFields(facts: NodeFacts): Field[] {
+  const loads = facts.bpfProgramTypes.filter((type) => type.loads).map((type) => type.name);
+  return [
+    ["machine", `${facts.hostname}, ${facts.os}, ${facts.architecture}`],
+    ["kernel", `${facts.kernel}, systemd ${facts.systemd}, nft ${facts.nft}`],
+    ["hardware", `${facts.cpus} CPUs (${facts.cpuModel}), ${Math.round(facts.memoryBytes / 2 ** 20)} MiB`],
+    [
+      "BPF",
+      `BTF ${yesNo(facts.btf)}, bpffs ${yesNo(facts.bpffs)}, cgroup2 ${yesNo(facts.cgroup2)}; loads ${loads.join(" ") || "nothing"}`,
+    ],
+    ["resolver", `${facts.dnsOwner.owner}: ${facts.dnsOwner.evidence}`],
+    ...facts.interfaces.map(
+      (card): Field => [
+        "interface",
+        `${card.name} ${card.up ? "up" : "down"} ${card.mac} mtu ${card.mtu} ${card.addresses.join(" ")}`,
+      ],
+    ),
+    ...facts.components.map((part): Field => ["component", `${part.name} ${part.version} (${part.source})`]),
+    ...facts.trouble.map((text): Field => ["trouble", text]),
+  ];
+}
+
+function reportFields(report: NodeReport, now: Date): Field[] {
+  const { identity, dns } = report;
+  const healthy = identity.spireAgentHealthy ? "healthy" : "not healthy";
+  return [
+    [
+      "enforced",
+      `revision ${report.enforcedRevision} since ${instantText(report.enforcedAt)}, says ${report.witness || "nobody"}`,
+    ],
+    ["node SVID", `good for ${untilText(identity.nodeSvidExpires, now)}`],
+    [
+      "SPIRE agent",
+      `${healthy}, ${identity.spireAgentId || "no ID"}, SVID good for ${untilText(identity.spireAgentSvidExpires, now)}`,
+    ],
+    ["names", `${dns.mode}, ${dns.state}${dns.detail === "" ? "" : `: ${dns.detail}`}`],
+    ...report.steps
+      .filter((step) => step.result !== "done")
+      .map((step): Field => ["step", `${step.step} ${step.subject} ${step.result}: ${step.detail}`]),
+  ];
+}
+
+const labelWidth = 13;
+
+export function renderNodeDetails(node: NodeStatus, now: Date, paint: Paint): string[] {
+  const seen =
+    node.lastSeen === undefined ? "never" : `${durationText(now.getTime() - node.lastSeen.getTime())} ago`;
+  const fields: Field[] = [
+    ["state", `${node.state}, last seen ${seen}`],
+    ["address", node.address],
+    ["revision", `${node.verdict}, ${node.enforcedRevision} of ${node.wantedRevision} (${node.enforcement})`],
+    ["agent", node.agentVersion || "-"],
+    ...(node.report === undefined ? [] : reportFields(node.report, now)),
+    ...(node.facts === undefined ? [] : factFields(node.facts)),
+  ];
+  const lines = fields.map(
+    ([label, text]) => `${paint("quiet", label.padEnd(labelWidth))}  ${printable(text)}`,
+  );
+  for (const condition of visibleConditions(node.report?.conditions ?? [])) {
+    const { severity, hint } = conditionKinds[condition.code];
+    lines.push(
+      `${paint(severity === "error" ? "bad" : "doubtful", severity.padEnd(labelWidth))}  ${sentenceOf(condition)} (${condition.code})`,
+    );
+    lines.push(`${" ".repeat(labelWidth)}  ${hint}`);
+  }
+  return [node.name, ...lines];
+}
