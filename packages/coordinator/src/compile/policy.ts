@@ -41,8 +41,8 @@ export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<
       const received = inOrder(ingress.get(node.name) ?? []);
       const sent = inOrder(egress.get(node.name) ?? []);
       const covering = [
-        ...received.map(({ source }) => source),
-        ...sent.map(({ destination }) => destination),
+        ...received.filter(({ from, source }) => from === source).map(({ source }) => source),
+        ...sent.filter(({ to, destination }) => to === destination).map(({ destination }) => destination),
         ...mesh.guard.admin,
       ];
       return [
@@ -214,10 +214,7 @@ function guardOf(
 ): Guard {
   const tcp = (port: number): PortRange => ({ protocol: "tcp", from: port, to: port });
   const isCoordinator = node.name === coordinator.node;
-  const ranges = [...new Set(covering)].flatMap((text) => {
-    const cidr = parseCidr(text);
-    return cidr === undefined || cidr.bits === (cidr.family === 4 ? 32 : 128) ? [] : [cidr];
-  });
+  const ranges = [...new Set(covering)].flatMap((text) => parseCidr(text) ?? []);
   const isCovered = (address: string) => {
     const cidr = parseCidr(address);
     return cidr !== undefined && ranges.some((range) => cidrContains(range, cidr));
