@@ -1,12 +1,13 @@
 // In: the source tree and the supplied components. Out: in dist/, the bundles, the release tarball and the components
 // tarball. Does nothing when nothing changed.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
 import { type Catalogue, parseCatalogue, platformOf } from "../supply/catalogue.ts";
 import { makeSupplyContext } from "../supply/context.ts";
 import { sha256OfFile } from "../supply/hash.ts";
+import { acquireLock } from "../supply/lock.ts";
 import { formatElapsed } from "../supply/progress.ts";
 import { supply } from "../supply/supply.ts";
 import { writeComponents, writeRelease } from "./archive.ts";
@@ -65,29 +66,36 @@ async function run(root: string, line: (text: string) => void): Promise<void> {
   const release = join(dist, `weft-${version}-${platform}.tar.gz`);
   const parts = join(dist, `weft-components-${version}-${platform}.tar`);
   const { catalogue, paths } = await supplyComponents(root);
-
-  // size and time of a cached component stand for its content: the cache never changes a file in place
-  const runtime = join(root, "node_modules", `node-${platform}`, "bin", "node");
-  const stamp = `${digestOf(root, sources)}\n${await identify([...Object.values(paths), runtime])}\n`;
-  const stampFile = join(dist, ".stamp");
-  if ([release, parts, stampFile].every(existsSync) && readFileSync(stampFile, "utf8") === stamp) {
-    line(`nothing changed (${formatElapsed(performance.now() - began)}): ${release}`);
-    return;
-  }
-
-  await bundle(root, version);
-  line(`bundled (${formatElapsed(performance.now() - began)})`);
-  const hashes = await Promise.all(
-    Object.entries(paths).map(async ([name, path]) => [name, [await sha256OfFile(path)]] as const),
+  mkdirSync(dist, { recursive: true });
+  const lock = await acquireLock(join(dist, ".lock"), new AbortController().signal, () =>
+    line("another build is running; waiting for it"),
   );
-  const accepted = Object.fromEntries(hashes);
-  const nodeSha256 = await sha256OfFile(runtime);
-  const files = releaseFiles({ root, version, platform, catalogue, accepted, nodeSha256 });
-  await writeRelease(release, `weft-${version}`, files, { path: runtime, sha256: nodeSha256 });
-  line(`wrote ${release} (${formatElapsed(performance.now() - began)})`);
-  await writeComponents(parts, paths);
-  writeFileSync(stampFile, stamp);
-  line(`wrote ${parts} (${formatElapsed(performance.now() - began)})`);
+  try {
+    // size and time of a cached component stand for its content: the cache never changes a file in place
+    const runtime = join(root, "node_modules", `node-${platform}`, "bin", "node");
+    const stamp = `${digestOf(root, sources)}\n${await identify([...Object.values(paths), runtime])}\n`;
+    const stampFile = join(dist, ".stamp");
+    if ([release, parts, stampFile].every(existsSync) && readFileSync(stampFile, "utf8") === stamp) {
+      line(`nothing changed (${formatElapsed(performance.now() - began)}): ${release}`);
+      return;
+    }
+
+    await bundle(root, version);
+    line(`bundled (${formatElapsed(performance.now() - began)})`);
+    const hashes = await Promise.all(
+      Object.entries(paths).map(async ([name, path]) => [name, [await sha256OfFile(path)]] as const),
+    );
+    const accepted = Object.fromEntries(hashes);
+    const nodeSha256 = await sha256OfFile(runtime);
+    const files = releaseFiles({ root, version, platform, catalogue, accepted, nodeSha256 });
+    await writeRelease(release, `weft-${version}`, files, { path: runtime, sha256: nodeSha256 });
+    line(`wrote ${release} (${formatElapsed(performance.now() - began)})`);
+    await writeComponents(parts, paths);
+    writeFileSync(stampFile, stamp);
+    line(`wrote ${parts} (${formatElapsed(performance.now() - began)})`);
+  } finally {
+    await lock.release();
+  }
 }
 
 async function identify(paths: readonly string[]): Promise<string> {
