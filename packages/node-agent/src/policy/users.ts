@@ -27,7 +27,7 @@ export function parsePasswd(text: string): PasswdEntry[] {
 /** Users named for this node: those of its services, and those its outgoing rules speak of. */
 export function usersOf({ policy }: DesiredContent): string[] {
   const names = [...policy.services, ...policy.egress].map((item) => item.user).filter((name) => name !== "");
-  return [...new Set(names)].sort();
+  return [...new Set(names)].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Pure: @param found what the name service says of each, @param everybody of the machine's own file */
