@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
-import { type Catalogue, parseCatalogue, platformOf } from "../supply/catalogue.ts";
+import { type Catalogue, type Platform, parseCatalogue, platformOf } from "../supply/catalogue.ts";
 import { makeSupplyContext } from "../supply/context.ts";
 import { sha256OfFile } from "../supply/hash.ts";
 import { acquireLock } from "../supply/lock.ts";
@@ -58,46 +58,83 @@ async function supplyComponents(root: string): Promise<Components> {
   return { catalogue, paths };
 }
 
+interface Plan {
+  readonly root: string;
+  readonly version: string;
+  readonly platform: Platform;
+  readonly components: Components;
+  /** the Node binary that goes into the release */
+  readonly runtime: string;
+  readonly release: string;
+  readonly parts: string;
+  say(text: string): void;
+}
+
+async function makeRelease(plan: Plan): Promise<void> {
+  const { root, version, platform, components, runtime } = plan;
+  await bundle(root, version);
+  plan.say("bundled");
+  const hashes = await Promise.all(
+    Object.entries(components.paths).map(async ([name, path]) => [name, [await sha256OfFile(path)]] as const),
+  );
+  const nodeSha256 = await sha256OfFile(runtime);
+  const files = releaseFiles({
+    root,
+    version,
+    platform,
+    catalogue: components.catalogue,
+    accepted: Object.fromEntries(hashes),
+    nodeSha256,
+  });
+  await writeRelease(plan.release, `weft-${version}`, files, { path: runtime, sha256: nodeSha256 });
+  plan.say(`wrote ${plan.release}`);
+}
+
+/** Makes a file unless its stamp says that nothing it is made from changed. */
+async function unlessCurrent(target: string, stamp: string, make: () => Promise<void>): Promise<boolean> {
+  const stampFile = `${target}.stamp`;
+  if (existsSync(target) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return false;
+  await make();
+  writeFileSync(stampFile, stamp);
+  return true;
+}
+
 async function run(root: string, line: (text: string) => void): Promise<void> {
   const began = performance.now();
+  const say = (text: string) => line(`${text} (${formatElapsed(performance.now() - began)})`);
   const version = versionOf(root);
   const platform = platformOf(process.platform, process.arch);
+  const components = await supplyComponents(root);
   const dist = join(root, "dist");
-  const release = join(dist, `weft-${version}-${platform}.tar.gz`);
-  const parts = join(dist, `weft-components-${version}-${platform}.tar`);
-  const { catalogue, paths } = await supplyComponents(root);
+  const plan: Plan = {
+    root,
+    version,
+    platform,
+    components,
+    runtime: join(root, "node_modules", `node-${platform}`, "bin", "node"),
+    release: join(dist, `weft-${version}-${platform}.tar.gz`),
+    parts: join(dist, `weft-components-${version}-${platform}.tar`),
+    say,
+  };
   mkdirSync(dist, { recursive: true });
   const lock = await acquireLock(join(dist, ".lock"), new AbortController().signal, () =>
     line("another build is running; waiting for it"),
   );
   try {
-    // size and time of a cached component stand for its content: the cache never changes a file in place
-    const runtime = join(root, "node_modules", `node-${platform}`, "bin", "node");
-    const stamp = `${digestOf(root, sources)}\n${await identify([...Object.values(paths), runtime])}\n`;
-    const stampFile = join(dist, ".stamp");
-    if ([release, parts, stampFile].every(existsSync) && readFileSync(stampFile, "utf8") === stamp) {
-      line(`nothing changed (${formatElapsed(performance.now() - began)}): ${release}`);
-      return;
-    }
-
-    await bundle(root, version);
-    line(`bundled (${formatElapsed(performance.now() - began)})`);
-    const hashes = await Promise.all(
-      Object.entries(paths).map(async ([name, path]) => [name, [await sha256OfFile(path)]] as const),
+    const parts = await identify(Object.values(components.paths));
+    const stamp = `${digestOf(root, sources)}\n${parts}\n${await identify([plan.runtime])}\n`;
+    const released = await unlessCurrent(plan.release, stamp, () => makeRelease(plan));
+    const packed = await unlessCurrent(plan.parts, parts, () =>
+      writeComponents(plan.parts, components.paths),
     );
-    const accepted = Object.fromEntries(hashes);
-    const nodeSha256 = await sha256OfFile(runtime);
-    const files = releaseFiles({ root, version, platform, catalogue, accepted, nodeSha256 });
-    await writeRelease(release, `weft-${version}`, files, { path: runtime, sha256: nodeSha256 });
-    line(`wrote ${release} (${formatElapsed(performance.now() - began)})`);
-    await writeComponents(parts, paths);
-    writeFileSync(stampFile, stamp);
-    line(`wrote ${parts} (${formatElapsed(performance.now() - began)})`);
+    if (packed) say(`wrote ${plan.parts}`);
+    if (!released && !packed) say(`nothing changed: ${plan.release}`);
   } finally {
     await lock.release();
   }
 }
 
+/** Size and time of a cached file stand for its content: the cache never changes one in place. */
 async function identify(paths: readonly string[]): Promise<string> {
   const lines = await Promise.all(
     paths.map(async (path) => {
