@@ -44,6 +44,24 @@ export function renderGuardsOnly(content: DesiredContent): string {
   return script({ ...content, policy }, () => undefined, '0 comment "guards-only"');
 }
 
+/**
+ * Guards and nothing else: connections are tracked and recorded, and everything passes. The first load on a live
+ * machine: a connection older than conntrack looks new in whichever direction its next packet goes.
+ */
+export function renderTracking(content: DesiredContent): string {
+  const identity = { ...content.identity, workloads: [] };
+  const policy: DesiredPolicy = {
+    ...content.policy,
+    services: [],
+    mesh: [],
+    ingress: [],
+    egress: [],
+    forward: [],
+    guard: { ...content.policy.guard, isCoordinator: false },
+  };
+  return script({ ...content, identity, policy }, () => undefined, '0 comment "tracking"');
+}
+
 /** Takes the table away, if it is there. */
 export function renderRemoval(): string {
   return "add table inet weft\ndelete table inet weft\n";

@@ -1,0 +1,56 @@
+// In: what every node is to be, before and after a change of the mesh file. Out: for each node that is touched, what
+// changes there in words and as a diff of what it would render. Pure.
+import type { DesiredContent } from "@weft/shared/model/desired";
+import { digestOf } from "@weft/shared/plan/canonical";
+import { renderPreview } from "@weft/shared/render/nftables";
+import { unifiedDiff } from "@weft/shared/render/text-diff";
+import { changedSentences } from "./sentences.ts";
+
+export interface NodeChange {
+  readonly node: string;
+  readonly words: readonly string[];
+  readonly diff: string;
+}
+
+type Contents = ReadonlyMap<string, DesiredContent>;
+
+export function planChanges(before: Contents, after: Contents): NodeChange[] {
+  const nodes = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) =>
+    a < b ? -1 : a > b ? 1 : 0,
+  );
+  return nodes.flatMap((node) => {
+    const old = before.get(node);
+    const now = after.get(node);
+    if (old !== undefined && now !== undefined && digestOf(old) === digestOf(now)) return [];
+    const diff = unifiedDiff(previewOf(old), previewOf(now), { before: `a/${node}`, after: `b/${node}` });
+    return [{ node, words: wordsOf(node, old, now).map((sentence) => `${node}: ${sentence}`), diff }];
+  });
+}
+
+function wordsOf(node: string, old: DesiredContent | undefined, now: DesiredContent | undefined): string[] {
+  if (now === undefined)
+    return ["leaves the mesh: its identities end, its name goes, and nobody lets it in any more"];
+  const sentences = changedSentences(old, now);
+  if (old === undefined)
+    return [`joins the mesh at ${now.address}; enrol it with: weft node add ${node}`, ...sentences];
+  if (sentences.length > 0) return sentences;
+  return ["nothing but the places in the mesh file that its rules come from"];
+}
+
+/** Everything a node makes of its content, as text: kernel sets, identities, resolver and zone. */
+function previewOf(content: DesiredContent | undefined): string {
+  if (content === undefined) return "";
+  const { identity, dns } = content;
+  return [
+    `node ${content.node} ${content.address}\n`,
+    renderPreview(content),
+    "identities\n",
+    ...identity.workloads.map(
+      ({ spiffeId, user, unit }) =>
+        `  ${spiffeId} unix:user:${user}${unit === undefined ? "" : ` systemd:id:${unit}`}\n`,
+    ),
+    `resolver ${dns.mode} upstreams ${dns.upstreams.join(" ") || "as found"}\n`,
+    `zone ${dns.zone}\n`,
+    ...dns.records.map(({ name, type, value }) => `  ${name} ${type} ${value}\n`),
+  ].join("");
+}
