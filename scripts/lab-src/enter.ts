@@ -7,6 +7,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import { Cgroup, enteringCgroup, readCgroupMounts } from "./cgroups.ts";
 import { livingLeader, payload } from "./leader.ts";
 import { type LabNames, machinePlaces } from "./names.ts";
+import { findMachine } from "./topology.ts";
 
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/weft/bin";
 
@@ -26,17 +27,26 @@ export function findUser(passwd: string, name: string): PasswdEntry | undefined 
   return undefined;
 }
 
+export interface EnterOptions {
+  /** A user of the machine; root when not given. */
+  readonly user?: string | undefined;
+  /** TERM, when the command has a terminal. */
+  readonly terminal?: string | undefined;
+}
+
 export async function enterCommand(
   lab: LabNames,
   machine: string,
   argv: readonly [string, ...string[]],
-  user: string | undefined,
+  options: EnterOptions = {},
 ): Promise<[string, ...string[]]> {
-  const leader = await livingLeader(machinePlaces(lab, machine).leader);
+  const { name } = findMachine(machine);
+  const leader = await livingLeader(machinePlaces(lab, name).leader);
   if (leader === undefined)
     throw new WeftError("WEFT-E600", `machine ${machine} of lab ${lab.name} is not running`, {
       hint: `see scripts/lab status --name ${lab.name}, and start it with scripts/lab up --name ${lab.name}`,
     });
+  const { user, terminal = "dumb" } = options;
   const entry = user === undefined ? undefined : await userOf(leader, machine, user);
   const home = entry?.home ?? "/root";
   return enteringCgroup(
@@ -44,7 +54,7 @@ export async function enterCommand(
     [
       ...["nsenter", `--target=${leader}`, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"],
       ...["--root", "--wd", "--"],
-      ...["/usr/bin/env", "-i", `PATH=${searchPath}`, `HOME=${home}`, "LANG=C.UTF-8", "TERM=dumb"],
+      ...["/usr/bin/env", "-i", `PATH=${searchPath}`, `HOME=${home}`, "LANG=C.UTF-8", `TERM=${terminal}`],
       ...(user === undefined ? [] : [`USER=${user}`, `LOGNAME=${user}`]),
       ...(entry === undefined
         ? []

@@ -77,7 +77,7 @@ export class Lab {
   }
 
   async spawn(machine: string, argv: Command, options: SpawnOptions = {}): Promise<MachineProcess> {
-    return new MachineProcess(await enterCommand(this.#names, machine, argv, options.user));
+    return new MachineProcess(await enterCommand(this.#names, machine, argv, { user: options.user }));
   }
 
   async exec(machine: string, argv: Command, options: ExecOptions = {}): Promise<ExecResult> {

@@ -12,16 +12,10 @@ import { withLock } from "./lock.ts";
 import type { LabNames } from "./names.ts";
 import type { MachineStatus } from "./protocol.ts";
 import { cachedRoot } from "./root-cache.ts";
+import { requireRoot } from "./root-user.ts";
 import { sweepLab } from "./sweep.ts";
+import { labMachines } from "./topology.ts";
 import { waitFor } from "./wait.ts";
-
-function requireRoot(): void {
-  if (process.getuid?.() !== 0)
-    throw new WeftError("WEFT-E006", "a lab needs root", {
-      why: "it makes network namespaces, mounts and cgroups",
-      hint: "run the same command with sudo",
-    });
-}
 
 function locked<T>(lab: LabNames, progress: ProgressSink, work: () => Promise<T>): Promise<T> {
   requireRoot();
@@ -29,7 +23,9 @@ function locked<T>(lab: LabNames, progress: ProgressSink, work: () => Promise<T>
   return withLock(lab.lock, onWait, work);
 }
 
-export function labUp(lab: LabNames, nodes: number, progress: ProgressSink): Promise<MachineStatus[]> {
+export async function labUp(lab: LabNames, nodes: number, progress: ProgressSink): Promise<MachineStatus[]> {
+  // refused before anything is begun
+  labMachines(nodes);
   return locked(lab, progress, async () => {
     const began = progress.now();
     const seconds = () => `${((progress.now() - began) / 1000).toFixed(1)} s`;

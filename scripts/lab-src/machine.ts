@@ -169,7 +169,7 @@ export class Machine {
 
   async #bootResult(): Promise<"running" | "degraded" | undefined> {
     const command = ["/usr/bin/systemctl", "is-system-running", "--wait"] as const;
-    const [file, ...args] = await enterCommand(this.#parts.lab, this.spec.name, command, undefined);
+    const [file, ...args] = await enterCommand(this.#parts.lab, this.spec.name, command);
     const result = await execa(file, args, { reject: false, stdin: "ignore", timeout: bootDeadlineMs });
     const state = result.stdout.trim();
     // anything else: the bus is not there yet

@@ -10,6 +10,7 @@ import { Cgroup, readCgroupMounts } from "./cgroups.ts";
 import { enterCommand } from "./enter.ts";
 import { labNames } from "./names.ts";
 import type { LabRequest } from "./protocol.ts";
+import { requireRoot } from "./root-user.ts";
 import { renderStatus } from "./status-table.ts";
 
 // Modules that only some commands need are imported by those: `exec` is called a hundred times in a test run.
@@ -56,7 +57,15 @@ async function exec(
 ): Promise<number> {
   const [program, ...args] = argv;
   if (program === undefined) throw new WeftError("WEFT-E001", "exec needs a command");
-  const entered = await enterCommand(labNames(options.name), machine, [program, ...args], options.user);
+  if (program.startsWith("-"))
+    throw new WeftError("WEFT-E001", `'${program}' is no command`, {
+      hint: "options come before the machine: exec [--name NAME] [--user USER] MACHINE -- COMMAND...",
+    });
+  const terminal = process.stdout.isTTY ? process.env["TERM"] : undefined;
+  const entered = await enterCommand(labNames(options.name), machine, [program, ...args], {
+    user: options.user,
+    terminal,
+  });
   const child = spawn(entered[0], entered.slice(1), { stdio: "inherit", cwd: "/" });
   // a Ctrl-C reaches the command through the terminal; this process only waits for it
   process.on("SIGINT", () => undefined);
@@ -91,7 +100,7 @@ async function supervise(options: NameOption & { readonly root: string }): Promi
 
 function program(finish: (code: number) => void): Command {
   const cli = new Command("lab").description("A lab of real systemd machines on this one");
-  cli.exitOverride().enablePositionalOptions().showHelpAfterError();
+  cli.exitOverride().enablePositionalOptions().showHelpAfterError().hook("preAction", requireRoot);
   const command = (text: string, description: string) =>
     cli.command(text).description(description).option("--name <name>", "name of the lab", "default");
 

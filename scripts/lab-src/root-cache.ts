@@ -98,9 +98,15 @@ async function bootstrap(target: string, group: Cgroup, note: (text: string) => 
   const result = await child;
   if (result.failed)
     throw new WeftError("WEFT-E600", "the Debian root could not be built", {
-      why: result.stderr.trim().split("\n").slice(-3).join(" | ") || "it gave no reason",
+      why: bootstrapFailure(result.stderr),
       hint: `check that this machine reaches a Debian archive, or name one in ${mirrorVariable}, and run the command again`,
     });
+}
+
+/** Pure: the error lines of what mmdebstrap and apt said, the first ones being the cause. */
+export function bootstrapFailure(said: string): string {
+  const errors = said.split("\n").filter((line) => /^(E|Err|dpkg: error)[: ]/.test(line));
+  return errors.slice(0, 3).join(" | ") || "it gave no reason";
 }
 
 /** This machine's own apt proxy holds for the new root's packages too. */

@@ -113,6 +113,21 @@ describe("the life of a lab", () => {
     3 * minutes,
   );
 
+  it(
+    "two commands at once make one lab",
+    async () => {
+      const name = fresh("twice");
+      await Promise.all([1, 2].map(() => labUp(labNames(name), 0, labProgress)));
+      await fourAreUp(name);
+      expect(await supervisorsOf(name)).toHaveLength(1);
+      await Promise.all([labUp(labNames(name), 0, labProgress), labDown(labNames(name), labProgress)]);
+      // whichever came last won, whole
+      const traces = await tracesOf(name);
+      if (traces.length > 0) await fourAreUp(name);
+    },
+    3 * minutes,
+  );
+
   // at these signs of life, `up` and everything it started so far is at different depths of its work
   it.each([
     ["the supervisor has begun", (name: string) => labNames(name).supervisorLog],
