@@ -2,6 +2,7 @@
 
 import type { LoadedMesh } from "../rollout/mesh-compiler.ts";
 import type { Machine } from "../setup/machine.ts";
+import type { SpireServer } from "../spire/spire-server.ts";
 import type { Control } from "./control.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
@@ -18,6 +19,8 @@ export interface CliContext {
   now(): Date;
   /** Opens the control socket. Commands close what they open. */
   connect(socketPath: string): Control;
+  /** Opens the SPIRE server's private socket. */
+  connectSpire(socketPath: string): SpireServer;
   /** The mesh file, or the files of a directory by name. */
   readSources(paths: readonly string[]): Promise<SourceText[]>;
   /** Pure: what `validate` runs without a coordinator. */

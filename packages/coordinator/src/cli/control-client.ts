@@ -14,13 +14,26 @@ const applyGraceMs = 15_000;
 /** A mesh file for 5,000 nodes, or the status of as many. */
 const maxMessageBytes = 64 * 1024 * 1024;
 
+const causes = {
+  ENOENT: "there is no such socket",
+  EACCES: "this user may not open it",
+  ECONNREFUSED: "nobody listens on it",
+} as const;
+
+/** The gRPC library reports errno only inside of a sentence. */
+function causeIn(details: string): string {
+  const errno = /connect (E[A-Z]+)/.exec(details)?.[1];
+  return Object.entries(causes).find(([name]) => name === errno)?.[1] ?? details;
+}
+
 function unreachable(socketPath: string, failure: ServiceError): WeftError {
-  const why = failure.details || messageOf(failure);
-  const hint = why.includes("ENOENT")
-    ? "run `systemctl status weft-coordinator`; on a machine without a mesh, `weft init` makes one"
-    : why.includes("EACCES")
-      ? "run this as root or as a member of the group weft"
-      : "run `systemctl status weft-coordinator`";
+  const why = causeIn(failure.details || messageOf(failure));
+  const hint =
+    why === causes.ENOENT
+      ? "run `systemctl status weft-coordinator`; on a machine without a mesh, `weft init` makes one"
+      : why === causes.EACCES
+        ? "run this as root or as a member of the group weft"
+        : "run `systemctl status weft-coordinator`";
   return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
     why: `${socketPath}: ${why}`,
     hint,

@@ -2,9 +2,10 @@
 import { userInfo } from "node:os";
 import type { ReadStream, WriteStream } from "node:tty";
 import { errnoOf } from "@weft/shared/errors/system";
-import { loadMesh } from "../mesh/load.ts";
 import { meshJsonSchema } from "../mesh/schema.ts";
+import { loadMesh } from "../mesh/validate.ts";
 import { linuxMachine, writeFileDurably } from "../setup/linux-machine.ts";
+import { connectSpireServer } from "../spire/spire-client.ts";
 import { connectControl } from "./control-client.ts";
 import { readMeshSources } from "./mesh-sources.ts";
 import { runCli } from "./program.ts";
@@ -42,8 +43,9 @@ runCli(process.argv.slice(2), {
   signal: stop.signal,
   now: () => new Date(),
   connect: connectControl,
+  connectSpire: (socketPath) => connectSpireServer({ socketPath, now: () => new Date(), deadlineMs: 1_000 }),
   readSources: readMeshSources,
-  loadMesh,
+  loadMesh: (sources) => loadMesh(sources, { coordinatorNode: undefined }),
   meshJsonSchema,
   writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
   claimedBy: claimedBy(),

@@ -28,6 +28,9 @@ function makeProgram(context: CliContext): Command {
     .configureOutput({
       writeOut: (text) => terminal.out(text.replace(/\n$/, "")),
       writeErr: (text) => terminal.err(text.replace(/\n$/, "")),
+      outputError(text, write) {
+        write(`weft: ${text.trim().replace(/^error: /, "")}\n  Do: run \`weft --help\`\n  (WEFT-E001)`);
+      },
     })
     .exitOverride();
   addInitCommand(program, context);

@@ -14,7 +14,12 @@ export function renderCoordinatorConfig(wish: InitWish): string {
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }
 
-const named = z.looseObject({ mesh: z.string(), trustDomain: z.string(), address: z.string() });
+const named = z.looseObject({
+  mesh: z.string(),
+  trustDomain: z.string(),
+  address: z.string(),
+  hub: z.string(),
+});
 export type NamedMesh = z.infer<typeof named>;
 
 export function readNamedMesh(text: string): NamedMesh {

@@ -15,10 +15,10 @@ export async function bringUpCoordinator(
   context: Pick<CliContext, "connect" | "signal">,
   socket: string,
 ): Promise<string> {
-  const text = renderCoordinatorConfig(wish);
-  const changed = (await machine.readText(places.coordinatorConfig)) !== text;
-  if (changed) await machine.writeFile(places.coordinatorConfig, text, 0o644);
-  await startUnit(machine, units.coordinator, changed);
+  // One that is there names the same mesh (existing-mesh.ts); what the operator added to it stays.
+  const fresh = (await machine.readText(places.coordinatorConfig)) === undefined;
+  if (fresh) await machine.writeFile(places.coordinatorConfig, renderCoordinatorConfig(wish), 0o644);
+  await startUnit(machine, units.coordinator, fresh);
   const control = context.connect(socket);
   try {
     const version = await waitUntil(() => control.version(), {

@@ -15,6 +15,8 @@ function refuse(what: string, there: string, wanted: string, file: string): Weft
   });
 }
 
+const words = { mesh: "name", trustDomain: "trust domain", address: "address", hub: "hub" } as const;
+
 const spireConfig = z.looseObject({ server: z.looseObject({ trust_domain: z.string() }) });
 
 function trustDomainIn(text: string): string {
@@ -32,8 +34,8 @@ export async function checkExistingMesh(machine: Machine, wish: InitWish): Promi
   const config = await machine.readText(places.coordinatorConfig);
   if (config !== undefined) {
     const there = readNamedMesh(config);
-    for (const key of ["mesh", "trustDomain", "address"] as const)
-      if (there[key] !== wish[key]) throw refuse(key, there[key], wish[key], places.coordinatorConfig);
+    for (const key of ["mesh", "trustDomain", "address", "hub"] as const)
+      if (there[key] !== wish[key]) throw refuse(words[key], there[key], wish[key], places.coordinatorConfig);
   }
   const sealed = await machine.readText(places.sealedRoot);
   if (sealed !== undefined) {

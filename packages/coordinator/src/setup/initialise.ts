@@ -32,7 +32,7 @@ export async function initialise(wish: InitWish, context: CliContext, socket: st
       : "signing key signed by the mesh root";
   });
 
-  await phase("SPIRE server", () => bringUpSpire(machine, wish, context.now, signal));
+  await phase("SPIRE server", () => bringUpSpire(machine, wish, context));
   await phase("coordinator", () => bringUpCoordinator(machine, wish, context, socket));
   const control = context.connect(socket);
   try {

@@ -1,7 +1,6 @@
 // In: the phases of a longer work. Out: one line for each as it ends, with its time; on a terminal also what is going
 // on now.
 import type { Terminal } from "../cli/terminal.ts";
-import { durationText } from "../view/duration-text.ts";
 
 const titleWidth = 16;
 const tickMs = 250;
@@ -15,7 +14,7 @@ export function makeNarrator(terminal: Terminal, now: () => Date): Narrator {
   return {
     async phase(title, work) {
       const began = now().getTime();
-      const elapsed = () => durationText(now().getTime() - began);
+      const elapsed = () => `${((now().getTime() - began) / 1000).toFixed(1)} s`;
       const label = title.padEnd(titleWidth);
       const tick = terminal.live
         ? setInterval(

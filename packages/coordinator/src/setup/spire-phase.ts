@@ -1,7 +1,7 @@
 // In: the wish. Out: the SPIRE server runs with a configuration that it has itself found valid, and answers.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { renderSpireServerConf, usualSpireServerSettings } from "@weft/shared/render/spire-server-conf";
-import { connectSpireServer } from "../spire/spire-client.ts";
+import type { CliContext } from "../cli/context.ts";
 import type { InitWish } from "./init-wish.ts";
 import type { Machine } from "./machine.ts";
 import { places, units } from "./places.ts";
@@ -32,14 +32,17 @@ async function putConfig(machine: Machine, wish: InitWish): Promise<boolean> {
 export async function bringUpSpire(
   machine: Machine,
   wish: InitWish,
-  now: () => Date,
-  signal: AbortSignal,
+  context: Pick<CliContext, "connectSpire" | "signal">,
 ): Promise<string> {
   const changed = await putConfig(machine, wish);
   await startUnit(machine, units.spireServer, changed);
-  const spire = connectSpireServer({ socketPath: places.spireSocket, now, deadlineMs: 1_000 });
+  const spire = context.connectSpire(places.spireSocket);
   try {
-    const bundle = await waitUntil(() => spire.bundle(), { what: "the SPIRE server", deadlineMs, signal });
+    const bundle = await waitUntil(() => spire.bundle(), {
+      what: "the SPIRE server",
+      deadlineMs,
+      signal: context.signal,
+    });
     if (bundle.trustDomain !== wish.trustDomain)
       throw new WeftError("WEFT-E501", `the SPIRE server's trust domain is ${bundle.trustDomain}`, {
         why: "Its data is from another mesh.",
