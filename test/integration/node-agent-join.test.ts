@@ -1,7 +1,7 @@
 // Joining and coming back, over real TLS on loopback: who is believed, who gets in, and what a crash leaves.
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { join, type JoinOrder } from "../../packages/node-agent/src/enrol/join.ts";
 import { readEnrolment } from "../../packages/node-agent/src/enrol/enrolment.ts";
+import { type JoinOrder, join } from "../../packages/node-agent/src/enrol/join.ts";
 import { readNodeSvid } from "../../packages/node-agent/src/enrol/node-svid.ts";
 import { reEnter } from "../../packages/node-agent/src/enrol/re-enter.ts";
 import type { FileContent } from "../../packages/node-agent/src/host/host.ts";
@@ -73,7 +73,9 @@ describe("join", () => {
 
   it("sends no token to a coordinator with another pin", async () => {
     const wrong = `sha256:${"0".repeat(64)}`;
-    await expect(join(makeHost(), order({ pin: wrong }), () => {})).rejects.toMatchObject({ code: "WEFT-E200" });
+    await expect(join(makeHost(), order({ pin: wrong }), () => {})).rejects.toMatchObject({
+      code: "WEFT-E200",
+    });
     expect(coordinator.joinRequests).toHaveLength(0);
   });
 
@@ -97,7 +99,9 @@ describe("join", () => {
 
   it("refuses text that is no token before anything is sent, and does not repeat it", async () => {
     const typed = "hunter2";
-    const failure = await join(makeHost(), order({ token: async () => typed }), () => {}).catch((e: Error) => e);
+    const failure = await join(makeHost(), order({ token: async () => typed }), () => {}).catch(
+      (e: Error) => e,
+    );
     expect(failure).toMatchObject({ code: "WEFT-E201" });
     expect(String((failure as Error).message)).not.toContain(typed);
     expect(coordinator.joinRequests).toHaveLength(0);
@@ -128,7 +132,9 @@ describe("join", () => {
         coordinator.tokens.set(each, { node: "web1", expires: new Date(Date.now() + 60_000) });
         const crashing = files;
         crashing.crashAt = { path, when };
-        await expect(join(host, order({ token: async () => each }), () => {})).rejects.toThrow("power failure");
+        await expect(join(host, order({ token: async () => each }), () => {})).rejects.toThrow(
+          "power failure",
+        );
         crashing.crashAt = undefined;
         const outcome = await join(host, order({ token: async () => each }), () => {});
         expect(outcome.enrolment.node).toBe("web1");

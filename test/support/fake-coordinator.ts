@@ -51,7 +51,10 @@ export class FakeCoordinator {
   /** Serial numbers of the certificates that streams were opened with. */
   readonly peerSerials: string[] = [];
   readonly enrolmentKeys = new Map<string, KeyObject>();
-  readonly generations = new Map<string, { generation: number; csrHash: string; svid: X509Svid | undefined }>();
+  readonly generations = new Map<
+    string,
+    { generation: number; csrHash: string; svid: X509Svid | undefined }
+  >();
   sequence = 5;
   svidLifeMs = 3_600_000;
   serverId = coordinatorId(trustDomain);
@@ -99,7 +102,11 @@ export class FakeCoordinator {
   }
 
   svidFor(csr: Buffer, spiffeId: string, lifeMs = this.svidLifeMs): X509Svid {
-    const publicKey = createPublicKey({ key: Buffer.from(readCsr(csr).publicKeyDer), format: "der", type: "spki" });
+    const publicKey = createPublicKey({
+      key: Buffer.from(readCsr(csr).publicKeyDer),
+      format: "der",
+      type: "spki",
+    });
     const keys = { publicKey, privateKey: this.root.keys.privateKey };
     const now = Date.now();
     const leaf = makeLeaf(this.root, spiffeId, {
@@ -171,7 +178,8 @@ export class FakeCoordinator {
           tokenHash: hash(request.token),
           csrHash: hash(request.csr),
         }).finish();
-        const refused = (sentence: string) => done(refuse(grpc.status.UNAUTHENTICATED, `${sentence} (WEFT-E201)`));
+        const refused = (sentence: string) =>
+          done(refuse(grpc.status.UNAUTHENTICATED, `${sentence} (WEFT-E201)`));
         if (!verify(null, proof, key, request.enrolmentProof)) return refused("the proof is wrong");
         if (token === undefined) return refused("this join token is not known here");
         if (token.expires < new Date()) return refused("this join token has expired");
@@ -201,15 +209,20 @@ export class FakeCoordinator {
         const proof = ReEntryProof.decode(request.proof);
         const csrHash = createHash("sha256").update(request.csr).digest("hex");
         const held = this.generations.get(request.node) ?? { generation: 1, csrHash: "", svid: undefined };
-        const refused = (sentence: string) => done(refuse(grpc.status.FAILED_PRECONDITION, `${sentence} (WEFT-E204)`));
+        const refused = (sentence: string) =>
+          done(refuse(grpc.status.FAILED_PRECONDITION, `${sentence} (WEFT-E204)`));
         if (key === undefined || !verify(null, request.proof, key, request.proofSignature))
           return refused("the proof is wrong");
         const isReplay = Number(proof.generation) === held.generation - 1 && csrHash === held.csrHash;
-        if (!isReplay && Number(proof.generation) !== held.generation) return refused("the node is suspended");
+        if (!isReplay && Number(proof.generation) !== held.generation)
+          return refused("the node is suspended");
         const svid = isReplay ? held.svid : this.svidFor(request.csr, nodeId(trustDomain, request.node));
         const generation = isReplay ? held.generation : held.generation + 1;
         this.generations.set(request.node, { generation, csrHash, svid });
-        this.#lost(() => ({ svid, bundle: this.signedBundle(), enrolmentGeneration: BigInt(generation) }), done);
+        this.#lost(
+          () => ({ svid, bundle: this.signedBundle(), enrolmentGeneration: BigInt(generation) }),
+          done,
+        );
       },
     };
     return service as grpc.UntypedServiceImplementation;
@@ -220,7 +233,8 @@ export class FakeCoordinator {
       session: (stream) => {
         this.streams.push(stream);
         this.peerSerials.push(
-          (stream.getAuthContext().sslPeerCertificate as { serialNumber?: string } | undefined)?.serialNumber ?? "",
+          (stream.getAuthContext().sslPeerCertificate as { serialNumber?: string } | undefined)
+            ?.serialNumber ?? "",
         );
         stream.on("error", () => {});
         stream.on("data", (message: AgentMessage) => {

@@ -21,8 +21,10 @@ export interface LinkState {
   readonly inForce: boolean;
 }
 
+/** /proc shows the network namespace of the reader; /sys that of whoever mounted it, which in a container is another. */
 export async function linkExists(host: Host): Promise<boolean> {
-  return (await host.files.info(`/sys/class/net/${linkName}`)) !== undefined;
+  const devices = (await host.files.readText("/proc/self/net/dev")) ?? "";
+  return devices.split("\n").some((line) => line.trimStart().startsWith(`${linkName}:`));
 }
 
 export async function observeLink(host: Host, zone: string): Promise<LinkState> {

@@ -1,7 +1,7 @@
 // In: the desired state. Out: its rules in the kernel, proved by the kernel; who they name, as uids of this machine.
 
 import type { DesiredState } from "@weft/shared/model/desired";
-import { renderGuardsOnly, renderNftables } from "@weft/shared/render/nftables";
+import { renderNftables, renderTracking } from "@weft/shared/render/nftables";
 import type { ExecutorTable } from "../apply/executor.ts";
 import { runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
@@ -59,7 +59,7 @@ export class PolicySection {
       text: renderNftables({ content: desired, revision, digest, uids }),
       revision,
       digest,
-      tracking: renderGuardsOnly(desired),
+      tracking: renderTracking(desired),
     };
     const observed = { confirmed: await readConfirmed(files), kernel: await readKernelTable(exec) };
     const { steps, drift } = planPolicy(wanted, observed);
