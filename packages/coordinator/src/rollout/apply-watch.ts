@@ -56,7 +56,7 @@ export function watchApply(order: WatchOrder): Promise<ApplyResult> {
       clearTimeout(timer);
       stop();
       signal.removeEventListener("abort", finish);
-      resolve({ complete: waiting.size === 0, missing: [...waiting].sort() });
+      resolve({ complete: waiting.size === 0, missing: nodes.filter((node) => waiting.has(node)) });
     };
     const stop = fleet.listen((node) => {
       if (!waiting.has(node)) return;

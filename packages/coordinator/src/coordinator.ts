@@ -1,0 +1,264 @@
+// The one loop: what nodes say and what operators ask, in; records, states sent and registration entries, out.
+// Decisions are made by the pure parts; here they are recorded first and acted on after.
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { DesiredState } from "@weft/shared/model/desired";
+import type { NodeFacts } from "@weft/shared/model/facts";
+import type { FleetStatus } from "@weft/shared/model/fleet";
+import type { NodeReport } from "@weft/shared/model/report";
+import { encodeDesired } from "@weft/shared/wire/desired-codec";
+import type { Membership } from "./enrolment/membership.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { isEnforced, isMember, stateOf, statusOf } from "./fleet/node-view.ts";
+import type { ReportKeeper } from "./fleet/report-keeper.ts";
+import type { Logger } from "./logger.ts";
+import type { ConditionBoard } from "./rollout/condition-board.ts";
+import { resume } from "./rollout/generations.ts";
+import type { ApplyOrder, ApplyOutcome, MeshAuthority } from "./rollout/mesh-authority.ts";
+import type { Published } from "./server/bundle-publisher.ts";
+import type { Greeting, SessionEvents } from "./server/session-handler.ts";
+import type { DismissalReason, Session, Sessions } from "./server/sessions.ts";
+import type { EnrolmentState } from "./store/records.ts";
+import type { Store } from "./store/store.ts";
+
+export interface CoordinatorParts {
+  readonly store: Store;
+  readonly authority: MeshAuthority;
+  readonly fleet: Fleet;
+  readonly sessions: Sessions;
+  readonly membership: Membership;
+  readonly reports: ReportKeeper;
+  readonly board: ConditionBoard;
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly bundle: () => Published | undefined;
+  readonly ownSvidExpires: () => Date | undefined;
+  /** Registration entries are to be looked at; resolves when they were. */
+  readonly reconcile: () => Promise<void>;
+  readonly now: () => Date;
+  readonly log: Logger;
+}
+
+const dismissals: Partial<Record<EnrolmentState, DismissalReason>> = {
+  suspended: "suspended",
+  left: "left",
+  removed: "removed",
+  banned: "banned",
+};
+
+export class Coordinator implements SessionEvents {
+  readonly #parts: CoordinatorParts;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+  }
+
+  /** What was known before the last stop. Reports are given to `recall` by whoever can read them. */
+  start(): void {
+    const { store, fleet, authority, log } = this.#parts;
+    const problems = authority.start();
+    for (const problem of problems) log.error("the current mesh file is not understood", { problem });
+    for (const node of store.nodes.list()) {
+      fleet.note(node.name, { kind: "enrolment", state: node.state, at: node.joinedAt });
+      if (node.lastSeen === undefined) continue;
+      fleet.note(node.name, { kind: "connected", at: node.lastSeen, agentVersion: node.agentVersion });
+      fleet.note(node.name, { kind: "disconnected" });
+    }
+    this.#nameNodes();
+    for (const state of store.desired.list()) this.#noteWanted(state);
+  }
+
+  /** A node's last word before the last stop. */
+  recall(node: string, report: NodeReport | undefined, facts: NodeFacts | undefined): void {
+    const { fleet } = this.#parts;
+    const at = fleet.view(node).lastSeen;
+    if (at === undefined) return;
+    if (report !== undefined) fleet.note(node, { kind: "report", at, report });
+    if (facts !== undefined) fleet.note(node, { kind: "facts", at, facts });
+  }
+
+  apply(order: ApplyOrder): ApplyOutcome {
+    const { authority, log } = this.#parts;
+    const outcome = authority.apply(order);
+    if (outcome.kind === "refused") return outcome;
+    this.#nameNodes();
+    for (const state of outcome.changed) this.#give(state);
+    log.info("applied", {
+      revision: outcome.revision,
+      unchanged: outcome.unchanged,
+      changed: outcome.changed.map((state) => state.node),
+    });
+    void this.#parts.reconcile();
+    return outcome;
+  }
+
+  /** Members named by the mesh whose kernels do not carry the newest state. */
+  behind(): string[] {
+    return this.#parts.fleet
+      .views()
+      .filter((view) => isMember(view) && view.address !== "" && !isEnforced(view))
+      .map((view) => view.name);
+  }
+
+  status(): FleetStatus {
+    const { fleet, authority, board, mesh, trustDomain, now, ownSvidExpires } = this.#parts;
+    const at = now();
+    return {
+      mesh,
+      trustDomain,
+      revision: authority.revision,
+      at,
+      nodes: fleet
+        .views()
+        .filter(
+          (view) => view.address !== "" || (view.enrolment !== undefined && view.enrolment !== "removed"),
+        )
+        .map((view) => statusOf(view, at)),
+      conditions: board.list(),
+      coordinatorSvidExpires: ownSvidExpires(),
+    };
+  }
+
+  addNode(name: string, ttlSeconds: number, fromAny: boolean): { token: string; expires: Date } {
+    const { authority, membership, fleet, now } = this.#parts;
+    const node = authority.mesh?.nodes.find((candidate) => candidate.name === name);
+    if (node === undefined)
+      throw new WeftError("WEFT-E103", `the applied mesh has no node "${name}"`, {
+        hint: "add it under `nodes:` in the mesh file, run `weft apply`, then this again",
+      });
+    const view = fleet.view(name);
+    return membership.addToken({
+      node: name,
+      address: fromAny ? undefined : node.address,
+      ttlSeconds,
+      actor: "operator",
+      online: view.connected && stateOf(view, now()) !== "Lost",
+    });
+  }
+
+  async removeNode(name: string): Promise<string[]> {
+    const { authority, membership, store, sessions } = this.#parts;
+    if (authority.mesh?.nodes.some((node) => node.name === name) === true)
+      throw new WeftError("WEFT-E104", `the mesh file still names ${name}`, {
+        hint: "take it out of the mesh file, run `weft apply`, then this again",
+      });
+    const connected = sessions.of(name) !== undefined;
+    membership.remove(name, "operator");
+    store.desired.drop(name);
+    // What SPIRE cannot do now is done when it answers; the condition says that it is away.
+    await this.#parts.reconcile();
+    const eviction = store.evictions.get(name);
+    return [
+      connected ? "its connection was ended, and its agent told that it is removed" : "it was not connected",
+      "its certificates are not renewed any more, and it cannot come back without a new join token",
+      eviction === undefined
+        ? "its SPIRE agent was deleted"
+        : `its SPIRE agent is banned, and forgotten at ${eviction.due.toISOString()}`,
+      "its services' registration entries are deleted; certificates they hold end within the hour",
+    ];
+  }
+
+  async leave(node: string): Promise<void> {
+    this.#parts.membership.leave(node);
+    await this.#parts.reconcile();
+  }
+
+  /** After a node's enrolment was recorded. */
+  enrolmentChanged(node: string, state: EnrolmentState): void {
+    const { fleet, sessions, reports, now, log } = this.#parts;
+    log.info("enrolment", { node, state });
+    if (state !== "enrolled") reports.drop(node);
+    fleet.note(node, { kind: "enrolment", state, at: now() });
+    const reason = state === "joining" ? "replaced" : dismissals[state];
+    // One that leaves ends its connection itself, after it was answered.
+    if (reason !== undefined && reason !== "left") sessions.of(node)?.dismiss(reason, this.#banEpoch());
+    if (state !== "enrolled") void this.#parts.reconcile();
+  }
+
+  published({ signed, sequence }: Published): void {
+    this.#parts.log.info("trust bundle published", { sequence });
+    for (const session of this.#parts.sessions.all())
+      session.send("bundle", { $case: "bundle", value: signed });
+  }
+
+  // What agents say.
+
+  greeted(session: Session, greeting: Greeting): void {
+    const { fleet, store, authority, reports, now, log } = this.#parts;
+    const { node } = session;
+    const at = now();
+    log.info("agent connected", { node, generation: greeting.generation, version: greeting.agentVersion });
+    fleet.note(node, { kind: "connected", at, agentVersion: greeting.agentVersion });
+    reports.seen(node, at, greeting.agentVersion);
+    const bundle = this.#parts.bundle();
+    if (bundle !== undefined && bundle.sequence > greeting.bundleSequence)
+      session.send("bundle", { $case: "bundle", value: bundle.signed });
+    const wanted = store.desired.get(node);
+    const decision = resume(greeting, wanted);
+    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted);
+    if (decision.kind !== "raise") return;
+    const raised = authority.raise(node, decision.generation);
+    if (raised !== undefined) this.#give(raised);
+  }
+
+  seen(node: string): void {
+    const at = this.#parts.now();
+    this.#parts.fleet.note(node, { kind: "seen", at });
+    this.#parts.reports.seen(node, at, this.#parts.fleet.view(node).agentVersion);
+  }
+
+  reported(node: string, report: NodeReport, encoded: Uint8Array): void {
+    const { fleet, store, reports, now, log } = this.#parts;
+    fleet.note(node, { kind: "report", at: now(), report });
+    this.seen(node);
+    reports.say(node, { report: encoded });
+    const view = fleet.view(node);
+    log.info("report", { node, phase: report.phase, generation: report.generation });
+    if (view.enrolment !== "joining" || !isEnforced(view)) return;
+    store.transaction(() => {
+      store.nodes.setState(node, "enrolled");
+      store.audit.append({
+        at: now(),
+        actor: node,
+        action: "confirmed",
+        subject: node,
+        detail: `generation ${report.generation}`,
+      });
+    });
+    this.enrolmentChanged(node, "enrolled");
+  }
+
+  facts(node: string, facts: NodeFacts, encoded: Uint8Array): void {
+    this.#parts.fleet.note(node, { kind: "facts", at: this.#parts.now(), facts });
+    this.#parts.reports.say(node, { facts: encoded });
+  }
+
+  ended(node: string): void {
+    this.#parts.log.info("agent disconnected", { node });
+    this.#parts.fleet.note(node, { kind: "disconnected" });
+  }
+
+  #banEpoch(): number {
+    return this.#parts.bundle()?.banEpoch ?? 0;
+  }
+
+  #give(state: DesiredState): void {
+    this.#noteWanted(state);
+    this.#parts.sessions.of(state.node)?.send("desired", { $case: "desired", value: encodeDesired(state) });
+  }
+
+  #noteWanted({ node, generation, digest, revision }: DesiredState): void {
+    this.#parts.fleet.note(node, { kind: "wanted", wanted: { generation, digest, revision } });
+  }
+
+  #nameNodes(): void {
+    const { fleet, authority } = this.#parts;
+    const named = new Map(authority.mesh?.nodes.map((node) => [node.name, node.address]));
+    for (const view of fleet.views())
+      if (view.address !== "" && !named.has(view.name)) {
+        if (view.enrolment === undefined) fleet.forget(view.name);
+        else fleet.note(view.name, { kind: "unnamed" });
+      }
+    for (const [name, address] of named)
+      if (fleet.view(name).address !== address) fleet.note(name, { kind: "named", address });
+  }
+}

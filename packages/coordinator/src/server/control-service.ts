@@ -1,0 +1,144 @@
+// In: calls on the control socket. Out: their answers. Translates between the wire and the coordinator; who calls is
+// whoever may open the socket, and the name that comes along is recorded as a claim.
+
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { ApplyEvent, ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
+import { toNumber } from "@weft/shared/wire/number";
+import { encodeProblem } from "@weft/shared/wire/problem-codec";
+import { encodeFleetStatus, encodeNodeStatus } from "@weft/shared/wire/status-codec";
+import type { Coordinator } from "../coordinator.ts";
+import { sha256Hex } from "../enrolment/enrolment-key.ts";
+import { defaultTokenSeconds } from "../enrolment/membership.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { isMember, statusOf } from "../fleet/node-view.ts";
+import { watchApply } from "../rollout/apply-watch.ts";
+import type { MeshAuthority } from "../rollout/mesh-authority.ts";
+import type { Store } from "../store/store.ts";
+import type { Handlers } from "./handlers.ts";
+import { feedStatus } from "./status-feed.ts";
+
+export interface ControlServiceParts {
+  readonly handlers: Handlers;
+  readonly coordinator: Coordinator;
+  readonly authority: MeshAuthority;
+  readonly fleet: Fleet;
+  readonly store: Store;
+  readonly pin: string;
+  readonly address: string;
+  readonly version: string;
+  readonly now: () => Date;
+}
+
+const defaultWaitSeconds = 60;
+const longestWaitSeconds = 3600;
+
+type ApplyStep = NonNullable<ApplyEvent["event"]>;
+
+export function controlService(parts: ControlServiceParts): ControlServiceServer {
+  const { handlers, coordinator, authority, fleet, store, now } = parts;
+
+  const requireNode = (name: string) => {
+    const view = fleet.view(name);
+    if (view.address === "" && view.enrolment === undefined)
+      throw new WeftError("WEFT-E103", `there is no node "${name}"`, {
+        hint: "`weft node list` names those there are",
+      });
+    return view;
+  };
+
+  return {
+    plan: handlers.unary("Plan", ({ sources }) => {
+      const { problems, baseRevision, changes } = authority.plan(sources);
+      return {
+        problems: problems.map(encodeProblem),
+        baseRevision: BigInt(baseRevision),
+        nodes: changes.map(({ node, words, diff }) => ({
+          node,
+          words: [...words],
+          diff,
+          enrolled: isMember(fleet.view(node)),
+        })),
+      };
+    }),
+
+    apply: handlers.streaming("Apply", async (request, send, signal) => {
+      const say = (event: ApplyStep) => send({ event });
+      const outcome = coordinator.apply({
+        sources: request.sources,
+        reason: request.reason,
+        claimedBy: request.claimedBy,
+        baseRevision: toNumber(request.baseRevision, "base revision"),
+      });
+      if (outcome.kind === "refused") {
+        const problems = outcome.problems.map(encodeProblem);
+        await say({ $case: "refused", value: { problems, message: outcome.message } });
+        return;
+      }
+      const nodes = request.wait ? coordinator.behind() : [];
+      const { revision, unchanged } = outcome;
+      await say({ $case: "accepted", value: { revision: BigInt(revision), nodes, unchanged } });
+      // Without `wait` nothing is known of the kernels, and nothing is claimed.
+      if (!request.wait) return;
+      const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);
+      let sent = Promise.resolve();
+      const result = await watchApply({
+        fleet,
+        nodes,
+        timeoutMs: seconds * 1000,
+        signal,
+        now,
+        say: (word) => {
+          sent = sent.then(() => say({ $case: "node", value: word }));
+        },
+      });
+      await sent;
+      await say({ $case: "done", value: { complete: result.complete, missing: [...result.missing] } });
+    }),
+
+    history: handlers.unary("History", () => ({
+      revisions: store.revisions.list().map((entry) => ({ ...entry, revision: BigInt(entry.revision) })),
+    })),
+
+    meshFile: handlers.unary("MeshFile", ({ revision }) => {
+      const wanted = revision === 0n ? authority.revision : toNumber(revision, "revision");
+      const sources = store.revisions.sources(wanted);
+      if (sources === undefined) throw new WeftError("WEFT-E103", `there is no revision ${wanted}`);
+      return { revision: BigInt(wanted), sources };
+    }),
+
+    watchStatus: handlers.streaming("WatchStatus", async ({ follow, node }, send, signal) => {
+      if (node !== "") requireNode(node);
+      const snapshot = () => {
+        const status = coordinator.status();
+        const nodes = node === "" ? status.nodes : status.nodes.filter(({ name }) => name === node);
+        return send(encodeFleetStatus({ ...status, nodes }));
+      };
+      if (follow) await feedStatus({ fleet, now, signal, send: snapshot });
+      else await snapshot();
+    }),
+
+    showNode: handlers.unary("ShowNode", ({ name }) => {
+      const view = requireNode(name);
+      const node = store.nodes.get(name);
+      const services = authority.mesh?.services ?? [];
+      return {
+        status: encodeNodeStatus(statusOf(view, now())),
+        joined: node?.joinedAt,
+        enrolmentKeySha256: node === undefined ? "" : sha256Hex(node.enrolmentKey),
+        services: services.filter((service) => service.nodes.includes(name)).map((service) => service.name),
+      };
+    }),
+
+    addNode: handlers.unary("AddNode", ({ name, ttlSeconds, fromAny }) => {
+      const ttl = ttlSeconds === 0 ? defaultTokenSeconds : ttlSeconds;
+      const { token, expires } = coordinator.addNode(name, ttl, fromAny);
+      return { token, pin: parts.pin, coordinatorAddress: parts.address, expires };
+    }),
+
+    removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
+      done: await coordinator.removeNode(name),
+    })),
+
+    version: handlers.unary("Version", () => ({ version: parts.version })),
+  };
+}

@@ -1,0 +1,124 @@
+// In: services and credentials. Out: the three servers, bound: agents (mutual TLS), enrolment (anybody, TLS), control
+// (a local socket). Their limits are all here.
+import { chmod, chown, readFile, stat, unlink } from "node:fs/promises";
+import { connect } from "node:net";
+import { type Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import { isNotFound } from "@weft/shared/errors/system";
+import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+const common: ServerOptions = {
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.max_metadata_size": 16 * kib,
+};
+
+export const agentLimits: ServerOptions = {
+  ...common,
+  "grpc.max_receive_message_length": mib,
+  "grpc.max_concurrent_streams": 32,
+  // One that is let in by TLS but by no call has no business staying.
+  "grpc.max_connection_idle_ms": 60_000,
+};
+
+export const enrolmentLimits: ServerOptions = {
+  ...common,
+  "grpc.max_receive_message_length": 64 * kib,
+  "grpc.max_concurrent_streams": 8,
+  "grpc.max_connection_idle_ms": 10_000,
+  "grpc.max_connection_age_ms": 60_000,
+  "grpc.max_connection_age_grace_ms": 10_000,
+};
+
+export const controlLimits: ServerOptions = {
+  // A mesh of some thousand nodes; the socket is for the operators' group only.
+  "grpc.max_receive_message_length": 16 * mib,
+};
+
+function bind(server: Server, target: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, credentials, (failure, port) => {
+      if (failure === null) resolve(port);
+      else
+        reject(
+          new WeftError("WEFT-E007", `the coordinator cannot listen on ${target}`, {
+            why: messageOf(failure),
+            hint: "find out who uses the address: `ss -ltnp`",
+            cause: failure,
+          }),
+        );
+    });
+  });
+}
+
+/** Returns the port, which is the kernel's choice if 0 was asked for. */
+export function bindTcp(
+  server: Server,
+  address: string,
+  port: number,
+  credentials: ServerCredentials,
+): Promise<number> {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return bind(server, `${host}:${port}`, credentials);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+async function removeStale(path: string): Promise<void> {
+  try {
+    if (!(await stat(path)).isSocket())
+      throw new WeftError("WEFT-E002", `${path} is in the way`, { why: "it is no socket" });
+  } catch (failure) {
+    if (isNotFound(failure)) return;
+    throw failure;
+  }
+  if (await answers(path))
+    throw new WeftError("WEFT-E007", "another coordinator runs on this machine", {
+      why: `${path} is answered`,
+    });
+  await unlink(path);
+}
+
+async function groupId(name: string): Promise<number | undefined> {
+  const line = (await readFile("/etc/group", "utf8"))
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`));
+  const id = Number(line?.split(":")[2]);
+  return Number.isInteger(id) ? id : undefined;
+}
+
+/** For the owner and the group weft, whoever runs this. */
+export async function bindControl(server: Server, path: string): Promise<void> {
+  await removeStale(path);
+  const before = process.umask(0o177);
+  try {
+    await bind(server, `unix:${path}`, ServerCredentials.createInsecure());
+  } finally {
+    process.umask(before);
+  }
+  const group = process.getuid?.() === 0 ? await groupId("weft") : undefined;
+  if (group !== undefined) await chown(path, 0, group);
+  await chmod(path, 0o660);
+}
+
+/** Calls in progress get a moment; what is left is cut. */
+export function shutDown(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
