@@ -26,8 +26,12 @@ export function findArtefacts(): Artefacts {
   const dist = `${root}dist`;
   const names = existsSync(dist) ? readdirSync(dist) : [];
   const find = (pattern: RegExp): string => {
-    const found = names.filter((name) => pattern.test(name)).sort().at(-1);
-    if (found === undefined) throw new WeftError("WEFT-E002", `nothing in dist matches ${pattern}`, { hint: "npm run build" });
+    const found = names
+      .filter((name) => pattern.test(name))
+      .sort()
+      .at(-1);
+    if (found === undefined)
+      throw new WeftError("WEFT-E002", `nothing in dist matches ${pattern}`, { hint: "npm run build" });
     return `${dist}/${found}`;
   };
   return {

@@ -3,7 +3,11 @@
 import { apiId, guestMachine, meshWithGuest, webId } from "./demo-mesh.ts";
 import { must, mustFail, until, type World } from "./world.ts";
 
-export async function installMachine(world: World, machine: string, role: "coordinator" | "agent"): Promise<void> {
+export async function installMachine(
+  world: World,
+  machine: string,
+  role: "coordinator" | "agent",
+): Promise<void> {
   const { lab, artefacts } = world;
   await lab.copyIn(machine, artefacts.weft, "/var/tmp/weft.tar.gz");
   const components: string[] = [];
@@ -12,9 +16,22 @@ export async function installMachine(world: World, machine: string, role: "coord
     components.push("--components", "/var/tmp/weft-components.tar");
   }
   await must(world, machine, ["mkdir", "/var/tmp/weft"]);
-  await must(world, machine, ["tar", "-xf", "/var/tmp/weft.tar.gz", "-C", "/var/tmp/weft", "--strip-components=1"]);
+  await must(world, machine, [
+    "tar",
+    "-xf",
+    "/var/tmp/weft.tar.gz",
+    "-C",
+    "/var/tmp/weft",
+    "--strip-components=1",
+  ]);
   await must(world, machine, ["/var/tmp/weft/install.sh", role, ...components], { timeoutMs: 120_000 });
-  await must(world, machine, ["rm", "-rf", "/var/tmp/weft", "/var/tmp/weft.tar.gz", "/var/tmp/weft-components.tar"]);
+  await must(world, machine, [
+    "rm",
+    "-rf",
+    "/var/tmp/weft",
+    "/var/tmp/weft.tar.gz",
+    "/var/tmp/weft-components.tar",
+  ]);
 }
 
 export async function initHub(world: World): Promise<string> {
@@ -22,7 +39,18 @@ export async function initHub(world: World): Promise<string> {
   return must(
     world,
     "hub",
-    ["weft", "init", "--name", "shop", "--address", "10.77.0.10", "--node", "hub", "--passphrase-file", "/root/passphrase"],
+    [
+      "weft",
+      "init",
+      "--name",
+      "shop",
+      "--address",
+      "10.77.0.10",
+      "--node",
+      "hub",
+      "--passphrase-file",
+      "/root/passphrase",
+    ],
     { timeoutMs: 120_000 },
   );
 }
@@ -32,9 +60,10 @@ export interface Invitation {
   readonly pin: string;
 }
 
-export async function invite(world: World, node: string, ttl?: string): Promise<Invitation> {
-  const flags = ttl === undefined ? [] : ["--ttl", ttl];
-  const answer: unknown = JSON.parse(await must(world, "hub", ["weft", "node", "add", node, "--json", ...flags]));
+export async function invite(world: World, node: string, ...flags: readonly string[]): Promise<Invitation> {
+  const answer: unknown = JSON.parse(
+    await must(world, "hub", ["weft", "node", "add", node, "--json", ...flags]),
+  );
   if (
     typeof answer !== "object" ||
     answer === null ||
@@ -52,12 +81,17 @@ export function joinCommand(pin: string): readonly [string, ...string[]] {
 }
 
 export async function join(world: World, machine: string, invitation: Invitation): Promise<string> {
-  return must(world, machine, joinCommand(invitation.pin), { input: `${invitation.token}\n`, timeoutMs: 120_000 });
+  return must(world, machine, joinCommand(invitation.pin), {
+    input: `${invitation.token}\n`,
+    timeoutMs: 120_000,
+  });
 }
 
 export async function applyMesh(world: World, text: string, reason: string): Promise<string> {
   await world.lab.writeFile("hub", "/root/mesh.yaml", text, 0o644);
-  return must(world, "hub", ["weft", "apply", "/root/mesh.yaml", "--wait", "--reason", reason], { timeoutMs: 90_000 });
+  return must(world, "hub", ["weft", "apply", "/root/mesh.yaml", "--wait", "--reason", reason], {
+    timeoutMs: 90_000,
+  });
 }
 
 function unit(user: string, program: string, args: string, allow: string): string {
@@ -126,8 +160,10 @@ export async function installGuest(world: World): Promise<void> {
 }
 
 /** Joins web1 with the refusals a stranger would meet on the way; resolves to their sentences. */
-export async function joinWithRefusals(world: World): Promise<{ readonly wrongPin: string; readonly expired: string }> {
-  const short = await invite(world, "web1", "1s");
+export async function joinWithRefusals(
+  world: World,
+): Promise<{ readonly wrongPin: string; readonly expired: string }> {
+  const short = await invite(world, "web1", "--ttl", "1s");
   const wrongPin = await mustFail(
     world,
     "web1",
@@ -135,11 +171,22 @@ export async function joinWithRefusals(world: World): Promise<{ readonly wrongPi
     /not signed by|pinned/i,
     { input: `${short.token}\n`, timeoutMs: 30_000 },
   );
-  const expired = await until("the expiry of a token of 1 s", 10_000, async () => {
-    const result = await world.lab.exec("web1", joinCommand(short.pin), { input: `${short.token}\n`, timeoutMs: 30_000 });
-    if (result.code === 0) throw new Error("an expired token was taken");
-    return `${result.stdout}${result.stderr}`.split("\n").find((line) => /expired/i.test(line))?.trim();
-  }, 300);
+  const expired = await until(
+    "the expiry of a token of 1 s",
+    10_000,
+    async () => {
+      const result = await world.lab.exec("web1", joinCommand(short.pin), {
+        input: `${short.token}\n`,
+        timeoutMs: 30_000,
+      });
+      if (result.code === 0) throw new Error("an expired token was taken");
+      return `${result.stdout}${result.stderr}`
+        .split("\n")
+        .find((line) => /expired/i.test(line))
+        ?.trim();
+    },
+    300,
+  );
   await join(world, "web1", await invite(world, "web1"));
   return { wrongPin, expired };
 }

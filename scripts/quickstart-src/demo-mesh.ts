@@ -28,7 +28,8 @@ const guestPolicy = "  - { name: guest-to-api, from: [guest], to: api, ports: [h
 const defaults = "defaults: { ingress: deny, egress: allow, mode: enforce }\n";
 
 /** web and guest may call api. */
-export const meshWithGuest = head + nodes + guestNode + services + guestService + policies + guestPolicy + defaults;
+export const meshWithGuest =
+  head + nodes + guestNode + services + guestService + policies + guestPolicy + defaults;
 /** guest is still there, but its policy is gone. */
 export const meshGuestRefused = head + nodes + guestNode + services + guestService + policies + defaults;
 /** Neither the node n1 nor the service guest. */
@@ -39,6 +40,5 @@ export const guestMachine = "n1";
 export const apiId = "spiffe://mesh.internal/api";
 export const webId = "spiffe://mesh.internal/web";
 export const apiUrl = "https://api.mesh.internal:8080/hello";
-export const webUrl = "https://web.mesh.internal:8080/hello";
 export const node = "/opt/weft/lib/node";
 export const webApp = "/srv/app/web.cjs";

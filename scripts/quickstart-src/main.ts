@@ -2,8 +2,8 @@
 // Out: exit 0 and the verdict, or exit 1 and what was seen instead.
 import { describeError } from "@weft/shared/errors/weft-error";
 import { Command } from "commander";
-import { labDown, labUp } from "../lab-src/lifecycle.ts";
 import { openLab } from "../lab-src/lab.ts";
+import { labDown, labUp } from "../lab-src/lifecycle.ts";
 import { labNames } from "../lab-src/names.ts";
 import { prepareArtefacts } from "./artefacts.ts";
 import { runQuickstart } from "./story.ts";
@@ -16,7 +16,9 @@ const say = (line: string): void => {
 const progress = { line: say, now: () => performance.now() };
 
 const program = new Command("quickstart")
-  .description("a lab of real systemd machines, joined into a mesh, policy and DNS in force, every claim proven")
+  .description(
+    "a lab of real systemd machines, joined into a mesh, policy and DNS in force, every claim proven",
+  )
   .option("--name <name>", "of the lab", "quickstart");
 
 program

@@ -4,7 +4,12 @@ import { guestMachine, members } from "./demo-mesh.ts";
 import { editUnderTraffic } from "./proofs/edit.ts";
 import { deadResolverFallsThrough, namesResolve } from "./proofs/names.ts";
 import { leaveRestores, removeNode, snapshot } from "./proofs/removal.ts";
-import { apiCannotReachWeb, malloryIsRefusedAtHome, rogueIsRefused, webReachesApi } from "./proofs/services.ts";
+import {
+  apiCannotReachWeb,
+  malloryIsRefusedAtHome,
+  rogueIsRefused,
+  webReachesApi,
+} from "./proofs/services.ts";
 import { coordinatorIsNotNeeded, fleetEnforced } from "./proofs/survival.ts";
 import { mustFail, type Proof, type World } from "./world.ts";
 
@@ -17,25 +22,25 @@ export async function show(world: World, proof: Proof): Promise<void> {
 export async function joinEverybody(world: World): Promise<void> {
   const [refusals, invitation] = await Promise.all([
     joinWithRefusals(world),
-    invite(world, "api1").then(async (made) => {
+    // good from any address, so that a stranger's second use is refused for being the second
+    invite(world, "api1", "--from", "any").then(async (made) => {
       await join(world, "api1", made);
       return made;
     }),
     invite(world, guestMachine).then((made) => join(world, guestMachine, made)),
   ]);
   const nodes = await fleetEnforced(world, [...members, guestMachine]);
-  world.say(`joined: ${nodes.map((item) => `${item.name} ${item.state} ${item.revision.verdict}`).join(", ")}`);
+  world.say(
+    `joined: ${nodes.map((item) => `${item.name} ${item.state} ${item.revision.verdict}`).join(", ")}`,
+  );
   await show(world, {
     claim: "a wrong pin, an expired token and a used one are refused, each with one plain sentence",
     run: async () => {
       // rogue has the program (anybody may have it) and a token that was seen after api1 used it
-      const used = await mustFail(
-        world,
-        "rogue",
-        joinCommand(invitation.pin),
-        /used|taken|already/i,
-        { input: `${invitation.token}\n`, timeoutMs: 30_000 },
-      );
+      const used = await mustFail(world, "rogue", joinCommand(invitation.pin), /used|taken|already/i, {
+        input: `${invitation.token}\n`,
+        timeoutMs: 30_000,
+      });
       return `${refusals.wrongPin} | ${refusals.expired} | ${used}`;
     },
   });

@@ -60,9 +60,11 @@ export async function mustFail(
 ): Promise<string> {
   const result = await world.lab.exec(machine, argv, options);
   const seen = textOf(result);
-  if (result.code === 0) throw new ProofFailed(`${machine}: ${argv.join(" ")} should have been refused`, seen);
+  if (result.code === 0)
+    throw new ProofFailed(`${machine}: ${argv.join(" ")} should have been refused`, seen);
   const line = seen.split("\n").find((text) => expected.test(text));
-  if (line === undefined) throw new ProofFailed(`${machine}: ${argv.join(" ")} was refused in other words`, seen);
+  if (line === undefined)
+    throw new ProofFailed(`${machine}: ${argv.join(" ")} was refused in other words`, seen);
   return line.trim();
 }
 
@@ -83,7 +85,10 @@ export async function until<T>(
       last = error;
     }
     if (Date.now() > end)
-      throw new ProofFailed(`${what} did not happen within ${deadlineMs / 1000} s`, last === undefined ? "" : String(last));
+      throw new ProofFailed(
+        `${what} did not happen within ${deadlineMs / 1000} s`,
+        last === undefined ? "" : String(last),
+      );
     await delay(everyMs);
   }
 }

@@ -48,7 +48,8 @@ describe("a mesh of real machines", () => {
   // the proofs follow one another as the quickstart tells them: after a failure the rest would only mislead
   const step = (claim: string, run: () => Promise<void>): void => {
     it(claim, async () => {
-      if (lastFailure !== undefined) throw new Error("not tried: an earlier step failed", { cause: lastFailure });
+      if (lastFailure !== undefined)
+        throw new Error("not tried: an earlier step failed", { cause: lastFailure });
       try {
         await run();
       } catch (error) {
@@ -72,7 +73,10 @@ describe("a mesh of real machines", () => {
           name: machine,
           state: "Online",
           revision: expect.objectContaining({ verdict: "ENFORCED" }),
-          identity: expect.objectContaining({ spireAgentHealthy: true, nodeSvidExpires: expect.stringMatching(/^20/) }),
+          identity: expect.objectContaining({
+            spireAgentHealthy: true,
+            nodeSvidExpires: expect.stringMatching(/^20/),
+          }),
           facts: expect.objectContaining({ kernel: expect.any(String), btf: expect.any(Boolean) }),
         }),
       );
@@ -87,7 +91,9 @@ describe("a mesh of real machines", () => {
   step("the same prober does get answers when weft-restore is masked, so it can see a leak", async () => {
     await must(world, "api1", ["systemctl", "mask", "-q", "weft-restore"]);
     try {
-      await expect(probeThroughReboot(world, () => world.lab.reboot("api1"))).rejects.toThrow(/were answered/);
+      await expect(probeThroughReboot(world, () => world.lab.reboot("api1"))).rejects.toThrow(
+        /were answered/,
+      );
     } finally {
       await must(world, "api1", ["systemctl", "unmask", "-q", "weft-restore"]);
       await fleetEnforced(world, members);
@@ -101,7 +107,11 @@ describe("a mesh of real machines", () => {
     step(`leave gives ${machine} back byte for byte`, async () => {
       for (const unit of ["web.service", "api.service", "early.socket"])
         await world.lab.exec(machine, ["systemctl", "disable", "--now", "-q", unit]);
-      await world.lab.exec(machine, ["sh", "-c", "rm -rf /etc/systemd/system/{web,api,early,early@}.{service,socket}; systemctl daemon-reload"]);
+      await world.lab.exec(machine, [
+        "sh",
+        "-c",
+        "rm -rf /etc/systemd/system/{web,api,early,early@}.{service,socket}; systemctl daemon-reload",
+      ]);
       await leaveRestores(world, machine, before.get(machine) ?? "");
     });
 });

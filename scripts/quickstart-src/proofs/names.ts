@@ -43,7 +43,9 @@ export const deadResolverFallsThrough: Proof = {
       } finally {
         await must(world, machine, ["systemctl", "start", "weft-dns"]);
       }
-      await until(`${machine}: mesh names are back`, 15_000, () => resolve(world, machine, "api.mesh.internal"));
+      await until(`${machine}: mesh names are back`, 15_000, () =>
+        resolve(world, machine, "api.mesh.internal"),
+      );
     }
     return seen.join("; ");
   },

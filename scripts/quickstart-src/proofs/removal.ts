@@ -11,20 +11,39 @@ const socket = ["-socketPath", "/run/spire/server/api.sock"] as const;
 export const removeNode: Proof = {
   claim: "node remove (after the mesh file drops it): its access ends everywhere, its SVIDs are not renewed",
   async run(world) {
-    const still = await mustFail(world, "hub", ["weft", "node", "remove", guestMachine], /names|mesh file|E104/i);
+    const still = await mustFail(
+      world,
+      "hub",
+      ["weft", "node", "remove", guestMachine],
+      /names|mesh file|E104/i,
+    );
     await applyMesh(world, meshWithoutGuest, "n1 goes");
     await must(world, "hub", ["weft", "node", "remove", guestMachine], { timeoutMs: 60_000 });
     const nodes = await statusOf(world);
-    if (nodes.some((item) => item.name === guestMachine)) throw new ProofFailed("status still lists it", JSON.stringify(nodes));
-    for (const [address, port] of [["10.77.0.12", 8080], ["10.77.0.10", 7443], ["10.77.0.10", 8081]] as const) {
+    if (nodes.some((item) => item.name === guestMachine))
+      throw new ProofFailed("status still lists it", JSON.stringify(nodes));
+    for (const [address, port] of [
+      ["10.77.0.12", 8080],
+      ["10.77.0.10", 7443],
+      ["10.77.0.10", 8081],
+    ] as const) {
       await until(`${guestMachine} -> ${address}:${port} refused`, 15_000, async () => {
-        const result = await world.lab.exec(guestMachine, ["nc", "-z", "-w", "2", address, String(port)], { user: "guest" });
+        const result = await world.lab.exec(guestMachine, ["nc", "-z", "-w", "2", address, String(port)], {
+          user: "guest",
+        });
         return result.code === 0 ? undefined : true;
       });
     }
     const entries = await must(world, "hub", [...spireServer, "entry", "show", ...socket]);
     if (entries.includes("/guest")) throw new ProofFailed("its registration entry is still there", entries);
-    const agents = await world.lab.exec("hub", [...spireServer, "agent", "list", "-output", "json", ...socket]);
+    const agents = await world.lab.exec("hub", [
+      ...spireServer,
+      "agent",
+      "list",
+      "-output",
+      "json",
+      ...socket,
+    ]);
     const listed: unknown = JSON.parse(agents.stdout);
     const record = JSON.stringify(listed);
     if (record.includes(`x509pop/${guestMachine}"`) && !/"banned":\s*true/.test(record))

@@ -62,15 +62,19 @@ export async function fleetEnforced(world: World, names: readonly string[]): Pro
   return until(`${names.join(", ")} Online and ENFORCED`, 60_000, async () => {
     const nodes = await statusOf(world);
     const good = names.every((name) =>
-      nodes.some((node) => node.name === name && node.state === "Online" && node.revision.verdict === "ENFORCED"),
+      nodes.some(
+        (node) => node.name === name && node.state === "Online" && node.revision.verdict === "ENFORCED",
+      ),
     );
-    if (!good) throw new Error(nodes.map((node) => `${node.name} ${node.state} ${node.revision.verdict}`).join(", "));
+    if (!good)
+      throw new Error(nodes.map((node) => `${node.name} ${node.state} ${node.revision.verdict}`).join(", "));
     return nodes;
   });
 }
 
 export const coordinatorIsNotNeeded: Proof = {
-  claim: "coordinator killed, api1 rebooted meanwhile: all of it still holds, and no prober ever gets an answer it should not",
+  claim:
+    "coordinator killed, api1 rebooted meanwhile: all of it still holds, and no prober ever gets an answer it should not",
   async run(world) {
     await killCoordinator(world);
     try {
