@@ -31,7 +31,8 @@ function parseTcp(text: string, rest: string): EndpointSocket {
   const match = /^\/\/(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(rest);
   const [, ip6 = "", ip4 = "", port = ""] = match ?? [];
   const ip = ip6 === "" ? ip4 : ip6;
-  if (!(isIPv6(ip6) || isIPv4(ip4))) throw invalid(text, "A tcp address is an IP address and a port, and nothing else.");
+  if (!(isIPv6(ip6) || isIPv4(ip4)))
+    throw invalid(text, "A tcp address is an IP address and a port, and nothing else.");
   if (Number(port) < 1 || Number(port) > 65_535) throw invalid(text, "The port is out of range.");
   return { kind: "tcp", ip, port: Number(port) };
 }

@@ -1,7 +1,13 @@
 // In: an X.509 source. Out: options for node:tls and node:https, servers whose certificate is exchanged while they
 // run, and the SPIFFE ID of the peer. Both sides always prove themselves; which peer is allowed is decided by its
 // exact ID: here for clients, in the handler (peerOfSocket) for servers.
-import type { ConnectionOptions, PeerCertificate, SecureContextOptions, TLSSocket, TlsOptions } from "node:tls";
+import type {
+  ConnectionOptions,
+  PeerCertificate,
+  SecureContextOptions,
+  TLSSocket,
+  TlsOptions,
+} from "node:tls";
 import { isWeftError, WeftError } from "../errors/weft-error.ts";
 import { expectPeer, type Peer, readPeer } from "./peer.ts";
 import { parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
@@ -55,14 +61,19 @@ export function clientOptions(source: X509Source, expectId: string): ConnectionO
   };
 }
 
-/** The peer of a socket whose handshake is over, if TLS verified its certificate. Throws if that is no SVID. */
-export function peerOfSocket(socket: Pick<TLSSocket, "authorized" | "getPeerX509Certificate">): Peer | undefined {
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-  return certificate === undefined ? undefined : readPeer(certificate.raw);
+/** What of a TLS socket is needed here. */
+export type VerifiedSocket = Pick<TLSSocket, "authorized" | "getPeerCertificate">;
+
+/**
+ * The peer of a socket whose handshake is over, if TLS verified its certificate. Throws if that is no SVID.
+ * Not by getPeerX509Certificate: on a client's socket each call takes one certificate off the peer's chain (seen
+ * with Node 24.21), so that the second one would name the intermediate.
+ */
+export function peerOfSocket(socket: VerifiedSocket): Peer | undefined {
+  const { raw } = socket.authorized ? socket.getPeerCertificate() : {};
+  return raw === undefined ? undefined : readPeer(raw);
 }
 
-export function peerSpiffeId(
-  socket: Pick<TLSSocket, "authorized" | "getPeerX509Certificate">,
-): SpiffeId | undefined {
+export function peerSpiffeId(socket: VerifiedSocket): SpiffeId | undefined {
   return peerOfSocket(socket)?.id;
 }

@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from "@jest/globals";
 import { status } from "@grpc/grpc-js";
+import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   type FakeWorkloadApi,
   failCall,
@@ -117,7 +117,10 @@ describe("watchX509", () => {
     const { path, remove } = await temporarySocket();
     stops.push(remove);
     const watch = startWatch(path);
-    expect(await watch.trouble()).toMatchObject({ code: "WEFT-E503", hint: expect.stringContaining("spire-agent") });
+    expect(await watch.trouble()).toMatchObject({
+      code: "WEFT-E503",
+      hint: expect.stringContaining("spire-agent"),
+    });
     const pause = await watch.pause();
     const api = await startApi(path);
     pause.resume();

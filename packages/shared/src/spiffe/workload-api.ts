@@ -39,7 +39,10 @@ function securityHeader(waitForReady: boolean): grpc.Metadata {
 }
 
 function statusOf(failure: unknown): grpc.status | undefined {
-  return typeof failure === "object" && failure !== null && "code" in failure && typeof failure.code === "number"
+  return typeof failure === "object" &&
+    failure !== null &&
+    "code" in failure &&
+    typeof failure.code === "number"
     ? failure.code
     : undefined;
 }
@@ -58,7 +61,9 @@ function describe(failure: unknown, address: string): WeftError {
         cause: failure,
       });
     case grpc.status.DEADLINE_EXCEEDED:
-      return new WeftError("WEFT-E005", `the Workload API at ${address} did not answer in time`, { cause: failure });
+      return new WeftError("WEFT-E005", `the Workload API at ${address} did not answer in time`, {
+        cause: failure,
+      });
     default:
       return new WeftError("WEFT-E503", `the Workload API at ${address} cannot be reached`, {
         why: `${messageOf(failure)}.`,

@@ -22,14 +22,20 @@ describe("readX509Context", () => {
       svidMessage(id, below, [root, intermediate], { intermediates: [intermediate], hint: "internal" }),
     );
     expect(context.svids).toHaveLength(1);
-    expect(context.svids[0]).toMatchObject({ id: { trustDomain: "mesh.internal", path: "/api" }, hint: "internal" });
+    expect(context.svids[0]).toMatchObject({
+      id: { trustDomain: "mesh.internal", path: "/api" },
+      hint: "internal",
+    });
     expect(hex(context.svids[0]!.chain)).toEqual(hex([below.der, intermediate.der]));
     expect(hex(context.bundles.get("mesh.internal")!)).toEqual(hex([root.der, intermediate.der]));
   });
 
   it("keeps each trust domain's roots apart", () => {
     const foreign = makeRoot("other.test");
-    const context = readX509Context({ ...good, federatedBundles: { "spiffe://other.test": Buffer.from(foreign.der) } });
+    const context = readX509Context({
+      ...good,
+      federatedBundles: { "spiffe://other.test": Buffer.from(foreign.der) },
+    });
     expect([...context.bundles.keys()].sort()).toEqual(["mesh.internal", "other.test"]);
     expect(hex(context.bundles.get("other.test")!)).toEqual(hex([foreign.der]));
   });
@@ -58,7 +64,11 @@ describe("readX509Context", () => {
   it.each<[string, X509SVIDResponse, string]>([
     ["no SVID", { ...good, svids: [] }, "no identity"],
     ["an empty ID", withSvid({ spiffeId: "" }), "does not start"],
-    ["an ID that is not its certificate's", withSvid({ spiffeId: "spiffe://mesh.internal/web" }), "its certificate says"],
+    [
+      "an ID that is not its certificate's",
+      withSvid({ spiffeId: "spiffe://mesh.internal/web" }),
+      "its certificate says",
+    ],
     ["no certificate", withSvid({ x509Svid: Buffer.alloc(0) }), "no certificate"],
     ["a corrupt certificate", withSvid({ x509Svid: Buffer.from(leaf.der).subarray(1) }), "DER"],
     ["no key", withSvid({ x509SvidKey: Buffer.alloc(0) }), "cannot be read"],
@@ -81,7 +91,11 @@ describe("readX509Context", () => {
       { ...good, federatedBundles: { "spiffe://other.test/x": Buffer.from(root.der) } },
       "not the ID of a trust domain",
     ],
-    ["an empty federated bundle", { ...good, federatedBundles: { "spiffe://other.test": Buffer.alloc(0) } }, "is empty"],
+    [
+      "an empty federated bundle",
+      { ...good, federatedBundles: { "spiffe://other.test": Buffer.alloc(0) } },
+      "is empty",
+    ],
   ])("refuses a message with %s", (_, message, why) => {
     expect(() => readX509Context(message)).toThrow(
       expect.objectContaining({ code: "WEFT-E205", why: expect.stringContaining(why) }),

@@ -72,5 +72,7 @@ export function watchX509Source(address: string, options: WatchOptions): Watched
   });
   const done = watchX509(address, (context) => source.update(context), options);
   done.then(() => first.reject(options.signal.reason), first.reject);
+  // Who does not wait for the first identity learns from done how the watch ended.
+  first.promise.catch(() => undefined);
   return { source, ready: first.promise, done };
 }

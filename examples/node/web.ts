@@ -1,0 +1,23 @@
+// The service "web" of the example mesh; with --get, a client that asks another service. See README.md.
+import { messageOf } from "@weft/shared/errors/weft-error";
+import { parseClientArguments, runClient } from "./client.ts";
+import { serveUntilStopped } from "./serve.ts";
+import { readSettings } from "./settings.ts";
+
+async function main(): Promise<number> {
+  try {
+    const settings = readSettings(process.env);
+    const asked = parseClientArguments(process.argv.slice(2));
+    if (asked === undefined) return await serveUntilStopped(settings);
+    const stop = new AbortController();
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
+    return await runClient(asked, settings.workloadApi, stop.signal, (line) =>
+      process.stdout.write(`${line}\n`),
+    );
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+main().then((code) => process.exit(code));
