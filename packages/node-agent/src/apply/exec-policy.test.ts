@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { FakeHost } from "../../../../test/support/fake-host.ts";
+import { places } from "../state/places.ts";
+import { LoadPolicy } from "./exec-policy.ts";
+
+const digest = "a".repeat(64);
+const never = new AbortController().signal;
+const args = (revision: number, changes: { tracking?: string } = {}) => ({
+  text: `rules ${revision}`,
+  revision,
+  digest,
+  tracking: changes.tracking,
+});
+
+let host: FakeHost;
+/** Revision the kernel carries; undefined: no table. */
+let carried: number | undefined;
+let refuses: { readonly check?: boolean; readonly load?: boolean };
+let lies: boolean;
+let order: string[];
+
+beforeEach(() => {
+  host = new FakeHost();
+  carried = undefined;
+  refuses = {};
+  lies = false;
+  order = [];
+  host.exec.programs.set("nft", async (argv, { input }) => {
+    const [flag] = argv;
+    if (flag === "-j")
+      return carried === undefined
+        ? { code: 1, stderr: "Error: No such file or directory" }
+        : {
+            stdout: JSON.stringify({
+              nftables: [
+                { set: { name: "rev", elem: [{ elem: { val: carried, comment: `digest=${digest}` } }] } },
+              ],
+            }),
+          };
+    const checks = flag === "-c";
+    const text = input ?? (await host.files.readText(argv.at(-1) ?? "")) ?? "";
+    order.push(`${checks ? "check" : "load"} ${text.trim().split("\n").at(-1)}`);
+    if (checks ? refuses.check : refuses.load) return { code: 1, stderr: "Error: syntax error" };
+    if (!checks && !lies)
+      carried = text.includes("delete table") ? undefined : Number(/\d+/.exec(text)?.[0] ?? 0);
+    return {};
+  });
+});
+afterEach(() => host.dispose());
+
+const loader = () => new LoadPolicy(host, 0);
+const confirmed = () => host.files.readText(places.confirmedPolicy);
+
+describe("LoadPolicy", () => {
+  it("checks, loads, reads back, and only then confirms for boot", async () => {
+    const executor = loader();
+    await executor.apply(args(1), never);
+    await executor.verify(args(1));
+    expect(order).toEqual(["check rules 1", "load rules 1"]);
+    expect(await confirmed()).toBe("rules 1");
+    expect(await host.files.info(places.pendingPolicy)).toBeUndefined();
+    expect((await host.files.info(places.confirmedPolicy))?.mode).toBe(0o600);
+  });
+
+  it("keeps the rules before it as previous, and undo brings them back to kernel and disk", async () => {
+    await loader().apply(args(1), never);
+    const undo = await loader().apply(args(2), never);
+    expect(await host.files.readText(places.previousPolicy)).toBe("rules 1");
+    await undo();
+    expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
+  });
+
+  it.each([
+    ["the check", { check: true }],
+    ["the kernel", { load: true }],
+  ])("changes nothing when %s refuses", async (_name, refusal) => {
+    await loader().apply(args(1), never);
+    refuses = refusal;
+    await expect(loader().apply(args(2), never)).rejects.toMatchObject({ code: "WEFT-E400" });
+    expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
+  });
+
+  it("does not believe nft: what the kernel does not carry is not confirmed", async () => {
+    await loader().apply(args(1), never);
+    lies = true;
+    await expect(loader().apply(args(2), never)).rejects.toMatchObject({ code: "WEFT-E400" });
+    expect(await confirmed()).toBe("rules 1");
+  });
+
+  it("takes the table away again when the very first rules are undone", async () => {
+    const undo = await loader().apply(args(1), never);
+    await undo();
+    expect([carried, await confirmed()]).toEqual([undefined, undefined]);
+  });
+
+  it("tracks before it judges on a machine that had no rules", async () => {
+    const loading = loader().apply(args(1, { tracking: "track 0" }), never);
+    while (host.clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual(["check rules 1", "load track 0"]);
+    host.clock.advance(1);
+    await loading;
+    expect(carried).toBe(1);
+  });
+});
