@@ -136,7 +136,7 @@ export class Coordinator implements SessionEvents {
   }
 
   async removeNode(name: string): Promise<string[]> {
-    const { authority, membership, store, sessions } = this.#parts;
+    const { authority, membership, store, sessions, board } = this.#parts;
     if (authority.mesh?.nodes.some((node) => node.name === name) === true)
       throw new WeftError("WEFT-E104", `the mesh file still names ${name}`, {
         hint: "take it out of the mesh file, run `weft apply`, then this again",
@@ -144,16 +144,22 @@ export class Coordinator implements SessionEvents {
     const connected = sessions.of(name) !== undefined;
     membership.remove(name, "operator");
     store.desired.drop(name);
-    // What SPIRE cannot do now is done when it answers; the condition says that it is away.
     await this.#parts.reconcile();
     const eviction = store.evictions.get(name);
+    const spireAway = board.list().some((condition) => condition.code === "SPIRE_SERVER_AWAY");
+    const agent =
+      eviction === undefined
+        ? "its SPIRE agent was deleted"
+        : `its SPIRE agent is banned, and forgotten at ${eviction.due.toISOString()}`;
     return [
       connected ? "its connection was ended, and its agent told that it is removed" : "it was not connected",
       "its certificates are not renewed any more, and it cannot come back without a new join token",
-      eviction === undefined
-        ? "its SPIRE agent was deleted"
-        : `its SPIRE agent is banned, and forgotten at ${eviction.due.toISOString()}`,
-      "its services' registration entries are deleted; certificates they hold end within the hour",
+      ...(spireAway
+        ? ["the SPIRE server does not answer: SPIRE agent and registration entries are ended when it does"]
+        : [
+            agent,
+            "its services' registration entries are deleted; certificates they hold end within the hour",
+          ]),
     ];
   }
 
@@ -201,9 +207,13 @@ export class Coordinator implements SessionEvents {
   }
 
   seen(node: string): void {
-    const at = this.#parts.now();
-    this.#parts.fleet.note(node, { kind: "seen", at });
-    this.#parts.reports.seen(node, at, this.#parts.fleet.view(node).agentVersion);
+    const { fleet, reports, sessions, now } = this.#parts;
+    const at = now();
+    fleet.note(node, { kind: "seen", at });
+    const view = fleet.view(node);
+    // One that said goodbye and still talks.
+    if (!isMember(view)) sessions.of(node)?.dismiss("left", this.#banEpoch());
+    else reports.seen(node, at, view.agentVersion);
   }
 
   reported(node: string, report: NodeReport, encoded: Uint8Array): void {

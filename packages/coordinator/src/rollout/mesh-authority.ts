@@ -76,12 +76,12 @@ export class MeshAuthority {
   }
 
   plan(sources: readonly SourceText[]): PlanOutcome {
+    const { compiler } = this.#parts;
     const { mesh, problems } = this.#check(sources);
-    return {
-      problems,
-      baseRevision: this.revision,
-      changes: mesh === undefined ? [] : this.#parts.compiler.changes(this.#mesh, mesh),
-    };
+    if (mesh === undefined) return { problems, baseRevision: this.revision, changes: [] };
+    const before = this.#mesh === undefined ? new Map() : compiler.compile(this.#mesh);
+    const changes = compiler.changes(before, compiler.compile(mesh));
+    return { problems, baseRevision: this.revision, changes };
   }
 
   apply(order: ApplyOrder): ApplyOutcome {

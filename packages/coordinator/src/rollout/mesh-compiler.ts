@@ -18,9 +18,12 @@ export interface NodeChange {
   readonly diff: string;
 }
 
+/** By node. */
+export type CompiledMesh = ReadonlyMap<string, DesiredContent>;
+
 export interface MeshCompiler {
   load(sources: readonly SourceText[]): LoadedMesh;
-  compile(mesh: Mesh): ReadonlyMap<string, DesiredContent>;
+  compile(mesh: Mesh): CompiledMesh;
   entries(mesh: Mesh): readonly RegistrationEntry[];
-  changes(before: Mesh | undefined, after: Mesh): readonly NodeChange[];
+  changes(before: CompiledMesh, after: CompiledMesh): readonly NodeChange[];
 }

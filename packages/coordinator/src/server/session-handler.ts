@@ -94,7 +94,7 @@ export class SessionHandler {
         : undefined;
     const reason = name === undefined ? undefined : dismissible.get(stateOf(name) ?? "");
     if (reason === undefined) session.end(failure);
-    else session.dismiss(reason, epoch);
+    else session.dismiss(reason, epoch, failure);
   }
 
   #serve(stream: AgentStream, caller: Caller): void {

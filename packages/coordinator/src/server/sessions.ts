@@ -53,9 +53,10 @@ export class Session {
     this.#stream.emit("error", failure);
   }
 
-  dismiss(reason: DismissalReason, banEpoch: number): void {
+  dismiss(reason: DismissalReason, banEpoch: number, failure?: unknown): void {
     this.send("dismissal", { $case: "dismissal", value: { reason, banEpoch: BigInt(banEpoch) } });
-    this.end(new WeftError("WEFT-E204", `this connection is ${reason}`));
+    const what = reason === "replaced" ? "this stream" : `the node ${this.node}`;
+    this.end(failure ?? new WeftError("WEFT-E204", `${what} is ${reason}`));
   }
 
   /** After what is waiting was written. A peer that reads nothing is cut by the keepalive. */

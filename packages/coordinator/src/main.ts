@@ -1,0 +1,79 @@
+// In: /etc/weft/coordinator.json (or the file named as the one argument). Out: the coordinator, running until SIGTERM.
+// The only place where the daemon's real objects are made.
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describeError } from "@weft/shared/errors/weft-error";
+import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
+import { version } from "./cli/version.ts";
+import { compileMesh } from "./compile/compile.ts";
+import { registrationEntries } from "./compile/entries.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { startDaemon } from "./daemon.ts";
+import { makeLog } from "./log.ts";
+import { loadMesh } from "./mesh/validate.ts";
+import { planChanges } from "./plan/changes.ts";
+import type { MeshCompiler } from "./rollout/mesh-compiler.ts";
+import { svidFile } from "./server/svid-file.ts";
+import { connectSpireServer } from "./spire/spire-client.ts";
+import { SqliteStore } from "./store/sqlite-store.ts";
+import { BundleSigner } from "./trust/bundle-signer.ts";
+import { parseOnlineKey } from "./trust/online-key.ts";
+
+const defaultConfig = "/etc/weft/coordinator.json";
+
+function meshCompiler(config: Config): MeshCompiler {
+  const place = {
+    node: config.hub,
+    address: config.address,
+    agentPort: config.agentPort,
+    enrolmentPort: config.enrolmentPort,
+    spirePort: config.spirePort,
+  };
+  return {
+    load: (sources) => loadMesh(sources, { coordinatorNode: config.hub }),
+    compile: (mesh) => compileMesh(mesh, place),
+    entries: registrationEntries,
+    changes: planChanges,
+  };
+}
+
+async function main(argument: string | undefined): Promise<void> {
+  requireTls13InProcess();
+  const path = argument ?? defaultConfig;
+  const config = parseConfig(await readFile(path, "utf8"), path);
+  const log = makeLog(config.logLevel);
+  const keyText = await readFile(join(config.stateDirectory, "signing-key.json"), "utf8");
+  const now = () => new Date();
+  const daemon = await startDaemon(config, {
+    store: new SqliteStore(join(config.stateDirectory, "store.db")),
+    spire: connectSpireServer({ socketPath: config.spireSocket, now }),
+    signer: new BundleSigner(parseOnlineKey(keyText)),
+    compiler: meshCompiler(config),
+    svidFile: svidFile(join(config.stateDirectory, "own-svid.pem")),
+    now,
+    randomBytes,
+    log,
+    version,
+    tendMs: 5_000,
+    reconcileMs: 60_000,
+  });
+  const stop = () => {
+    daemon.stop().then(
+      () => process.exit(0),
+      (failure: unknown) => {
+        log.error("stopping failed", { failure });
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}
+
+if (process.argv[2] === "--version") process.stdout.write(`${version}\n`);
+else
+  main(process.argv[2]).catch((failure: unknown) => {
+    process.stderr.write(`${describeError(failure)}\n`);
+    process.exit(1);
+  });
