@@ -49,15 +49,12 @@ async function start(changes: Partial<LinkDuties> = {}): Promise<{ link: Link; i
     version: "1",
     bootId: "boot",
     held: () => ({ generation: 3, digest: "abc" }),
-    facts: async () => {
-      throw new Error("replaced below");
-    },
+    facts: async () => facts,
     onDesired: (state) => void seen.desired.push(state),
     onBundle: () => {},
     onUnreadable: () => {},
     onState: (trouble) => void seen.states.push(trouble),
     onDismissed: (reason) => void seen.dismissed.push(reason),
-    ...{ facts: async () => facts },
     ...changes,
   });
   running = link.run(stop.signal);

@@ -154,9 +154,10 @@ export class FakeCoordinator {
 
   #lost<T>(answer: () => T, done: (failure: ReturnType<typeof refuse> | null, value?: T) => void): void {
     const value = answer();
-    if (!this.loseNextAnswer) return done(null, value);
+    const isLost = this.loseNextAnswer;
     this.loseNextAnswer = false;
-    done(refuse(grpc.status.UNAVAILABLE, "connection lost"));
+    if (isLost) done(refuse(grpc.status.UNAVAILABLE, "connection lost"));
+    else done(null, value);
   }
 
   #enrolment(): grpc.UntypedServiceImplementation {

@@ -43,17 +43,13 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
     .command("join")
     .description("join a mesh; the token is asked for, or read from standard input or a file")
     .argument("<address>", "IP address of the coordinator")
-    .argument("[token...]")
     .requiredOption("--pin <pin>", "sha256:... of the mesh root, as `weft node add` prints it")
     .option("--port <port>", "enrolment port", "7444")
     .option("--token-file <file>", "read the token from this file")
+    .allowExcessArguments()
     .action(
-      async (
-        address: string,
-        extra: string[],
-        options: { pin: string; port: string; tokenFile?: string },
-      ) => {
-        if (extra.length > 0)
+      async (address: string, options: { pin: string; port: string; tokenFile?: string }, join: Command) => {
+        if (join.args.length > 1)
           throw new WeftError("WEFT-E001", "the token must not stand in the command line", {
             why: "Every user of this machine can read it there.",
             hint: "leave it away and type it when asked, pipe it in, or use --token-file",
