@@ -15,7 +15,9 @@ const reason = /over 300 lines:/;
 export const fileLength: CheckStep = {
   name: "file length",
   async run(root) {
-    const { stdout } = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root });
+    const { stdout } = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      cwd: root,
+    });
     const paths = stdout.split("\n").filter((path) => handWritten.test(path) && !foreign.test(path));
     const found = await Promise.all(paths.map((path) => tooLong(root, path)));
     return found.filter((text) => text !== "").join("\n");
