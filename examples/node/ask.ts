@@ -2,7 +2,6 @@
 // proved; or an Error whose message is one plain sentence.
 import { Agent, type RequestOptions, request } from "node:https";
 import type { TLSSocket } from "node:tls";
-import { isWeftError, messageOf } from "@weft/shared/errors/weft-error";
 import { formatSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { clientOptions, peerOfSocket } from "@weft/shared/spiffe/tls-contexts";
 import type { X509Source } from "@weft/shared/spiffe/x509-source";
@@ -45,27 +44,6 @@ function parseBody(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-const sentences: Record<string, string> = {
-  ECONNREFUSED: "refused the connection",
-  ECONNRESET: "reset the connection",
-  EHOSTUNREACH: "is unreachable",
-  ENETUNREACH: "is unreachable",
-  EACCES: "is refused to this user by this machine's own kernel",
-  EPERM: "is refused to this user by this machine's own kernel",
-  ENOTFOUND: "has no address in DNS",
-  EAI_AGAIN: "has no address, because DNS does not answer",
-  ETIMEDOUT: "timed out",
-  EPROTO: "does not speak TLS 1.3, or refuses this client's certificate",
-};
-
-/** One sentence about a failed request, naming the other side. */
-export function sentenceOf(error: unknown, url: URL): string {
-  if (isWeftError(error)) return [error.message, error.why].filter((part) => part !== undefined).join(": ");
-  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  const known = sentences[code] ?? (code.startsWith("ERR_SSL") ? "broke off the TLS handshake" : undefined);
-  return known === undefined ? `${url.host}: ${messageOf(error)}` : `${url.host} ${known}`;
 }
 
 export async function ask(question: Question, way: Way): Promise<Answer> {

@@ -5,7 +5,8 @@ import { parseArgs } from "node:util";
 import { isAbort } from "@weft/shared/errors/system";
 import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { watchX509Source, type X509Source } from "@weft/shared/spiffe/x509-source";
-import { type Answer, ask, freshConnection, oneConnection, type Question, sentenceOf } from "./ask.ts";
+import { type Answer, ask, freshConnection, oneConnection, type Question } from "./ask.ts";
+import { sentenceOf } from "./sentence.ts";
 
 export interface ClientArguments extends Question {
   /** undefined: go on until stopped. */

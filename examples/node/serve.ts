@@ -3,10 +3,10 @@
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { messageOf } from "@weft/shared/errors/weft-error";
 import { formatSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { peerOfSocket, rotateServer, serverOptions } from "@weft/shared/spiffe/tls-contexts";
 import { watchX509Source, type X509Source } from "@weft/shared/spiffe/x509-source";
+import { sentenceOf } from "./sentence.ts";
 import type { Settings } from "./settings.ts";
 
 type Log = (line: string) => void;
@@ -43,7 +43,7 @@ export interface RunningService {
 export async function serve(settings: Settings, signal: AbortSignal, log: Log): Promise<RunningService> {
   const { source, ready, done } = watchX509Source(settings.workloadApi, {
     signal,
-    onTrouble: (trouble) => log(`${trouble.message}: ${trouble.why ?? ""}`),
+    onTrouble: (trouble) => log(sentenceOf(trouble)),
   });
   const { id } = await ready;
   const server = createService(source, settings.allow, log);
@@ -72,7 +72,7 @@ export async function serveUntilStopped(settings: Settings): Promise<number> {
     return 0;
   } catch (error) {
     if (stop.signal.aborted) return 0;
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${sentenceOf(error)}\n`);
     return 1;
   }
 }

@@ -1,6 +1,6 @@
 // The service "web" of the example mesh; with --get, a client that asks another service. See README.md.
-import { messageOf } from "@weft/shared/errors/weft-error";
 import { parseClientArguments, runClient } from "./client.ts";
+import { sentenceOf } from "./sentence.ts";
 import { serveUntilStopped } from "./serve.ts";
 import { readSettings } from "./settings.ts";
 
@@ -15,7 +15,7 @@ async function main(): Promise<number> {
       process.stdout.write(`${line}\n`),
     );
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${sentenceOf(error)}\n`);
     return 1;
   }
 }
