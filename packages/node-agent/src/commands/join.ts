@@ -80,6 +80,8 @@ export async function runJoin(context: CommandContext, args: JoinArguments): Pro
   await startUnits(host);
   narrate("weft-node-agent runs, and starts at boot");
   const report = await awaitEnforced(host, narrate, signal);
+  // Active from now on, so that a restart of nftables.service, which flushes everything, restarts it as well.
+  await host.units.start(unitNames.restore);
   narrate(
     `${enrolment.node} is in force: generation ${report.generation}, revision ${report.enforcedRevision}`,
   );

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import type { DnsMode } from "@weft/shared/model/desired";
 import { decideDnsMode } from "./decide-dns-mode.ts";
+import { ownerOf } from "./decide-owner.ts";
 import type { DnsEnv } from "./evidence.ts";
-import { ownerOf } from "./owner.ts";
 
 const plain: DnsEnv = {
   resolvConf: { kind: "file", target: undefined, dangling: false, ours: false, author: undefined },

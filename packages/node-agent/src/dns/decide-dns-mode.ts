@@ -3,8 +3,8 @@
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { DesiredDns } from "@weft/shared/model/desired";
 import { literalUpstreams } from "@weft/shared/render/upstreams";
+import { type OwnerVerdict, ownerOf } from "./decide-owner.ts";
 import type { DnsEnv } from "./evidence.ts";
-import { type OwnerVerdict, ownerOf } from "./owner.ts";
 
 export interface DnsDecision {
   readonly mode: "resolved-link" | "file" | "off";

@@ -1,5 +1,5 @@
 // In: the host. Out: every piece of evidence on who owns its resolver, read once, nothing changed. The decision over it
-// is in owner.ts and decide-dns-mode.ts.
+// is in decide-owner.ts and decide-dns-mode.ts.
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { isOurResolvConf, parseResolvConf } from "@weft/shared/render/resolv-conf";
 import type { Host } from "../host/host.ts";

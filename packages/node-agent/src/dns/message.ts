@@ -4,7 +4,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import { normaliseAddress } from "@weft/shared/model/address";
 
 export type QueryType = "A" | "AAAA" | "NS" | "SOA" | "SRV";
-export type ResponseCode = "NOERROR" | "FORMERR" | "SERVFAIL" | "NXDOMAIN" | "NOTIMP" | "REFUSED" | "OTHER";
+type ResponseCode = "NOERROR" | "FORMERR" | "SERVFAIL" | "NXDOMAIN" | "NOTIMP" | "REFUSED" | "OTHER";
 
 export interface DnsMessage {
   readonly id: number;

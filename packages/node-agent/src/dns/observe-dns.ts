@@ -9,7 +9,7 @@ import { type Original, readOriginal } from "./original.ts";
 import { type ResolvConfState, resolvConfState } from "./resolv-conf-file.ts";
 import { type LinkState, observeLink } from "./resolved-link.ts";
 
-export const corednsPath = `${places.components}/coredns`;
+const corednsPath = `${places.components}/coredns`;
 
 export interface DnsObserved {
   readonly componentPresent: boolean;

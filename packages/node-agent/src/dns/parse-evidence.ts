@@ -1,7 +1,7 @@
 // In: text of /proc/self/mountinfo, nsswitch.conf, lsattr, resolvconf and a resolv.conf. Out: what it says about who
 // owns the host's resolver. Pure.
 
-export interface Mount {
+interface Mount {
   readonly point: string;
   readonly readOnly: boolean;
 }

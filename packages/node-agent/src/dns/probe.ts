@@ -1,4 +1,4 @@
-// In: what was decided for this node, every few seconds. Out: whether names really resolve, what to report, and whether
+// In: what was decided for this node, every 5 s. Out: whether names really resolve, what to report, and whether
 // the main loop should look and plan again. A resolver that hangs is killed: systemd starts it anew within 0.1 s.
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { DesiredContent } from "@weft/shared/model/desired";
@@ -12,14 +12,12 @@ import type { DnsClient } from "./query.ts";
 import { resolvConfState } from "./resolv-conf-file.ts";
 import { linkExists, observeLink } from "./resolved-link.ts";
 
-/** How often the main loop should call check(). */
-export const probeIntervalMs = 5000;
 const askMs = 1000;
 const failuresUntilKill = 3;
 /** Asking systemd-resolved costs a process; the link's existence does not. */
 const checksPerFullLook = 12;
 
-export interface DnsCheck {
+interface DnsCheck {
   readonly report: DnsReport;
   readonly conditions: readonly { readonly code: ConditionCode; readonly detail: string }[];
   /** Something is not as planned and may be put right: observe and plan again. */

@@ -5,7 +5,7 @@ import { resolverAddress } from "@weft/shared/render/resolver-address";
 import type { Host } from "../host/host.ts";
 
 /** A veth pair, because not every kernel has dummy links. */
-export const linkName = "weft-dns0";
+const linkName = "weft-dns0";
 const peerName = "weft-dns0p";
 
 /**
@@ -13,7 +13,7 @@ const peerName = "weft-dns0p";
  * registration never a destination and never forwarded, so it can clash with no network that anybody reaches.
  * Scope "site": routable enough for systemd-resolved, but the kernel never picks it as the source of a packet.
  */
-export const linkAddress = "192.0.0.8/32";
+const linkAddress = "192.0.0.8/32";
 
 export interface LinkState {
   readonly exists: boolean;

@@ -1,104 +1,19 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { resolvConfMarker } from "@weft/shared/render/resolv-conf";
 import fc from "fast-check";
-import { FakeHost } from "../../../../test/support/fake-host.ts";
-import type { Files, Host } from "../host/host.ts";
+import { answered, dying, ResolverHost, silent, takeArgs } from "../../../../test/support/resolver-host.ts";
+import type { Files } from "../host/host.ts";
 import { LinuxFiles } from "../host/linux-files.ts";
 import { originalPath, parseOriginal } from "./original.ts";
-import type { DnsAnswer, DnsClient } from "./query.ts";
 import { GiveResolver, giveBack, TakeResolver } from "./take-resolver.ts";
 
-const zone = "mesh.internal";
-const probe = "web1.node.mesh.internal";
-const args = { mode: "file", zone, upstreams: ["192.0.2.53"], probe } as const;
 const { signal } = new AbortController();
-const answered = (value?: string, code: "NOERROR" | "SERVFAIL" = "NOERROR"): DnsAnswer => ({
-  kind: "answer",
-  message: {
-    id: 1,
-    code,
-    truncated: false,
-    question: undefined,
-    answers: value === undefined ? [] : [{ name: probe, type: "A", value }],
-  },
-});
-const silent: DnsAnswer = { kind: "silent", why: "nobody there" };
 
-/** A healthy node: weft-dns and the upstream answer, and getent asks the first server of resolv.conf. */
-class Machine {
-  readonly fake: FakeHost;
-  readonly host: Host;
-  readonly path: string;
-  resolver = answered("10.77.0.11");
-  resolverRoot = answered();
-  upstream = answered();
-  getent = (name: string): string =>
-    name === probe && this.text()?.includes("nameserver 127.0.0.153\n") === true
-      ? "10.77.0.11 STREAM web1\n"
-      : "";
-
-  constructor(makeFiles?: (root: string) => Files) {
-    this.fake = new FakeHost(makeFiles);
-    this.path = `${this.fake.root}/etc/resolv.conf`;
-    mkdirSync(`${this.fake.root}/etc`);
-    let now = 0;
-    const clock = {
-      now: () => new Date(now),
-      sleep: async (ms: number) => {
-        now += ms;
-      },
-    };
-    this.host = { files: this.fake.files, exec: this.fake.exec, units: this.fake.units, clock };
-    this.fake.exec.programs.set("getent", (given) => {
-      const stdout = this.getent(given[1] ?? "");
-      return { code: stdout === "" ? 2 : 0, stdout };
-    });
-  }
-
-  readonly client: DnsClient = {
-    ask: async (server, name, type) => {
-      if (server !== "127.0.0.153") return this.upstream;
-      if (name === "") return this.resolverRoot;
-      return type === "A" ? this.resolver : answered();
-    },
-  };
-
-  take() {
-    return new TakeResolver(this.host, this.client).apply(args, signal);
-  }
-
-  text(): string | undefined {
-    return lstatSync(this.path, { throwIfNoEntry: false }) === undefined
-      ? undefined
-      : readFileSync(this.path, "latin1");
-  }
-
-  /** All that must come back. */
-  snapshot() {
-    const info = lstatSync(this.path, { throwIfNoEntry: false });
-    if (info === undefined) return "missing";
-    if (info.isSymbolicLink()) return `link ${readlinkSync(this.path)}`;
-    return `${(info.mode & 0o7777).toString(8)} ${info.uid}:${info.gid} ${readFileSync(this.path, "hex")}`;
-  }
-
-  recorded(): boolean {
-    return lstatSync(`${this.fake.root}${originalPath}`, { throwIfNoEntry: false }) !== undefined;
-  }
-}
-
-const machines: Machine[] = [];
-function machine(text: string | undefined, makeFiles?: (root: string) => Files): Machine {
-  const made = new Machine(makeFiles);
+const machines: ResolverHost[] = [];
+function machine(text: string | undefined, makeFiles?: (root: string) => Files): ResolverHost {
+  const made = new ResolverHost(makeFiles);
   machines.push(made);
   if (text !== undefined) writeFileSync(made.path, text, "latin1");
   return made;
@@ -117,7 +32,7 @@ describe("taking a file and giving it back", () => {
       `${resolvConfMarker}\nnameserver 127.0.0.153\nnameserver 192.0.2.53\nsearch corp.example\n`,
     );
     expect(lstatSync(`${web.fake.root}${originalPath}`).mode & 0o777).toBe(0o600);
-    await new TakeResolver(web.host, web.client).verify(args, signal);
+    await new TakeResolver(web.host, web.client).verify(takeArgs, signal);
   });
 
   it("gives back any bytes, any mode and any link as they were", async () => {
@@ -233,7 +148,7 @@ describe("what is not ours any more", () => {
 });
 
 describe("a takeover that does not prove itself", () => {
-  it.each<[string, (web: Machine) => void, RegExp]>([
+  it.each<[string, (web: ResolverHost) => void, RegExp]>([
     [
       "weft-dns does not answer",
       (web) => {
@@ -264,7 +179,7 @@ describe("a takeover that does not prove itself", () => {
     expect(web.recorded()).toBe(false);
   });
 
-  it.each<[string, (web: Machine) => void, RegExp]>([
+  it.each<[string, (web: ResolverHost) => void, RegExp]>([
     [
       "nss finds nothing",
       (web) => {
@@ -323,18 +238,3 @@ describe("a takeover that does not prove itself", () => {
     },
   );
 });
-
-/** Files of a process that dies: after `left` changes every further one fails. */
-function dying(files: Files, mortal: { left: number }): Files {
-  const changes = new Set(["write", "rename", "symlink", "remove", "removeTree", "makeDirectory"]);
-  return new Proxy(files, {
-    get(target, name) {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== "function") return method;
-      return async (...given: unknown[]) => {
-        if (changes.has(String(name)) && mortal.left-- <= 0) throw new Error("the process died");
-        return await method.apply(target, given);
-      };
-    },
-  });
-}

@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
 import { type KernelTable, readKernelTable } from "../policy/kernel-table.ts";
-import { planPolicy } from "../policy/plan-policy.ts";
+import { planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
@@ -39,6 +39,13 @@ export class PolicySection {
   #lookup: Lookup | undefined;
   #drift: { readonly detail: string; readonly until: number } | undefined;
   #enforced: Enforced | undefined;
+  #wanted:
+    | {
+        readonly desired: DesiredState;
+        readonly uids: ReadonlyMap<string, number>;
+        readonly policy: WantedPolicy;
+      }
+    | undefined;
 
   constructor(host: Host, table: ExecutorTable, log: Log) {
     this.#host = host;
@@ -54,13 +61,7 @@ export class PolicySection {
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
     const { exec, files, clock } = this.#host;
     const { uids, conditions } = await this.#users(desired);
-    const { revision, digest } = desired;
-    const wanted = {
-      text: renderNftables({ content: desired, revision, digest, uids }),
-      revision,
-      digest,
-      tracking: renderTracking(desired),
-    };
+    const wanted = this.#rendered(desired, uids);
     const observed = { confirmed: await readConfirmed(files), kernel: await readKernelTable(exec) };
     const { steps, drift } = planPolicy(wanted, observed);
     if (drift !== undefined) {
@@ -74,6 +75,17 @@ export class PolicySection {
     if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
       findings.push({ code: "POLICY_DRIFTED", detail: this.#drift.detail });
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
+  /** Rendered once for a state and its uids: a look every few seconds should cost no more than asking the kernel. */
+  #rendered(desired: DesiredState, uids: ReadonlyMap<string, number>): WantedPolicy {
+    const held = this.#wanted;
+    if (held?.desired === desired && held.uids === uids) return held.policy;
+    const { revision, digest } = desired;
+    const text = renderNftables({ content: desired, revision, digest, uids });
+    const policy = { text, revision, digest, tracking: renderTracking(desired) };
+    this.#wanted = { desired, uids, policy };
+    return policy;
   }
 
   #note(kernel: KernelTable | undefined): void {
