@@ -149,7 +149,7 @@ export function changedSentences(
   const old = statementsOf(before);
   const now = statementsOf(after);
   const gained = [...now]
-    .filter(([key]) => !old.has(key))
+    .filter(([key, { isBackground }]) => !old.has(key) && !(before === undefined && isBackground))
     .map(([, statement]) => statement.now + statement.origin);
   const lost = [...old]
     .filter(([key, { noLonger }]) => !now.has(key) && noLonger !== "")
