@@ -3,7 +3,7 @@
 import { normaliseAddress } from "../model/address.ts";
 import { resolverAddress } from "./resolver-address.ts";
 
-export interface ResolvConf {
+interface ResolvConf {
   /** In order, as written: a zone such as "%eth0" is part of the address. */
   readonly nameservers: readonly string[];
   /** The last `search` or `domain` line: it is the one that counts. */
