@@ -27,6 +27,8 @@ export class FakeSpire implements SpireServer {
   readonly banned = new Set<string>();
   readonly deleted: string[] = [];
   readonly minted: MintRequest[] = [];
+  /** Requests that came, answered or not. */
+  asked = 0;
   /** Set to hold minting back until it resolves. */
   gate: Promise<void> = Promise.resolve();
 
@@ -42,6 +44,7 @@ export class FakeSpire implements SpireServer {
 
   async mintX509Svid(request: MintRequest): Promise<MintedSvid> {
     this.#answer();
+    this.asked += 1;
     await this.gate;
     const publicKeyDer = checkCsr(request.csrDer, request.spiffeId);
     this.minted.push(request);

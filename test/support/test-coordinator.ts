@@ -139,6 +139,7 @@ export class TestCoordinator {
       version: "test",
       // Done by hand in tests, through tend().
       tendMs: 3_600_000,
+      flushMs: 3_600_000,
       reconcileMs: 3_600_000,
     });
   }

@@ -58,8 +58,10 @@ export interface Edges {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly log: Logger;
   readonly version: string;
-  /** How often identity, bundle and last words are tended. */
+  /** How often identity and bundle are looked at. */
   readonly tendMs: number;
+  /** How often last words are written. */
+  readonly flushMs: number;
   readonly reconcileMs: number;
 }
 
@@ -200,11 +202,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     try {
       await identity.tend();
       await publisher.refresh();
-      board.set("SPIRE_SERVER_AWAY", undefined);
+      board.set("SPIRE_SERVER_AWAY", "identity", undefined);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
-      if (failure.code === "WEFT-E501") board.set("SPIRE_SERVER_AWAY", failure.why ?? messageOf(failure));
-      log.warn("identity and trust bundle stay as they are", { failure });
+      if (board.set("SPIRE_SERVER_AWAY", "identity", failure.why ?? messageOf(failure)))
+        log.warn("identity and trust bundle stay as they are", { failure });
     }
   });
   const tend = () =>
@@ -237,7 +239,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   };
   const timers = [
     setInterval(() => void tend(), edges.tendMs),
-    setInterval(flush, edges.tendMs),
+    setInterval(flush, edges.flushMs),
     setInterval(() => void reconcile(), edges.reconcileMs),
   ];
   void reconcile();

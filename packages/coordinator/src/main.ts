@@ -55,7 +55,8 @@ async function main(argument: string | undefined): Promise<void> {
     randomBytes,
     log,
     version,
-    tendMs: 5_000,
+    tendMs: 1_000,
+    flushMs: 5_000,
     reconcileMs: 60_000,
   });
   const stop = () => {

@@ -4,24 +4,32 @@ import type { ConditionCode } from "@weft/shared/model/condition";
 import type { Condition } from "@weft/shared/model/report";
 
 export class ConditionBoard {
-  readonly #standing = new Map<ConditionCode, Condition>();
+  readonly #standing = new Map<string, Condition>();
   readonly #now: () => Date;
 
   constructor(now: () => Date) {
     this.#now = now;
   }
 
-  /** An undefined detail: it is well. */
-  set(code: ConditionCode, detail: string | undefined): void {
-    if (detail === undefined) {
-      this.#standing.delete(code);
-      return;
-    }
-    const since = this.#standing.get(code)?.since ?? this.#now();
-    this.#standing.set(code, { code, detail, since });
+  /**
+   * An undefined detail: `finder` finds it well. Another finder may still see the same trouble.
+   * True when that is news.
+   */
+  set(code: ConditionCode, finder: string, detail: string | undefined): boolean {
+    const key = `${code} ${finder}`;
+    const before = this.#standing.get(key);
+    if (detail === undefined) return this.#standing.delete(key);
+    this.#standing.set(key, { code, detail, since: before?.since ?? this.#now() });
+    return before?.detail !== detail;
   }
 
+  /** One of each code: the oldest finding. */
   list(): Condition[] {
-    return [...this.#standing.values()].sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
+    const oldest = new Map<ConditionCode, Condition>();
+    for (const condition of this.#standing.values()) {
+      const other = oldest.get(condition.code);
+      if (other === undefined || condition.since < other.since) oldest.set(condition.code, condition);
+    }
+    return [...oldest.values()].sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
   }
 }

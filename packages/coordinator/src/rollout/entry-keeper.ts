@@ -50,11 +50,11 @@ export class EntryKeeper {
       const wanted = this.#wanted();
       if (wanted !== undefined) await this.#reconcile(wanted);
       await membership.evict();
-      board.set("SPIRE_SERVER_AWAY", undefined);
+      board.set("SPIRE_SERVER_AWAY", "entries", undefined);
     } catch (failure) {
       if (!isWeftError(failure) || failure.code !== "WEFT-E501") throw failure;
-      log.warn("the SPIRE server does not answer", { failure });
-      board.set("SPIRE_SERVER_AWAY", failure.why ?? messageOf(failure));
+      if (board.set("SPIRE_SERVER_AWAY", "entries", failure.why ?? messageOf(failure)))
+        log.warn("registration entries stay as they are", { failure });
     }
   }
 
@@ -70,6 +70,7 @@ export class EntryKeeper {
     for (const { id, message } of failures) log.warn("registration entry refused", { entry: id, message });
     board.set(
       "ENTRY_RESERVED",
+      "entries",
       alarms.length === 0
         ? undefined
         : alarms.map(({ id, spiffeId, why }) => `${id} (${spiffeId}): ${why}`).join("; "),

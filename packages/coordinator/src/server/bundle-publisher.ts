@@ -37,7 +37,7 @@ function contentOf(roots: readonly Uint8Array[], banEpoch: number, bannedNodes: 
   return digestOf({
     roots: roots.map((root) => Buffer.from(root).toString("base64")).sort(),
     banEpoch,
-    bannedNodes: [...bannedNodes].sort(),
+    bannedNodes,
   });
 }
 
