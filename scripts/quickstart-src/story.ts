@@ -1,5 +1,5 @@
 // The order of the quickstart: what is done, and after each part the claims that can be shown then.
-import { bringUp, invite, join, joinCommand, joinWithRefusals } from "./bring-up.ts";
+import { bringUp, installGuest, invite, join, joinCommand, joinWithRefusals } from "./bring-up.ts";
 import { guestMachine, members } from "./demo-mesh.ts";
 import { editUnderTraffic } from "./proofs/edit.ts";
 import { deadResolverFallsThrough, namesResolve } from "./proofs/names.ts";
@@ -47,6 +47,7 @@ export async function joinEverybody(world: World): Promise<void> {
 }
 
 export async function runQuickstart(world: World): Promise<void> {
+  await installGuest(world);
   const before = await snapshot(world, guestMachine);
   await bringUp(world);
   await joinEverybody(world);

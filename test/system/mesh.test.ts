@@ -5,7 +5,7 @@ import { openLab } from "../../scripts/lab-src/lab.ts";
 import { labDown, labUp } from "../../scripts/lab-src/lifecycle.ts";
 import { labNames } from "../../scripts/lab-src/names.ts";
 import { findArtefacts } from "../../scripts/quickstart-src/artefacts.ts";
-import { bringUp } from "../../scripts/quickstart-src/bring-up.ts";
+import { bringUp, installGuest } from "../../scripts/quickstart-src/bring-up.ts";
 import { guestMachine, members } from "../../scripts/quickstart-src/demo-mesh.ts";
 import { editUnderTraffic } from "../../scripts/quickstart-src/proofs/edit.ts";
 import { deadResolverFallsThrough, namesResolve } from "../../scripts/quickstart-src/proofs/names.ts";
@@ -36,6 +36,7 @@ describe("a mesh of real machines", () => {
   beforeAll(async () => {
     await labUp(labNames(name), 1, progress);
     world = { lab: openLab(name), artefacts: findArtefacts(), say: () => undefined };
+    await installGuest(world);
     for (const machine of ["web1", "api1", guestMachine]) before.set(machine, await snapshot(world, machine));
     await bringUp(world);
     await joinEverybody(world);
@@ -89,6 +90,9 @@ describe("a mesh of real machines", () => {
   });
 
   step("the same prober does get answers when weft-restore is masked, so it can see a leak", async () => {
+    // systemd masks only where no unit file stands in /etc
+    const unit = "/etc/systemd/system/weft-restore.service";
+    await must(world, "api1", ["mv", unit, "/var/tmp/weft-restore.service"]);
     await must(world, "api1", ["systemctl", "mask", "-q", "weft-restore"]);
     try {
       await expect(probeThroughReboot(world, () => world.lab.reboot("api1"))).rejects.toThrow(
@@ -96,6 +100,8 @@ describe("a mesh of real machines", () => {
       );
     } finally {
       await must(world, "api1", ["systemctl", "unmask", "-q", "weft-restore"]);
+      await must(world, "api1", ["mv", "/var/tmp/weft-restore.service", unit]);
+      await must(world, "api1", ["systemctl", "daemon-reload"]);
       await fleetEnforced(world, members);
     }
   });

@@ -66,14 +66,15 @@ export class PolicySection {
     const { steps, drift } = planPolicy(wanted, observed);
     if (drift !== undefined) {
       this.#log.warn(`policy: ${drift}; putting it back`);
-      this.#drift = { detail: `${drift}; it was put back`, until: clock.now().getTime() + driftShownMs };
+      this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
     }
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
     this.#note(run === undefined ? observed.kernel : await readKernelTable(exec));
     const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
     if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
-    if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
-      findings.push({ code: "POLICY_DRIFTED", detail: this.#drift.detail });
+    if (drift !== undefined && run?.end === "reverted") findings.push({ code: "POLICY_DRIFTED", detail: drift });
+    else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
+      findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
   }
 

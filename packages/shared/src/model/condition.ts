@@ -34,7 +34,13 @@ export const conditionKinds = {
     title: "the rules in the kernel are not the ones that were confirmed",
     severity: "error",
     dependsOn: [],
-    hint: "somebody flushed or edited table inet weft; the agent puts it back",
+    hint: "somebody flushed or edited table inet weft, and the agent cannot put it back: read `journalctl -u weft-node-agent`",
+  },
+  POLICY_REPAIRED: {
+    title: "the rules in the kernel had been changed, and were put back",
+    severity: "warning",
+    dependsOn: [],
+    hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
