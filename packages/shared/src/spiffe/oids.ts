@@ -17,13 +17,13 @@ export const oids = {
 } as const;
 
 /** Signature algorithms that are accepted in a chain: nothing built on MD5 or SHA-1. */
-export const strongSignatures: ReadonlyMap<string, string> = new Map([
-  [oids.ecdsaWithSha256, "ecdsa-with-SHA256"],
-  ["1.2.840.10045.4.3.3", "ecdsa-with-SHA384"],
-  ["1.2.840.10045.4.3.4", "ecdsa-with-SHA512"],
-  ["1.2.840.113549.1.1.11", "sha256WithRSAEncryption"],
-  ["1.2.840.113549.1.1.12", "sha384WithRSAEncryption"],
-  ["1.2.840.113549.1.1.13", "sha512WithRSAEncryption"],
-  ["1.2.840.113549.1.1.10", "RSASSA-PSS"],
-  ["1.3.101.112", "Ed25519"],
+export const strongSignatures: ReadonlySet<string> = new Set([
+  oids.ecdsaWithSha256,
+  "1.2.840.10045.4.3.3", // ecdsa-with-SHA384
+  "1.2.840.10045.4.3.4", // ecdsa-with-SHA512
+  "1.2.840.113549.1.1.11", // sha256WithRSAEncryption
+  "1.2.840.113549.1.1.12", // sha384WithRSAEncryption
+  "1.2.840.113549.1.1.13", // sha512WithRSAEncryption
+  "1.2.840.113549.1.1.10", // RSASSA-PSS
+  "1.3.101.112", // Ed25519
 ]);
