@@ -54,7 +54,7 @@ export async function waitEnforced(wish: InitWish, control: Control, signal: Abo
   for await (const fleet of control.watchStatus(true, AbortSignal.any([signal, deadline]))) {
     last = hubIn(fleet, wish);
     if (last.state === "Online" && last.verdict === "ENFORCED")
-      return `revision ${last.enforcedRevision} in the kernel of ${wish.hub}, names and identity in force`;
+      return `revision ${last.enforcedRevision} is in the kernel of ${wish.hub}`;
   }
   const conditions = (last?.report?.conditions ?? []).map(sentenceOf);
   throw new WeftError("WEFT-E102", `node ${wish.hub} does not enforce its policy yet`, {

@@ -2,9 +2,13 @@
 import type { StatusModel, StatusRow } from "./status-model.ts";
 
 function describe(row: StatusRow): string {
-  const parts = [row.state.text, row.revision.text, `dns ${row.dns.text}`];
-  if (row.worst.text !== "") parts.push(row.worst.text);
-  return parts.join(", ");
+  const parts = [
+    row.state.text,
+    row.revision.text,
+    row.dns.text === "-" ? "-" : `dns ${row.dns.text}`,
+    row.worst.text,
+  ];
+  return parts.filter((part) => part !== "" && part !== "-").join(", ");
 }
 
 /** What changes by itself with time is left out, or every snapshot would be a change. */

@@ -115,14 +115,17 @@ export function fleetJson(fleet: FleetStatus): FleetJson {
 }
 
 /** JSON has no 64-bit integers: bigints become numbers where that is exact, else text. */
-export function renderJson(value: unknown, indent: number | undefined = 2): string {
-  return JSON.stringify(
-    value,
-    (_key, item: unknown) => {
-      if (typeof item !== "bigint") return item;
-      const number = Number(item);
-      return Number.isSafeInteger(number) ? number : item.toString();
-    },
-    indent,
-  );
+function plainNumbers(_key: string, item: unknown): unknown {
+  if (typeof item !== "bigint") return item;
+  const number = Number(item);
+  return Number.isSafeInteger(number) ? number : item.toString();
+}
+
+export function renderJson(value: unknown): string {
+  return JSON.stringify(value, plainNumbers, 2);
+}
+
+/** For streams: one document, one line. */
+export function renderJsonLine(value: unknown): string {
+  return JSON.stringify(value, plainNumbers);
 }

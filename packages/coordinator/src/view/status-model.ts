@@ -96,7 +96,9 @@ function worstCell(node: NodeStatus, now: Date): Cell {
     };
   const [worst] = visibleConditions(node.report?.conditions ?? []);
   if (worst === undefined) return { text: "", tone: "plain" };
-  return { text: sentenceOf(worst), tone: toneOfSeverity[conditionKinds[worst.code].severity] };
+  // The first clause: all of it stands below the table.
+  const [sentence = ""] = sentenceOf(worst).split("; ");
+  return { text: sentence, tone: toneOfSeverity[conditionKinds[worst.code].severity] };
 }
 
 function remarksOf(about: string, conditions: readonly Condition[]): Remark[] {

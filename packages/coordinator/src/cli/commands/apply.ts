@@ -101,7 +101,8 @@ export async function applySources(
       }
       case "node": {
         const { node, phase, afterMs, detail } = event.value;
-        const more = detail === "" ? "" : `: ${printable(detail)}`;
+        const more =
+          detail === "" ? "" : phase === "enforced" ? ` (${printable(detail)})` : `: ${printable(detail)}`;
         if (phase === "failed") failed.add(node);
         else failed.delete(node);
         terminal.out(`  ${node} ${phase} after ${durationText(afterMs)}${more}`);

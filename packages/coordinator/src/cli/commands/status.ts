@@ -4,7 +4,7 @@ import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { FleetStatus } from "@weft/shared/model/fleet";
 import type { Command } from "commander";
 import { changeLines } from "../../view/change-lines.ts";
-import { fleetJson, nodeJson, renderJson } from "../../view/render-json.ts";
+import { fleetJson, nodeJson, renderJson, renderJsonLine } from "../../view/render-json.ts";
 import { renderNodeDetails } from "../../view/render-node.ts";
 import { renderStatus } from "../../view/render-status.ts";
 import { type StatusModel, statusModel } from "../../view/status-model.ts";
@@ -82,7 +82,7 @@ async function watchLines(
     }
     lost = undefined;
     const chosen = onlyNode(news, name);
-    if (json) terminal.out(renderJson(fleetJson(chosen), undefined));
+    if (json) terminal.out(renderJsonLine(fleetJson(chosen)));
     else {
       const model = statusModel(chosen);
       for (const line of changeLines(before, model, news.at)) terminal.out(line);
