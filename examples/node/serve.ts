@@ -7,7 +7,7 @@ import { formatSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { peerOfSocket, rotateServer, serverOptions } from "@weft/shared/spiffe/tls-contexts";
 import { watchX509Source, type X509Source } from "@weft/shared/spiffe/x509-source";
 import { sentenceOf } from "./sentence.ts";
-import type { Settings } from "./settings.ts";
+import { readSettings, type Settings } from "./settings.ts";
 
 type Log = (line: string) => void;
 
@@ -63,11 +63,13 @@ export async function serve(settings: Settings, signal: AbortSignal, log: Log): 
 }
 
 /** The main program of a service: runs until it is told to stop. */
-export async function serveUntilStopped(settings: Settings): Promise<number> {
+export async function serveUntilStopped(environment: NodeJS.ProcessEnv): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
   try {
-    const service = await serve(settings, stop.signal, (line) => process.stdout.write(`${line}\n`));
+    const service = await serve(readSettings(environment), stop.signal, (line) =>
+      process.stdout.write(`${line}\n`),
+    );
     await service.done;
     return 0;
   } catch (error) {

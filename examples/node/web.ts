@@ -6,18 +6,16 @@ import { readSettings } from "./settings.ts";
 
 async function main(): Promise<number> {
   try {
-    const settings = readSettings(process.env);
     const asked = parseClientArguments(process.argv.slice(2));
-    if (asked === undefined) return await serveUntilStopped(settings);
+    if (asked === undefined) return await serveUntilStopped(process.env);
     const stop = new AbortController();
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
-    return await runClient(asked, settings.workloadApi, stop.signal, (line) =>
-      process.stdout.write(`${line}\n`),
-    );
+    const { workloadApi } = readSettings(process.env);
+    return await runClient(asked, workloadApi, stop.signal, (line) => process.stdout.write(`${line}\n`));
   } catch (error) {
     process.stderr.write(`${sentenceOf(error)}\n`);
     return 1;
   }
 }
 
-main().then((code) => process.exit(code));
+void main().then((code) => process.exit(code));
