@@ -116,6 +116,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
+    // newer than the list that dependency-cruiser has
+    builtInModules: { add: ["sqlite", "node:sqlite"] },
     exclude: { path: "([.]test[.]ts$|^dist/)" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },

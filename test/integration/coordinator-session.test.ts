@@ -96,7 +96,7 @@ describe("an agent's session", () => {
     const stream = new AgentStream(client).hello();
     await stream.first("desired");
     stream.call.pause();
-    // Some 200 KiB each: a few fill every buffer in between.
+    // Some 15 KiB each: far more in all than the window of the stream holds.
     const comment = "x".repeat(60);
     const edits = 60;
     for (let edit = 1; edit <= edits; edit++) {

@@ -95,6 +95,8 @@ export class Membership {
   #end(name: string, state: "left" | "removed", actor: string, action: string): void {
     const { store, now, trustDomain } = this.#parts;
     const node = store.nodes.get(name);
+    // A token that nobody has used yet must not outlive the operator's word either.
+    if (node === undefined) store.tokens.dropOf(name);
     if (node === undefined) throw new WeftError("WEFT-E103", `the node ${name} never joined`);
     const due = new Date(Math.max(now().getTime(), node.exchangeExpires?.getTime() ?? 0));
     store.transaction(() => {

@@ -75,7 +75,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-async function removeStale(path: string): Promise<void> {
+/** Clears the socket of a coordinator that died, and refuses to start beside one that lives. */
+export async function requireAlone(path: string): Promise<void> {
   try {
     if (!(await stat(path)).isSocket())
       throw new WeftError("WEFT-E002", `${path} is in the way`, { why: "it is no socket" });
@@ -100,7 +101,6 @@ async function groupId(name: string): Promise<number | undefined> {
 
 /** For the owner and the group weft, whoever runs this. */
 export async function bindControl(server: Server, path: string): Promise<void> {
-  await removeStale(path);
   const before = process.umask(0o177);
   try {
     await bind(server, `unix:${path}`, ServerCredentials.createInsecure());

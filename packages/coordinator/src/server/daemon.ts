@@ -1,0 +1,288 @@
+// In: settings and the edges (store, SPIRE, signer, clock). Out: the whole coordinator, put together, started and
+// stopped. Nothing is decided here.
+import { Server } from "@grpc/grpc-js";
+import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { AgentServiceService } from "@weft/shared/gen/weft/v1/agent";
+import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
+import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
+import { NodeFacts } from "@weft/shared/gen/weft/v1/facts";
+import { NodeReport } from "@weft/shared/gen/weft/v1/report";
+import { derToPem } from "@weft/shared/spiffe/certificate";
+import { RotatingServerCredentials } from "@weft/shared/spiffe/grpc-credentials";
+import { decodeFacts } from "@weft/shared/wire/facts-codec";
+import { decodeReport } from "@weft/shared/wire/report-codec";
+import type { Config } from "../config.ts";
+import { Coordinator } from "../coordinator.ts";
+import { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
+import { Membership } from "../enrolment/membership.ts";
+import { Nonces } from "../enrolment/nonce.ts";
+import { RateLimit } from "../enrolment/rate-limit.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { ReportKeeper } from "../fleet/report-keeper.ts";
+import type { Logger } from "../logger.ts";
+import { ConditionBoard } from "../rollout/condition-board.ts";
+import { EntryKeeper } from "../rollout/entry-keeper.ts";
+import { MeshAuthority } from "../rollout/mesh-authority.ts";
+import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
+import { SingleFlight } from "../rollout/single-flight.ts";
+import type { SpireServer } from "../spire/spire-server.ts";
+import type { Store } from "../store/store.ts";
+import type { BundleSigner } from "../trust/bundle-signer.ts";
+import { agentService } from "./agent-service.ts";
+import { NodeGate } from "./authorise.ts";
+import { BundlePublisher, type Published } from "./bundle-publisher.ts";
+import { ComponentFiles } from "./component-files.ts";
+import { controlService } from "./control-service.ts";
+import { enrolmentService } from "./enrolment-service.ts";
+import { Handlers } from "./handlers.ts";
+import {
+  agentLimits,
+  bindControl,
+  bindTcp,
+  controlLimits,
+  enrolmentLimits,
+  requireAlone,
+  shutDown,
+} from "./listeners.ts";
+import { MintingDesk } from "./minting-desk.ts";
+import { OwnIdentity, type SvidFile } from "./own-identity.ts";
+import { SessionHandler } from "./session-handler.ts";
+import { Sessions } from "./sessions.ts";
+
+export interface Edges {
+  readonly store: Store;
+  readonly spire: SpireServer;
+  readonly signer: BundleSigner;
+  readonly compiler: MeshCompiler;
+  readonly svidFile: SvidFile;
+  readonly now: () => Date;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly log: Logger;
+  readonly version: string;
+  /** How often identity and bundle are looked at. */
+  readonly tendMs: number;
+  /** How often last words are written. */
+  readonly flushMs: number;
+  readonly reconcileMs: number;
+}
+
+export interface RunningDaemon {
+  readonly agentPort: number;
+  readonly enrolmentPort: number;
+  /** Looks at identity and bundle now, instead of when the time comes. */
+  tend(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const heartbeatSeconds = 5;
+const exchangeSvidSeconds = 300;
+const stopGraceMs = 2_000;
+
+/** Last words written by another release may not be understood: their nodes say them again. */
+function recallReports(store: Store, coordinator: Coordinator, log: Logger): void {
+  for (const { node, report, facts } of store.reports.list())
+    try {
+      coordinator.recall(
+        node,
+        report === undefined ? undefined : decodeReport(NodeReport.decode(report)),
+        facts === undefined ? undefined : decodeFacts(NodeFacts.decode(facts)),
+      );
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      log.warn("the last word of a node is not understood", { node, failure });
+    }
+}
+
+export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
+  const { store, spire, signer, compiler, now, randomBytes, log } = edges;
+  const { trustDomain, svidSeconds } = config;
+  const nodes = store.nodes;
+  const handlers = new Handlers(log);
+  const fleet = new Fleet();
+  const sessions = new Sessions();
+  const board = new ConditionBoard(now);
+  const reports = new ReportKeeper(store);
+  const agentCredentials = new RotatingServerCredentials(true);
+  const enrolmentCredentials = new RotatingServerCredentials(false);
+  const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, now });
+
+  const published = (bundle: Published) => {
+    agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));
+    coordinator.published(bundle);
+  };
+  const publisher = new BundlePublisher({ store, spire, signer, trustDomain, now, published });
+  const identity = new OwnIdentity({
+    spire,
+    trustDomain,
+    ttlSeconds: svidSeconds,
+    now,
+    log,
+    file: edges.svidFile,
+    present: ({ certChainPem, keyPem }) => {
+      agentCredentials.setIdentity(certChainPem, keyPem);
+      enrolmentCredentials.setIdentity(certChainPem, keyPem);
+    },
+  });
+  const changed: Coordinator["enrolmentChanged"] = (node, state) => coordinator.enrolmentChanged(node, state);
+  const membership = new Membership({ store, spire, trustDomain, now, randomBytes, changed });
+  const keeper = new EntryKeeper({ authority, compiler, nodes, spire, membership, board, trustDomain, log });
+  const reconciling = new SingleFlight(() => keeper.run());
+  // Nobody can act on a bug in there but its log line; the next run comes by itself.
+  const reconcile = () =>
+    reconciling.run().catch((failure: unknown) => log.error("reconciling entries failed", { failure }));
+  const coordinator: Coordinator = new Coordinator({
+    store,
+    authority,
+    fleet,
+    sessions,
+    membership,
+    reports,
+    board,
+    mesh: config.mesh,
+    trustDomain,
+    bundle: () => publisher.current,
+    ownSvidExpires: () => identity.expires,
+    reconcile,
+    now,
+    log,
+  });
+
+  const gate = new NodeGate(trustDomain, nodes, now);
+  const desk = new EnrolmentDesk({ store, spire, trustDomain, nodeSvidSeconds: svidSeconds, now, changed });
+  const agents = new Server(agentLimits);
+  agents.addService(
+    AgentServiceService,
+    agentService({
+      handlers,
+      gate,
+      minting: new MintingDesk({
+        spire,
+        nodes,
+        trustDomain,
+        nodeSvidSeconds: svidSeconds,
+        exchangeSvidSeconds,
+      }),
+      components: new ComponentFiles(config.components),
+      sessions: new SessionHandler({
+        gate,
+        sessions,
+        handlers,
+        events: coordinator,
+        now,
+        heartbeatSeconds,
+        banEpoch: () => publisher.current?.banEpoch ?? 0,
+      }),
+      stateOf: (node) => nodes.get(node)?.state,
+      bundle: () => publisher.current?.signed,
+      leave: (node) => coordinator.leave(node),
+      now,
+    }),
+  );
+  const enrolment = new Server(enrolmentLimits);
+  enrolment.addService(
+    EnrolmentServiceService,
+    enrolmentService({
+      handlers,
+      desk,
+      nonces: new Nonces(randomBytes(32)),
+      limit: new RateLimit({ perSecond: 5, burst: 30, sources: 10_000 }),
+      nodes,
+      signer,
+      bundle: () => publisher.current,
+      mesh: config.mesh,
+      trustDomain,
+      address: config.address,
+      agentPort: config.agentPort,
+      enrolmentPort: config.enrolmentPort,
+      now,
+      randomBytes,
+    }),
+  );
+  const control = new Server(controlLimits);
+  control.addService(
+    ControlServiceService,
+    controlService({
+      handlers,
+      coordinator,
+      authority,
+      fleet,
+      store,
+      pin: signer.pin,
+      address: config.address,
+      version: edges.version,
+      now,
+    }),
+  );
+
+  const tending = new SingleFlight(async () => {
+    try {
+      await identity.tend();
+      await publisher.refresh();
+      board.set("SPIRE_SERVER_AWAY", "identity", undefined);
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      if (board.set("SPIRE_SERVER_AWAY", "identity", failure.why ?? messageOf(failure)))
+        log.warn("identity and trust bundle stay as they are", { failure });
+    }
+  });
+  const tend = () =>
+    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+
+  const servers = [agents, enrolment, control];
+  const bindAll = async () => {
+    const host = config.listen ?? config.address;
+    const agentPort = await bindTcp(agents, host, config.agentPort, agentCredentials.credentials);
+    const enrolmentPort = await bindTcp(
+      enrolment,
+      host,
+      config.enrolmentPort,
+      enrolmentCredentials.credentials,
+    );
+    await bindControl(control, config.controlSocket);
+    return { agentPort, enrolmentPort };
+  };
+  const begin = async () => {
+    await requireAlone(config.controlSocket);
+    coordinator.start();
+    recallReports(store, coordinator, log);
+    publisher.load();
+    await tend();
+    return bindAll();
+  };
+  const { agentPort, enrolmentPort } = await begin().catch((failure: unknown) => {
+    for (const server of servers) server.forceShutdown();
+    store.close();
+    spire.close();
+    throw failure;
+  });
+  const flush = () => {
+    try {
+      reports.flush();
+    } catch (failure) {
+      log.error("last words of nodes cannot be kept", { failure });
+    }
+  };
+  const timers = [
+    setInterval(() => void tend(), edges.tendMs),
+    setInterval(flush, edges.flushMs),
+    setInterval(() => void reconcile(), edges.reconcileMs),
+  ];
+  void reconcile();
+  log.info("coordinator started", { version: edges.version, agentPort, enrolmentPort });
+
+  return {
+    agentPort,
+    enrolmentPort,
+    tend,
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      for (const session of sessions.all())
+        session.end(new WeftError("WEFT-E500", "the coordinator stops; it will be back"));
+      await Promise.all(servers.map((server) => shutDown(server, stopGraceMs)));
+      flush();
+      store.close();
+      spire.close();
+      log.info("coordinator stopped");
+    },
+  };
+}
