@@ -12,20 +12,42 @@ export interface KernelTable {
 
 const loadTimeoutMs = 30_000;
 
+/** What nft printed last and what that came to: parsing it again every few seconds is most of an idle agent's work. */
+export class TableMemory {
+  #text = "";
+  #table: KernelTable | undefined;
+
+  of(printed: string): KernelTable {
+    // Counters and ages change with every packet; what the fingerprint is made of does not.
+    const text = printed.replaceAll(/"(?:packets|bytes|expires)": ?\d+/g, "");
+    if (this.#table !== undefined && text === this.#text) return this.#table;
+    this.#table = tableOf(printed);
+    this.#text = text;
+    return this.#table;
+  }
+}
+
+function tableOf(printed: string): KernelTable {
+  const carried = parseKernelRevision(printed);
+  return {
+    revision: carried?.revision ?? 0,
+    digest: carried?.digest ?? "",
+    fingerprint: rulesetFingerprint(printed),
+  };
+}
+
 /** undefined: there is no such table. */
-export async function readKernelTable(exec: Exec): Promise<KernelTable | undefined> {
+export async function readKernelTable(
+  exec: Exec,
+  memory: TableMemory = new TableMemory(),
+): Promise<KernelTable | undefined> {
   const args = ["-j", "list", "table", "inet", "weft"];
   const { code, stdout, stderr } = await exec.run("nft", args, { allow: [0, 1] });
   if (code !== 0) {
     if (/No such file or directory/.test(stderr)) return undefined;
     throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
   }
-  const carried = parseKernelRevision(stdout);
-  return {
-    revision: carried?.revision ?? 0,
-    digest: carried?.digest ?? "",
-    fingerprint: rulesetFingerprint(stdout),
-  };
+  return memory.of(stdout);
 }
 
 async function nft(exec: Exec, args: readonly string[], input: string | undefined): Promise<void> {

@@ -9,7 +9,7 @@ import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
-import { type KernelTable, readKernelTable } from "../policy/kernel-table.ts";
+import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import { planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
@@ -36,6 +36,7 @@ export class PolicySection {
   readonly #host: Host;
   readonly #table: ExecutorTable;
   readonly #log: Log;
+  readonly #memory = new TableMemory();
   #lookup: Lookup | undefined;
   #drift: { readonly detail: string; readonly until: number } | undefined;
   #enforced: Enforced | undefined;
@@ -62,17 +63,21 @@ export class PolicySection {
     const { exec, files, clock } = this.#host;
     const { uids, conditions } = await this.#users(desired);
     const wanted = this.#rendered(desired, uids);
-    const observed = { confirmed: await readConfirmed(files), kernel: await readKernelTable(exec) };
+    const observed = {
+      confirmed: await readConfirmed(files),
+      kernel: await readKernelTable(exec, this.#memory),
+    };
     const { steps, drift } = planPolicy(wanted, observed);
     if (drift !== undefined) {
       this.#log.warn(`policy: ${drift}; putting it back`);
       this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
     }
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
-    this.#note(run === undefined ? observed.kernel : await readKernelTable(exec));
+    this.#note(run === undefined ? observed.kernel : await readKernelTable(exec, this.#memory));
     const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
     if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
-    if (drift !== undefined && run?.end === "reverted") findings.push({ code: "POLICY_DRIFTED", detail: drift });
+    if (drift !== undefined && run?.end === "reverted")
+      findings.push({ code: "POLICY_DRIFTED", detail: drift });
     else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
       findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
