@@ -1,6 +1,7 @@
 // In: the wish. Out: a running mesh of one machine. Each phase finds out what is there already and goes on from it, so
 // that a run after a crash at any point ends like one without.
 import type { CliContext } from "../cli/context.ts";
+import { sealRoot } from "../trust/mesh-root.ts";
 import { checkMachine, checkRoot } from "./check-machine.ts";
 import { bringUpCoordinator } from "./coordinator-phase.ts";
 import { checkExistingMesh } from "./existing-mesh.ts";
@@ -12,7 +13,13 @@ import { makeNarrator } from "./narrator.ts";
 import { places } from "./places.ts";
 import { bringUpSpire } from "./spire-phase.ts";
 
-export async function initialise(wish: InitWish, context: CliContext, socket: string): Promise<void> {
+/** @param seal tests take one that costs less */
+export async function initialise(
+  wish: InitWish,
+  context: CliContext,
+  socket: string,
+  seal = sealRoot,
+): Promise<void> {
   const { machine, terminal, signal } = context;
   const { phase } = makeNarrator(terminal, context.now);
   checkRoot(machine);
@@ -25,7 +32,7 @@ export async function initialise(wish: InitWish, context: CliContext, socket: st
   const passphrase = plan.kind === "keep" ? undefined : await obtainPassphrase(plan, wish, machine, terminal);
   let pin = "";
   await phase("keys", async () => {
-    ({ pin } = await layKeys(machine, plan, wish, passphrase, context.now()));
+    ({ pin } = await layKeys(machine, plan, wish, passphrase, context.now(), seal));
     if (plan.kind === "keep") return "mesh root and signing key are there";
     return plan.kind === "make"
       ? "mesh root made and sealed, signing key signed"

@@ -3,7 +3,13 @@
 import { randomUUID } from "node:crypto";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { Terminal } from "../cli/terminal.ts";
-import { checkPassphrase, makeMeshRoot, openRoot, readSealedHeader, sealRoot } from "../trust/mesh-root.ts";
+import {
+  checkPassphrase,
+  makeMeshRoot,
+  openRoot,
+  readSealedHeader,
+  type sealRoot,
+} from "../trust/mesh-root.ts";
 import { issueOnlineKey, type OnlineKey, parseOnlineKey } from "../trust/online-key.ts";
 import type { InitWish } from "./init-wish.ts";
 import type { Machine, Owner } from "./machine.ts";
@@ -74,6 +80,7 @@ export async function layKeys(
   wish: InitWish,
   passphrase: string | undefined,
   now: Date,
+  seal: typeof sealRoot,
 ): Promise<OnlineKey> {
   if (plan.kind === "keep") return plan.key;
   const owner = await machine.user("weft");
@@ -86,6 +93,6 @@ export async function layKeys(
   const root = makeMeshRoot();
   const meshId = randomUUID();
   await machine.makeDirectory(places.configuration, 0o755);
-  await machine.writeFile(places.sealedRoot, sealRoot(root, { mesh: wish.mesh, meshId, passphrase }), 0o600);
+  await machine.writeFile(places.sealedRoot, seal(root, { mesh: wish.mesh, meshId, passphrase }), 0o600);
   return putOnlineKey(machine, owner, issueOnlineKey(root, meshId, now));
 }
