@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError } from "@weft/shared/errors/weft-error";
+import { describeError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { version } from "./cli/version.ts";
 import { compileMesh } from "./compile/compile.ts";
@@ -38,12 +38,24 @@ function meshCompiler(config: Config): MeshCompiler {
   };
 }
 
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new WeftError("WEFT-E002", `${path} cannot be read`, {
+      why: messageOf(cause),
+      hint: "`weft init` writes it",
+      cause,
+    });
+  }
+}
+
 async function main(argument: string | undefined): Promise<void> {
   requireTls13InProcess();
   const path = argument ?? defaultConfig;
-  const config = parseConfig(await readFile(path, "utf8"), path);
+  const config = parseConfig(await readText(path), path);
   const log = makeLog(config.logLevel);
-  const keyText = await readFile(join(config.stateDirectory, "signing-key.json"), "utf8");
+  const keyText = await readText(join(config.stateDirectory, "signing-key.json"));
   const now = () => new Date();
   const daemon = await startDaemon(config, {
     store: new SqliteStore(join(config.stateDirectory, "store.db")),
