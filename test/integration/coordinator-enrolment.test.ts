@@ -58,7 +58,7 @@ describe("joining", () => {
       node: "web1",
       mesh: "shop",
       trustDomain: "mesh.internal",
-      agentPort: 0,
+      agentPort: coordinator.daemon.agentPort,
     });
     expect(node.response.svid?.spiffeId).toBe("spiffe://mesh.internal/weft/node/web1");
     const stream = new AgentStream(coordinator.agent(node)).hello();

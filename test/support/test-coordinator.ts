@@ -2,6 +2,7 @@
 // real, and clients of it as agents and operators are.
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
@@ -75,6 +76,7 @@ export class TestCoordinator {
   daemon!: RunningDaemon;
   readonly #signer: BundleSigner;
   readonly #clients: grpc.Client[] = [];
+  #ports: readonly [number, number] | undefined;
 
   constructor() {
     const key = issueOnlineKey(makeMeshRoot(), meshId, new Date());
@@ -99,16 +101,17 @@ export class TestCoordinator {
     return join(this.folder, "store.db");
   }
 
-  async start(ports: { readonly agentPort?: number; readonly enrolmentPort?: number } = {}): Promise<void> {
+  async start(): Promise<void> {
+    this.#ports ??= [await freePort(), await freePort()];
+    const [agentPort, enrolmentPort] = this.#ports;
     const config = parseConfig(
       JSON.stringify({
         mesh: "shop",
         trustDomain,
         hub: "hub",
-        address: "10.77.0.10",
-        listen: "127.0.0.1",
-        agentPort: ports.agentPort ?? 0,
-        enrolmentPort: ports.enrolmentPort ?? 0,
+        address: "127.0.0.1",
+        agentPort,
+        enrolmentPort,
         stateDirectory: this.folder,
         controlSocket: join(this.folder, "control.sock"),
         components: this.folder,
@@ -265,6 +268,18 @@ export class TestCoordinator {
     const certChainPem = (response.svid?.chain ?? []).map((der) => derToPem(der)).join("");
     return { name, certChainPem, keyPem: request.keyPem, enrolmentKey: request.enrolmentKey, response };
   }
+}
+
+/** Asked for beforehand, because the coordinator tells agents its ports. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
 }
 
 export const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest();

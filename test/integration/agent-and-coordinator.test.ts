@@ -1,0 +1,155 @@
+// The agent's own joining and link against the coordinator's own servers: the two halves that never import each other.
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { readEnrolment } from "../../packages/node-agent/src/enrol/enrolment.ts";
+import { join } from "../../packages/node-agent/src/enrol/join.ts";
+import { reEnter } from "../../packages/node-agent/src/enrol/re-enter.ts";
+import type { Host } from "../../packages/node-agent/src/host/host.ts";
+import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
+import { mintExchange, sayFarewell } from "../../packages/node-agent/src/link/exchange.ts";
+import { Link } from "../../packages/node-agent/src/link/link.ts";
+import { NodeIdentity } from "../../packages/node-agent/src/link/node-identity.ts";
+import type { DesiredState } from "../../packages/shared/src/model/desired.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeHost } from "../support/fake-host.ts";
+import { factsOf, reportOf } from "../support/report.ts";
+import { meshText, TestCoordinator } from "../support/test-coordinator.ts";
+
+let coordinator: TestCoordinator;
+let machine: FakeHost;
+let host: Host;
+let stop: AbortController;
+let running: Promise<void>;
+let link: Link;
+let identity: NodeIdentity;
+let given: DesiredState[];
+let dismissed: string[];
+
+beforeEach(async () => {
+  coordinator = await TestCoordinator.start();
+  await coordinator.apply(meshText);
+  machine = new FakeHost();
+  host = { files: machine.files, exec: machine.exec, units: machine.units, clock: new LinuxClock() };
+  stop = new AbortController();
+  running = Promise.resolve();
+  given = [];
+  dismissed = [];
+});
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await coordinator.stop();
+  machine.dispose();
+  expect(coordinator.errors).toEqual([]);
+});
+
+const joinAs = (token: Promise<string>, pin = coordinator.pin) =>
+  join(
+    host,
+    {
+      coordinator: { address: "127.0.0.1", port: coordinator.daemon.enrolmentPort },
+      pin,
+      token: () => token,
+      agentVersion: "0.1.0",
+      bootId: "boot",
+    },
+    () => {},
+  );
+
+async function connect(): Promise<void> {
+  const loaded = await NodeIdentity.load(host, "boot");
+  if (loaded === undefined) throw new Error("not enrolled");
+  identity = loaded;
+  const newest = () => given.at(-1);
+  link = new Link({
+    identity,
+    clock: host.clock,
+    random: () => 0,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    version: "0.1.0",
+    bootId: "boot",
+    held: () => ({ generation: newest()?.generation ?? 0, digest: newest()?.digest ?? "" }),
+    facts: async () => factsOf(),
+    onDesired: (state) => void given.push(state),
+    onBundle: () => {},
+    onUnreadable: () => {},
+    onState: () => {},
+    onDismissed: (reason) => void dismissed.push(reason),
+  });
+  running = link.run(stop.signal);
+}
+
+const row = async () => (await coordinator.status()).nodes.find(({ name }) => name === "web1");
+
+function enforce(state: DesiredState): void {
+  const { generation, digest, revision } = state;
+  const done = { phase: "enforced", enforcedDigest: digest, enforcedRevision: revision } as const;
+  link.sendReport(
+    reportOf({ generation, digest, ...done, enforcedAt: new Date(), witness: "kernel of web1" }),
+  );
+}
+
+describe("an agent and its coordinator", () => {
+  it("join, hand over the state, report it enforced, and part", async () => {
+    expect((await joinAs(coordinator.token("web1"))).kind).toBe("joined");
+    await connect();
+    const state = await eventually("the state", () => given[0]);
+    enforce(state);
+    await eventually("enforced", async () => (await row())?.verdict === "ENFORCED");
+    await eventually("facts", async () => (await row())?.facts?.kernel === "6.1.0");
+    expect(await row()).toMatchObject({ state: "Online", enforcedRevision: 1n, agentVersion: "0.1.0" });
+
+    const client = link.client!;
+    const roots = coordinator.spire.roots;
+    const ask = { trustDomain: "mesh.internal", node: "web1", roots, now: new Date() };
+    const exchange = await mintExchange(client, ask, stop.signal);
+    expect(exchange.chainPem).toContain("BEGIN CERTIFICATE");
+    await sayFarewell(client, stop.signal);
+    await eventually("absent", async () => (await row())?.state === "Absent");
+    expect(coordinator.spire.entries.size).toBe(0);
+  });
+
+  it("refuse a wrong pin, and a token that is wrong, each with one sentence", async () => {
+    const pin = `sha256:${"0".repeat(64)}`;
+    await expect(joinAs(coordinator.token("web1"), pin)).rejects.toMatchObject({ code: "WEFT-E200" });
+    await expect(joinAs(Promise.resolve(`web1.${"A".repeat(32)}`))).rejects.toMatchObject({
+      code: "WEFT-E201",
+      message: "this join token is not known here",
+    });
+  });
+
+  it("find each other again after the coordinator was away, and only what changed is sent", async () => {
+    await joinAs(coordinator.token("web1"));
+    await connect();
+    await eventually("the state", () => given.length === 1);
+    await coordinator.daemon.stop();
+    await coordinator.start();
+    await eventually("connected again", async () => (await row())?.facts !== undefined, 10_000);
+    await coordinator.apply(meshText.replace("8080/tcp", "8081/tcp"));
+    await eventually("the next state", () => given.length === 2);
+    expect(given.map(({ generation }) => generation)).toEqual([1, 2]);
+  });
+
+  it("let a machine come back whose certificate has run out, and not after its removal", async () => {
+    await joinAs(coordinator.token("web1"));
+    const held = (await readEnrolment(host.files))!;
+    const back = await reEnter(host, held, "boot");
+    expect(back.enrolment.enrolmentGeneration).toBe(2);
+    await connect();
+    await eventually("the state", () => given.length === 1);
+    const without = meshText
+      .replace(/^ {2}web1.*\n/m, "")
+      .replace(/^ {2}web:.*\n/m, "")
+      .replace(/^policies:\n.*\n/m, "");
+    await coordinator.apply(without);
+    await new Promise((resolve, reject) =>
+      coordinator
+        .control()
+        .removeNode({ name: "web1" }, (error, answer) => (error ? reject(error) : resolve(answer))),
+    );
+    await eventually("the dismissal", () => dismissed.includes("removed"));
+    await expect(reEnter(host, back.enrolment, "boot")).rejects.toMatchObject({
+      code: "WEFT-E204",
+      message: "the node web1 is removed",
+    });
+  });
+});
