@@ -3,14 +3,10 @@
 import type { LoadedMesh } from "../rollout/mesh-compiler.ts";
 import type { Machine } from "../setup/machine.ts";
 import type { SpireServer } from "../spire/spire-server.ts";
+import type { SourceText } from "../store/records.ts";
 import type { Control } from "./control.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
-
-export interface SourceText {
-  readonly name: string;
-  readonly text: string;
-}
 
 export interface CliContext {
   readonly terminal: Terminal;

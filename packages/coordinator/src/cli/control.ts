@@ -11,7 +11,7 @@ import type {
 } from "@weft/shared/gen/weft/v1/control";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
-import type { SourceText } from "./context.ts";
+import type { SourceText } from "../store/records.ts";
 
 export interface Plan {
   readonly problems: readonly Problem[];

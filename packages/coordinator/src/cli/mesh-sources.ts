@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { SourceText } from "./context.ts";
+import type { SourceText } from "../store/records.ts";
 
 const largestBytes = 16 * 1024 * 1024;
 

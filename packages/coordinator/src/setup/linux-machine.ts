@@ -34,8 +34,10 @@ export async function writeFileDurably(
   mode: number,
   owner?: Owner,
 ): Promise<void> {
-  const draft = `${path}.${process.pid}.new`;
+  const draft = `${path}.new`;
   try {
+    // Left by a run that was killed. "wx" then makes sure that the file is ours, and no link somebody put there.
+    await rm(draft, { force: true });
     const file = await open(draft, "wx", mode);
     try {
       await file.chmod(mode);

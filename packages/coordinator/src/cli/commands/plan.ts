@@ -20,9 +20,14 @@ function toneOfDiffLine(line: string): Tone {
   return line.startsWith("@@") ? "quiet" : "plain";
 }
 
+/** The title says it already. */
+function withoutName(word: string, node: string): string {
+  return word.startsWith(`${node}: `) ? word.slice(node.length + 2) : word;
+}
+
 function renderNode(plan: NodePlan, paint: Paint, diff: boolean): string[] {
   const title = `${plan.node}:${plan.enrolled ? "" : " (not joined yet)"}`;
-  const lines = [title, ...plan.words.map((word) => `  ${printable(word)}`)];
+  const lines = [title, ...plan.words.map((word) => `  ${printable(withoutName(word, plan.node))}`)];
   if (diff && plan.diff !== "")
     for (const line of plan.diff.trimEnd().split("\n"))
       lines.push(`    ${paint(toneOfDiffLine(line), printable(line))}`);
