@@ -16,7 +16,7 @@ import { resume } from "./rollout/generations.ts";
 import type { ApplyOrder, ApplyOutcome, MeshAuthority } from "./rollout/mesh-authority.ts";
 import type { Published } from "./server/bundle-publisher.ts";
 import type { Greeting, SessionEvents } from "./server/session-handler.ts";
-import type { DismissalReason, Session, Sessions } from "./server/sessions.ts";
+import { dismissals, type Session, type Sessions } from "./server/sessions.ts";
 import type { EnrolmentState } from "./store/records.ts";
 import type { Store } from "./store/store.ts";
 
@@ -37,13 +37,6 @@ export interface CoordinatorParts {
   readonly now: () => Date;
   readonly log: Logger;
 }
-
-const dismissals: Partial<Record<EnrolmentState, DismissalReason>> = {
-  suspended: "suspended",
-  left: "left",
-  removed: "removed",
-  banned: "banned",
-};
 
 export class Coordinator implements SessionEvents {
   readonly #parts: CoordinatorParts;

@@ -14,7 +14,6 @@ export interface AgentServiceParts {
   readonly minting: MintingDesk;
   readonly components: ComponentFiles;
   readonly sessions: SessionHandler;
-  readonly stateOf: (node: string) => string | undefined;
   readonly bundle: () => SignedTrustBundle | undefined;
   readonly leave: (node: string) => Promise<void>;
   readonly now: () => Date;
@@ -23,7 +22,7 @@ export interface AgentServiceParts {
 export function agentService(parts: AgentServiceParts): AgentServiceServer {
   const { handlers, gate, minting, components } = parts;
   return {
-    session: (call) => parts.sessions.handle(call, parts.stateOf),
+    session: (call) => parts.sessions.handle(call),
     renewIdentity: handlers.unary("RenewIdentity", async ({ csr }, call) => {
       const { node } = gate.admit(call);
       const svid = await minting.nodeSvid(node.name, csr);

@@ -172,7 +172,6 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         heartbeatSeconds,
         banEpoch: () => publisher.current?.banEpoch ?? 0,
       }),
-      stateOf: (node) => nodes.get(node)?.state,
       bundle: () => publisher.current?.signed,
       leave: (node) => coordinator.leave(node),
       now,

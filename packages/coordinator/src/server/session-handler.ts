@@ -1,6 +1,6 @@
 // In: a stream on the agents' port. Out: events about its node; the stream ends with its certificate, its membership
 // or its peer, whichever is first. No decisions about the mesh are made here.
-import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentMessage, Hello } from "@weft/shared/gen/weft/v1/agent";
 import { NodeFacts as FactsMessage } from "@weft/shared/gen/weft/v1/facts";
 import { NodeReport as ReportMessage } from "@weft/shared/gen/weft/v1/report";
@@ -9,9 +9,9 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { decodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
 import { decodeReport } from "@weft/shared/wire/report-codec";
-import type { Caller, NodeGate } from "./authorise.ts";
+import type { Caller, NodeGate, Verdict } from "./authorise.ts";
 import type { Handlers } from "./handlers.ts";
-import { type AgentStream, type DismissalReason, Session, type Sessions } from "./sessions.ts";
+import { type AgentStream, dismissals, Session, type Sessions } from "./sessions.ts";
 
 /** What a node says it holds. */
 export interface Greeting {
@@ -42,13 +42,6 @@ export interface SessionParts {
 const greetingDeadlineMs = 10_000;
 /** setTimeout takes no more; a certificate that lives longer is looked at again then. */
 const longestTimerMs = 2 ** 31 - 1;
-const dismissible = new Map<string, DismissalReason>([
-  ["removed", "removed"],
-  ["banned", "banned"],
-  ["suspended", "suspended"],
-  ["left", "left"],
-]);
-
 function greetingOf(hello: Hello): Greeting {
   return {
     agentVersion: hello.agentVersion.slice(0, 100),
@@ -65,36 +58,25 @@ export class SessionHandler {
     this.#parts = parts;
   }
 
-  handle(stream: AgentStream, stateOf: (node: string) => string | undefined): void {
-    const { gate, handlers, banEpoch } = this.#parts;
-    let caller: Caller;
-    try {
-      caller = gate.admit(stream);
-    } catch (failure) {
-      handlers.report("Session", failure);
-      this.#turnAway(stream, failure, stateOf, banEpoch());
+  handle(stream: AgentStream): void {
+    const { gate, handlers } = this.#parts;
+    const verdict = gate.judge(stream);
+    if (verdict.caller !== undefined) {
+      this.#serve(stream, verdict.caller);
       return;
     }
-    this.#serve(stream, caller);
+    handlers.report("Session", verdict.refusal);
+    this.#turnAway(stream, verdict);
   }
 
   /** One that was a member is told why it is none any more: its agent then stops asking. */
-  #turnAway(
-    stream: AgentStream,
-    failure: unknown,
-    stateOf: (node: string) => string | undefined,
-    epoch: number,
-  ): void {
-    const session = new Session("", stream);
+  #turnAway(stream: AgentStream, { refusal, formerly }: Verdict): void {
+    const session = new Session(formerly?.name ?? "", stream);
     stream.on("error", () => session.gone());
     stream.resume();
-    const name =
-      isWeftError(failure) && failure.code === "WEFT-E204"
-        ? /the node (\S+) is/.exec(failure.message)?.[1]
-        : undefined;
-    const reason = name === undefined ? undefined : dismissible.get(stateOf(name) ?? "");
-    if (reason === undefined) session.end(failure);
-    else session.dismiss(reason, epoch, failure);
+    const reason = formerly === undefined ? undefined : dismissals[formerly.state];
+    if (reason === undefined) session.end(refusal);
+    else session.dismiss(reason, this.#parts.banEpoch(), refusal);
   }
 
   #serve(stream: AgentStream, caller: Caller): void {

@@ -3,11 +3,20 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentMessage, CoordinatorMessage } from "@weft/shared/gen/weft/v1/agent";
+import type { EnrolmentState } from "../store/records.ts";
 import { Outbox, type SlotName } from "./outbox.ts";
 import { refusalOf } from "./refusal.ts";
 
 export type AgentStream = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
 export type DismissalReason = "removed" | "banned" | "suspended" | "replaced" | "left";
+
+/** Why a node in this state has no business here; undefined for members. */
+export const dismissals: Partial<Record<EnrolmentState, DismissalReason>> = {
+  suspended: "suspended",
+  left: "left",
+  removed: "removed",
+  banned: "banned",
+};
 
 export class Session {
   readonly node: string;
