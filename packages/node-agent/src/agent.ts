@@ -79,22 +79,32 @@ export class Agent {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const running = new AbortController();
-      const stop = () => running.abort(signal.reason);
-      signal.addEventListener("abort", stop, { once: true });
-      this.#running = running;
-      this.#again = false;
-      try {
-        await this.#takeWaiting();
-        if (this.#current !== undefined) await this.#reconcile(this.#current, running.signal);
-      } catch (failure) {
-        if (!signal.aborted) this.#mishap(failure);
-      } finally {
-        this.#running = undefined;
-        signal.removeEventListener("abort", stop);
-      }
+      const trouble = await this.#once(signal);
       await this.#publish();
-      if (this.#waiting === undefined && !this.#again) await this.#pause(signal);
+      // After trouble (a full disk) the state still waits; trying again at once would only burn the processor.
+      const hasMore = this.#again || (this.#waiting !== undefined && !trouble);
+      if (!hasMore) await this.#pause(signal);
+    }
+  }
+
+  /** One look over everything. Says whether it came to nothing. */
+  async #once(signal: AbortSignal): Promise<boolean> {
+    const running = new AbortController();
+    const stop = () => running.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    this.#running = running;
+    this.#again = false;
+    try {
+      await this.#takeWaiting();
+      if (this.#current !== undefined) await this.#reconcile(this.#current, running.signal);
+      this.conditions.set("agent", []);
+      return false;
+    } catch (failure) {
+      if (!signal.aborted) this.#mishap(failure);
+      return true;
+    } finally {
+      this.#running = undefined;
+      signal.removeEventListener("abort", stop);
     }
   }
 
@@ -168,7 +178,9 @@ export class Agent {
 
   #mishap(failure: unknown): void {
     if (!isWeftError(failure)) throw failure;
-    this.#parts.log.error(describeError(failure));
+    const said = describeError(failure);
+    if (this.#said.get("agent") !== said) this.#parts.log.error(said);
+    this.#said.set("agent", said);
     this.conditions.set("agent", [findingOf(failure, "DISK_TROUBLE")]);
   }
 

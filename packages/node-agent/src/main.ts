@@ -1,5 +1,6 @@
 // `weft-node-agent`: the one place that builds the real machine, terminal and clients, and reads the command line.
 import { randomInt } from "node:crypto";
+import { errnoOf } from "@weft/shared/errors/system";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { Command, CommanderError } from "commander";
@@ -18,6 +19,10 @@ import { version } from "./version.ts";
 
 function makeContext(signal: AbortSignal): CommandContext {
   const { stdin, stdout, stderr } = process;
+  // Whoever read along has seen enough (`| head`): no failure of ours.
+  stdout.on("error", (failure) => {
+    if (errnoOf(failure) !== "EPIPE") throw failure;
+  });
   return {
     host: linuxHost(),
     terminal: {

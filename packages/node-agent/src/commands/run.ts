@@ -129,7 +129,17 @@ export async function runAgent(parts: RunParts): Promise<void> {
     },
   });
   links.link = link;
-  await Promise.all([agent.run(signal), link.run(signal)]);
+  // A bug in one of the two ends both: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
+  const bug = new AbortController();
+  const either = AbortSignal.any([signal, bug.signal]);
+  await Promise.all(
+    [agent.run(either), link.run(either)].map((running) =>
+      running.catch((failure: unknown) => {
+        bug.abort();
+        throw failure;
+      }),
+    ),
+  );
 }
 
 /** A damaged file is said and passed over: the kernel still has what weft-restore loaded. */

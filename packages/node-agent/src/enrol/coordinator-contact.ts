@@ -30,7 +30,9 @@ export function targetOf({ address, port }: CoordinatorAddress): string {
   return isIPv6(address) ? `ipv6:[${address}]:${port}` : `ipv4:${address}:${port}`;
 }
 
-const answerLimit = { "grpc.max_receive_message_length": 1024 * 1024 };
+/** The coordinator is reached by its address and in no other way, whatever proxy the environment names. */
+export const directly = { "grpc.enable_http_proxy": 0 };
+const answerLimit = { ...directly, "grpc.max_receive_message_length": 1024 * 1024 };
 
 export interface FreshBundle extends VerifiedBundle {
   readonly signed: SignedTrustBundle;

@@ -29,7 +29,9 @@ export function errorOfCall(failure: ServiceError): WeftError {
       cause: failure,
     });
   return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
-    why: details,
+    why: details
+      .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+      .replace(/\.? Resolution note:.*$/s, ""),
     hint: "check the address, that weft-coordinator runs, and that nothing in between blocks its port",
     cause: failure,
   });

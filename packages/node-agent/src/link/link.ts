@@ -63,17 +63,22 @@ export class Link {
   async run(signal: AbortSignal): Promise<void> {
     const { identity, log, clock, random } = this.#duties;
     let failures = 0;
+    let said = "";
     while (!signal.aborted && identity.enrolment.dismissed === "") {
       try {
         await this.#open(signal);
         failures = 0;
+        said = "";
         const ending = await this.#attend(signal);
         if (ending === "renewed") continue;
       } catch (failure) {
         if (signal.aborted) break;
         if (!isWeftError(failure)) throw failure;
-        log.warn(`link: ${describeError(failure)}`);
-        this.#duties.onState(failure.message);
+        // Once, not at every attempt: a coordinator may be away for a day.
+        const trouble = `${failure.message}: ${failure.why ?? failure.code}`;
+        if (trouble !== said) log.warn(`link: ${trouble}`);
+        said = trouble;
+        this.#duties.onState(trouble);
       }
       failures += 1;
       if (identity.enrolment.dismissed === "")

@@ -8,7 +8,7 @@ import { coordinatorId, nodeId } from "@weft/shared/model/ids";
 import { makeCsr } from "@weft/shared/spiffe/csr";
 import { makeChannelCredentials } from "@weft/shared/spiffe/grpc-credentials";
 import type { TrustBundle } from "@weft/shared/wire/trust-bundle";
-import { targetOf } from "../enrol/coordinator-contact.ts";
+import { directly, targetOf } from "../enrol/coordinator-contact.ts";
 import { type Enrolment, readEnrolment, writeEnrolment } from "../enrol/enrolment.ts";
 import { acceptSvid, type NodeSvid, readNodeSvid, renewalTime, writeNodeSvid } from "../enrol/node-svid.ts";
 import { reEnter } from "../enrol/re-enter.ts";
@@ -17,6 +17,7 @@ import { unaryCall } from "../enrol/unary-call.ts";
 import type { Host } from "../host/host.ts";
 
 const channelLimits = {
+  ...directly,
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.keepalive_permit_without_calls": 1,

@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { DesiredState } from "@weft/shared/model/desired";
+import type { NodeReport } from "@weft/shared/model/report";
+import { emptyContent, sealed } from "../../../test/support/desired.ts";
+import { FakeHost } from "../../../test/support/fake-host.ts";
+import { Agent } from "./agent.ts";
+import type { DnsSection } from "./sections/dns-section.ts";
+import type { IdentitySection } from "./sections/identity-section.ts";
+import type { Enforced, PolicySection } from "./sections/policy-section.ts";
+import type { SectionResult } from "./sections/section.ts";
+
+const nothing: SectionResult = { end: "nothing", steps: [], findings: [] };
+const state = (generation: number): DesiredState => ({
+  ...sealed({ ...emptyContent("web1"), mesh: `mesh${generation}` }),
+  generation,
+  revision: generation,
+});
+
+let host: FakeHost;
+let stop: AbortController;
+let running: Promise<void>;
+let reports: NodeReport[];
+let kept: number[];
+let looked: string[];
+/** What the kernel carries. */
+let enforced: Enforced | undefined;
+let policyWork: (desired: DesiredState) => Promise<SectionResult>;
+let identityWork: (desired: DesiredState, signal: AbortSignal) => Promise<SectionResult>;
+let keep: (state: DesiredState) => Promise<void>;
+let agent: Agent;
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+beforeEach(() => {
+  host = new FakeHost();
+  stop = new AbortController();
+  reports = [];
+  kept = [];
+  looked = [];
+  enforced = undefined;
+  policyWork = async ({ revision, digest }) => {
+    if (enforced?.digest !== digest) enforced = { revision, digest, at: host.clock.now() };
+    return nothing;
+  };
+  identityWork = async () => nothing;
+  keep = async ({ generation }) => void kept.push(generation);
+  const policy = {
+    get enforced() {
+      return enforced;
+    },
+    reconcile: (desired: DesiredState) => {
+      looked.push(`policy ${desired.generation}`);
+      return policyWork(desired);
+    },
+  } as unknown as PolicySection;
+  const dns = {
+    report: { mode: "off", state: "off", detail: "" },
+    reconcile: async () => nothing,
+  } as unknown as DnsSection;
+  const identity = {
+    state: { healthy: true, svidExpires: undefined },
+    reconcile: (desired: DesiredState, signal: AbortSignal) => {
+      looked.push(`identity ${desired.generation}`);
+      return identityWork(desired, signal);
+    },
+  } as IdentitySection;
+  agent = new Agent({
+    host,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    node: "web1",
+    policy,
+    dns,
+    identity,
+    keepDesired: (desired) => keep(desired),
+    nodeSvidExpires: () => undefined,
+    publish: async (report) => void reports.push(report),
+  });
+  running = agent.run(stop.signal);
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  host.dispose();
+});
+
+const last = () => reports.at(-1);
+
+describe("Agent", () => {
+  it("keeps a state on disk, then brings it about, and says who testifies", async () => {
+    agent.submit(state(1));
+    await until("a report", () => last()?.phase === "enforced");
+    expect(kept).toEqual([1]);
+    expect(last()).toMatchObject({ generation: 1, enforcedRevision: 1, witness: "kernel of web1" });
+    expect(agent.held).toMatchObject({ generation: 1 });
+  });
+
+  it("never says enforced of what the kernel does not carry", async () => {
+    policyWork = async () => ({ ...nothing, findings: [{ code: "POLICY_REFUSED", detail: "no" }] });
+    agent.submit(state(1));
+    await until("a report", () => last() !== undefined);
+    expect(last()).toMatchObject({ phase: "failed", enforcedRevision: 0, witness: "" });
+    expect(last()?.conditions).toMatchObject([{ code: "POLICY_REFUSED" }]);
+    expect(agent.held.generation).toBe(0);
+  });
+
+  it("says reverted while the kernel still carries the one before", async () => {
+    agent.submit(state(1));
+    await until("the first", () => last()?.phase === "enforced");
+    policyWork = async () => ({ ...nothing, end: "reverted" });
+    agent.submit(state(2));
+    await until("the second", () => last()?.generation === 2);
+    expect(last()).toMatchObject({ phase: "reverted", enforcedRevision: 1 });
+  });
+
+  it("reports the rules at once, and does not let identity's trouble touch them", async () => {
+    identityWork = async () => {
+      expect(last()?.phase).toBe("enforced");
+      throw new WeftError("WEFT-E402", "it did not start");
+    };
+    agent.submit(state(1));
+    await until("the condition", () => (last()?.conditions.length ?? 0) > 0);
+    expect(last()).toMatchObject({ phase: "enforced", conditions: [{ code: "SPIRE_AGENT_DOWN" }] });
+  });
+
+  it("lets a newer state in while an older one waits for its identity, and skips those between", async () => {
+    let entered = false;
+    identityWork = (_desired, signal) =>
+      new Promise((resolve) => {
+        entered = true;
+        signal.addEventListener("abort", () => resolve({ ...nothing, end: "superseded" }));
+      });
+    agent.submit(state(1));
+    await until("waiting", () => entered);
+    identityWork = async () => nothing;
+    agent.submit(state(2));
+    agent.submit(state(3));
+    await until("the newest", () => last()?.generation === 3);
+    expect(looked).toEqual(["policy 1", "identity 1", "policy 3", "identity 3"]);
+  });
+
+  it("applies nothing that is not on disk, says why, and goes on when there is room", async () => {
+    agent.submit(state(1));
+    await until("the first", () => last()?.phase === "enforced");
+    keep = () => Promise.reject(new WeftError("WEFT-E002", "no space"));
+    agent.submit(state(2));
+    await until("the condition", () => last()?.conditions[0]?.code === "DISK_TROUBLE");
+    expect(last()).toMatchObject({ generation: 1, phase: "enforced" });
+    expect(looked).not.toContain("policy 2");
+    keep = async ({ generation }) => void kept.push(generation);
+    await until("waiting", () => host.clock.sleeping > 0);
+    host.clock.advance(5_000);
+    await until("the second", () => last()?.generation === 2 && last()?.conditions.length === 0);
+  });
+
+  it("looks again every few seconds, and reports only what differs", async () => {
+    agent.submit(state(1));
+    await until("waiting", () => last()?.phase === "enforced" && host.clock.sleeping > 0);
+    const before = reports.length;
+    host.clock.advance(5_000);
+    await until("a second look", () => looked.filter((line) => line === "policy 1").length === 2);
+    await until("waiting again", () => host.clock.sleeping > 0);
+    expect(reports).toHaveLength(before);
+  });
+});
