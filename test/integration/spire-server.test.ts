@@ -147,6 +147,34 @@ describe("agents", () => {
 });
 
 describe("a server that is away", () => {
+  it("is found again within seconds after it is back, by the same client", async () => {
+    const client = connectSpireServer({
+      socketPath: running.socketPath,
+      now: () => new Date(),
+      deadlineMs: 500,
+    });
+    await client.bundle();
+    await running.pause();
+    // Long enough for the waits between two tries to grow to their limit.
+    const away = Date.now() + 6_000;
+    while (Date.now() < away) {
+      await expect(client.bundle()).rejects.toMatchObject({ code: "WEFT-E501" });
+      await new Promise((wake) => setTimeout(wake, 200));
+    }
+    await running.resume();
+    const back = Date.now();
+    for (;;) {
+      try {
+        await client.bundle();
+        break;
+      } catch (failure) {
+        if (Date.now() - back > 3_000) throw failure;
+        await new Promise((wake) => setTimeout(wake, 50));
+      }
+    }
+    client.close();
+  }, 30_000);
+
   it("is an error with a hint, not a hang", async () => {
     const absent = connectSpireServer({
       socketPath: `${running.socketPath}.absent`,

@@ -13,6 +13,9 @@ export interface RunningSpireServer {
   readonly socketPath: string;
   readonly trustDomain: string;
   stop(): Promise<void>;
+  /** Ends the process and keeps its data, as a restart of the unit does. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
 }
 
 const components = resolve(import.meta.dirname, "../../scripts/components");
@@ -49,22 +52,35 @@ export async function startSpireServer(trustDomain = "mesh.internal"): Promise<R
   writeFileSync(configFile, renderSpireServerConf(settings));
   const logFile = join(folder, "log");
   const log = openSync(logFile, "w");
-  const child = spawn(binary, ["run", "-config", configFile], { stdio: ["ignore", log, log] });
-  const exited = once(child, "exit");
-  const deadline = Date.now() + startDeadlineMs;
-  while (!existsSync(socketPath)) {
-    if (child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`the SPIRE server did not start:\n${readFileSync(logFile, "utf8")}`);
-    await new Promise((wake) => setTimeout(wake, 20));
-  }
+  const start = async (): Promise<() => Promise<void>> => {
+    const child = spawn(binary, ["run", "-config", configFile], { stdio: ["ignore", log, log] });
+    const exited = once(child, "exit");
+    const deadline = Date.now() + startDeadlineMs;
+    while (!existsSync(socketPath)) {
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`the SPIRE server did not start:\n${readFileSync(logFile, "utf8")}`);
+      await new Promise((wake) => setTimeout(wake, 20));
+    }
+    return async () => {
+      child.kill("SIGTERM");
+      await exited;
+    };
+  };
+  let end = await start();
   return {
     binary,
     configFile,
     socketPath,
     trustDomain,
+    async pause(): Promise<void> {
+      await end();
+      rmSync(socketPath, { force: true });
+    },
+    async resume(): Promise<void> {
+      end = await start();
+    },
     async stop(): Promise<void> {
-      child.kill("SIGTERM");
-      await exited;
+      await end();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,5 +1,6 @@
 // In: the path of the control socket. Out: a Control that speaks to the coordinator through it.
 import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { connectReason } from "@weft/shared/errors/connect-reason";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { ControlServiceClient } from "@weft/shared/gen/weft/v1/control";
 import { present, toNumber } from "@weft/shared/wire/number";
@@ -14,26 +15,14 @@ const applyGraceMs = 15_000;
 /** A mesh file for 5,000 nodes, or the status of as many. */
 const maxMessageBytes = 64 * 1024 * 1024;
 
-const causes = {
-  ENOENT: "there is no such socket",
-  EACCES: "this user may not open it",
-  ECONNREFUSED: "nobody listens on it",
-} as const;
-
-/** The gRPC library reports errno only inside of a sentence. */
-function causeIn(details: string): string {
-  const errno = /connect (E[A-Z]+)/.exec(details)?.[1];
-  return Object.entries(causes).find(([name]) => name === errno)?.[1] ?? details;
-}
-
 function unreachable(socketPath: string, failure: ServiceError): WeftError {
-  const why = causeIn(failure.details || messageOf(failure));
-  const hint =
-    why === causes.ENOENT
-      ? "run `systemctl status weft-coordinator`; on a machine without a mesh, `weft init` makes one"
-      : why === causes.EACCES
-        ? "run this as root or as a member of the group weft"
-        : "run `systemctl status weft-coordinator`";
+  const details = failure.details || messageOf(failure);
+  const why = connectReason(details);
+  const hint = details.includes("ENOENT")
+    ? "run `systemctl status weft-coordinator`; on a machine without a mesh, `weft init` makes one"
+    : details.includes("EACCES")
+      ? "run this as root or as a member of the group weft"
+      : "run `systemctl status weft-coordinator`";
   return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
     why: `${socketPath}: ${why}`,
     hint,
@@ -52,6 +41,9 @@ export function connectControl(socketPath: string): Control {
   const client = new ControlServiceClient(`unix://${socketPath}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
+    // A watch goes on soon after the coordinator is back; trying costs nothing on a unix socket.
+    "grpc.initial_reconnect_backoff_ms": 250,
+    "grpc.max_reconnect_backoff_ms": 1_000,
   });
 
   function errorOf(failure: ServiceError): WeftError {

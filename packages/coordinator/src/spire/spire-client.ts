@@ -1,6 +1,7 @@
 // In: the path of the SPIRE server's private socket. Out: a SpireServer that speaks to it.
 // Whoever may open that socket administers the trust domain: there is no TLS and no further check on it.
 import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { connectReason } from "@weft/shared/errors/connect-reason";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { AgentClient } from "@weft/shared/gen/third_party/spire/agent";
 import { BundleClient } from "@weft/shared/gen/third_party/spire/bundle";
@@ -46,7 +47,7 @@ class SpireRefusal extends WeftError {
   constructor(what: string, error: ServiceError) {
     const away = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
     super("WEFT-E501", away ? "the SPIRE server cannot be reached" : `the SPIRE server refused to ${what}`, {
-      why: `It says: ${error.details || messageOf(error)}`,
+      why: away ? connectReason(error.details) : `It says: ${error.details || messageOf(error)}`,
       hint: away ? "read `journalctl -u spire-server`" : "read the SPIRE server's log for the reason",
       cause: error,
     });
@@ -61,10 +62,12 @@ function isMissing(failure: unknown): boolean {
 export function connectSpireServer(options: SpireClientOptions): SpireServer {
   const address = `unix://${options.socketPath}`;
   const insecure = credentials.createInsecure();
-  const entries = new EntryClient(address, insecure);
-  const agents = new AgentClient(address, insecure);
-  const svids = new SVIDClient(address, insecure);
-  const bundles = new BundleClient(address, insecure);
+  // The library would wait for up to two minutes after the server is back.
+  const channel = { "grpc.initial_reconnect_backoff_ms": 200, "grpc.max_reconnect_backoff_ms": 1_000 };
+  const entries = new EntryClient(address, insecure, channel);
+  const agents = new AgentClient(address, insecure, channel);
+  const svids = new SVIDClient(address, insecure, channel);
+  const bundles = new BundleClient(address, insecure, channel);
   const deadlineMs = options.deadlineMs ?? usualDeadlineMs;
 
   function ask<Request, Response>(
