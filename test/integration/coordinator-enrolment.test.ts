@@ -104,10 +104,18 @@ describe("joining", () => {
     const conflict = await refusal(unary<JoinResponse>((done) => client.join(second.message, done)));
     expect(conflict.details).toContain("used by another machine");
     expect((await stream.first("dismissal")).reason).toBe("suspended");
-    expect((await coordinator.status()).nodes.find(({ name }) => name === "web1")?.state).toBe("Banned");
+    const suspended = await coordinator.status();
+    expect(suspended.nodes.find(({ name }) => name === "web1")?.state).toBe("Banned");
+    expect(suspended.conditions).toMatchObject([
+      {
+        code: "JOIN_CONFLICT",
+        detail: expect.stringMatching(/web1: first key \w{64} from 127.0.0.1, second key \w{64}/),
+      },
+    ]);
     // A new token settles it, for whoever the operator gives it to; the old certificate is worth nothing any more.
     await new Promise((resolve) => setTimeout(resolve, 1100));
     await coordinator.join("web1");
+    expect((await coordinator.status()).conditions).toEqual([]);
     const old = new AgentStream(coordinator.agent(identity)).hello();
     expect((await old.end())?.details).toContain("another machine has joined as web1");
   });

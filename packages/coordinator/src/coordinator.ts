@@ -57,6 +57,7 @@ export class Coordinator implements SessionEvents {
       fleet.note(node.name, { kind: "disconnected" });
     }
     this.#nameNodes();
+    this.#noteConflicts();
     for (const state of store.desired.list()) this.#noteWanted(state);
   }
 
@@ -167,6 +168,7 @@ export class Coordinator implements SessionEvents {
     log.info("enrolment", { node, state });
     if (state !== "enrolled") reports.drop(node);
     fleet.note(node, { kind: "enrolment", state, at: now() });
+    this.#noteConflicts();
     const reason = state === "joining" ? "replaced" : dismissals[state];
     // One that leaves ends its connection itself, after it was answered.
     if (reason !== undefined && reason !== "left") sessions.of(node)?.dismiss(reason, this.#banEpoch());
@@ -238,6 +240,19 @@ export class Coordinator implements SessionEvents {
   ended(node: string): void {
     this.#parts.log.info("agent disconnected", { node });
     this.#parts.fleet.note(node, { kind: "disconnected" });
+  }
+
+  /** Suspended nodes, each with what is known of the machines that claim its name. */
+  #noteConflicts(): void {
+    const { store, board } = this.#parts;
+    const details = store.nodes
+      .list()
+      .filter((node) => node.state === "suspended")
+      .map(({ name }) => {
+        const entry = store.audit.newest(name, ["join conflict", "suspended"]);
+        return `${name}: ${entry?.detail ?? "suspended"}`;
+      });
+    board.set("JOIN_CONFLICT", "enrolment", details.length === 0 ? undefined : details.join("; "));
   }
 
   #banEpoch(): number {

@@ -109,6 +109,16 @@ export class SqliteEvictions implements EvictionTable {
   }
 }
 
+function auditOf(row: Row): AuditEntry {
+  return {
+    at: time(row, "at"),
+    actor: text(row, "actor"),
+    action: text(row, "action"),
+    subject: text(row, "subject"),
+    detail: text(row, "detail"),
+  };
+}
+
 export class SqliteAudit implements AuditTable {
   readonly #database: DatabaseSync;
 
@@ -123,15 +133,16 @@ export class SqliteAudit implements AuditTable {
   }
 
   list(limit: number): AuditEntry[] {
-    return this.#database
-      .prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?")
-      .all(limit)
-      .map((row) => ({
-        at: time(row, "at"),
-        actor: text(row, "actor"),
-        action: text(row, "action"),
-        subject: text(row, "subject"),
-        detail: text(row, "detail"),
-      }));
+    return this.#database.prepare("SELECT * FROM audit ORDER BY id DESC LIMIT ?").all(limit).map(auditOf);
+  }
+
+  newest(subject: string, actions: readonly string[]): AuditEntry | undefined {
+    const row = this.#database
+      .prepare(
+        `SELECT * FROM audit WHERE subject = ? AND action IN (${actions.map(() => "?").join(", ")})
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get(subject, ...actions);
+    return row === undefined ? undefined : auditOf(row);
   }
 }

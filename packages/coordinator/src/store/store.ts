@@ -73,6 +73,7 @@ export interface AuditTable {
   append(entry: AuditEntry): void;
   /** Newest first. */
   list(limit: number): AuditEntry[];
+  newest(subject: string, actions: readonly string[]): AuditEntry | undefined;
 }
 
 export interface Store {

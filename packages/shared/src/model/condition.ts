@@ -114,6 +114,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "delete the entry: whoever matches its selectors could become a node or the coordinator",
   },
+  JOIN_CONFLICT: {
+    title: "two machines claim to be one node",
+    severity: "error",
+    dependsOn: [],
+    hint: "find out which machine is the right one, run `weft node add` for the node again, and join only that one",
+  },
 } as const satisfies Record<string, ConditionKind>;
 
 export type ConditionCode = keyof typeof conditionKinds;
