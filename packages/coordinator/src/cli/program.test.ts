@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { type CapturedTerminal, capturedTerminal } from "../../../../test/support/captured-terminal.ts";
 import {
@@ -29,6 +29,8 @@ writeFileSync(
   badFile,
   "weft: v1\nmesh: shop\ntrustDomain: mesh.internal\nnodes:\n  hub: { addres: 10.77.0.10 }\n",
 );
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const servers: FakeControlServer[] = [];
 afterEach(() => {
@@ -280,5 +282,3 @@ describe("exit codes 1, 3, 4, 5", () => {
     expect((await weft(["apply", goodFile, "--wait"], answers, stop.signal, terminal)).code).toBe(5);
   });
 });
-
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
