@@ -2,7 +2,7 @@
 // section, looked at again every few seconds, and reports of it.
 //
 // INVARIANTS
-// - One section at a time is worked on; a newer state waits for the step under way, never for the rest of the run.
+// - Policy first and alone, then names and identity; a newer state waits for the step under way, never for the rest.
 // - A state is on disk before any of it is applied.
 // - "enforced" is said only of a revision and digest that were read from the kernel.
 import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
@@ -132,10 +132,11 @@ export class Agent {
     // Whoever waits for the rules waits for this report, not for what comes after.
     await this.#publish();
     if (signal.aborted) return;
-    await this.#section("dns", () => dns.reconcile(desired, signal));
-    if (signal.aborted) return;
-    await this.#publish();
-    await this.#section("identity", () => identity.reconcile(desired, signal));
+    // Side by side: they have nothing in common, and a join waits for both.
+    await Promise.all([
+      this.#section("dns", () => dns.reconcile(desired, signal)).then(() => this.#publish()),
+      this.#section("identity", () => identity.reconcile(desired, signal)),
+    ]);
   }
 
   async #policy(desired: DesiredState | undefined, signal: AbortSignal): Promise<SectionResult> {

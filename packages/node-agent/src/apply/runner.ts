@@ -2,7 +2,7 @@
 // been undone in reverse order.
 //
 // INVARIANTS
-// - One run at a time on a machine: the agent's loop awaits a run before it starts the next.
+// - One run at a time of a section: the agent's loop awaits it before it starts the next.
 // - A step that throws has changed nothing; only completed steps are undone.
 // - An aborted run is undone too, unless the abort says a newer state supersedes it: that one plans from what it finds.
 // - An undo that fails does not stop the others; its trouble is in the report.

@@ -1,5 +1,5 @@
-// What a section of the desired state comes to: in order (policy, names, identity), each for itself. One that fails
-// undoes its own steps and leaves the others in force.
+// What a section of the desired state (policy, names, identity) comes to, each for itself: one that fails undoes its own
+// steps and leaves the others in force.
 import { isWeftError, messageOf } from "@weft/shared/errors/weft-error";
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { StepReport } from "@weft/shared/model/report";
