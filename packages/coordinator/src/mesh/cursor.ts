@@ -50,21 +50,33 @@ export function makeCursor(
   const place = placeOfOffset(source, valueOffset);
   const real = isAlias(node) ? (node.resolve(source.document) ?? null) : node;
 
-  const entries = (): (readonly [string, Cursor])[] => {
-    if (!isMap(real)) return [];
-    return real.items.map((pair) => {
-      const name = keyText(pair.key);
-      const keyNode = isNode(pair.key) ? pair.key : null;
-      const child = isNode(pair.value) ? pair.value : null;
-      return [name, makeCursor(source, child, keyNode, partOf(value, name))] as const;
-    });
+  // made when first asked for, and once: a hostile file may have a hundred thousand keys
+  let parts: readonly (readonly [string, Cursor])[] | undefined;
+  let byName: Map<string, Cursor> | undefined;
+  let list: readonly Cursor[] | undefined;
+  const entries = () => {
+    parts ??= isMap(real)
+      ? real.items.map((pair) => {
+          const name = keyText(pair.key);
+          const keyNode = isNode(pair.key) ? pair.key : null;
+          const child = isNode(pair.value) ? pair.value : null;
+          return [name, makeCursor(source, child, keyNode, partOf(value, name))] as const;
+        })
+      : [];
+    return parts;
   };
-  const items = (): Cursor[] =>
-    isSeq(real)
+  const named = (name: string) => {
+    byName ??= new Map([...entries()].reverse());
+    return byName.get(name);
+  };
+  const items = () => {
+    list ??= isSeq(real)
       ? real.items.map((item, index) =>
           makeCursor(source, isNode(item) ? item : null, null, partOf(value, index)),
         )
       : [];
+    return list;
+  };
   const cursor: Cursor = {
     value,
     place,
@@ -74,8 +86,7 @@ export function makeCursor(
     at(path) {
       const [step, ...rest] = path;
       if (step === undefined) return cursor;
-      const next =
-        typeof step === "number" ? items()[step] : entries().find(([name]) => name === String(step))?.[1];
+      const next = typeof step === "number" ? items()[step] : named(String(step));
       return next === undefined ? cursor : next.at(rest);
     },
   };

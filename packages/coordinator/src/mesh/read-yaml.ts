@@ -31,12 +31,16 @@ export function readYaml(source: MeshSource): {
       lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
-      logLevel: "silent",
+      logLevel: "error",
     } as const;
     const document: Document = parseDocument(source.text, options);
     const from: CursorSource = { file: source.name, document, lines };
     const problems = [...document.errors, ...document.warnings].map((error) =>
-      errorAt(placeOfOffset(from, error.pos[0]), firstSentence(error.message)),
+      errorAt(
+        placeOfOffset(from, error.pos[0]),
+        error.code === "MULTIPLE_DOCS" ? "a second document begins here" : firstSentence(error.message),
+        error.code === "MULTIPLE_DOCS" ? { allowed: "one document; use a directory for several files" } : {},
+      ),
     );
     if (problems.length > 0) return refuse(...problems);
     const value: unknown = document.toJS({ maxAliasCount: maxAliases });

@@ -25,15 +25,15 @@ export function readSections(sources: readonly MeshSource[]): {
   readonly problems: Problem[];
 } {
   const problems: Problem[] = [];
+  const sorted = [...sources].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const found = {
-    start: { file: sources[0]?.name ?? "mesh.yaml", line: 1, column: 1 },
+    start: { file: sorted[0]?.name ?? "mesh.yaml", line: 1, column: 1 },
     single: new Map<string, Cursor>(),
     nodes: new Map<string, Cursor>(),
     services: new Map<string, Cursor>(),
     policies: [] as Cursor[],
   };
   if (sources.length === 0) problems.push(errorAt(found.start, "there is no mesh file"));
-  const sorted = [...sources].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   let readable = sources.length > 0;
   for (const source of sorted) {
     const read = readYaml(source);

@@ -15,6 +15,7 @@ import {
   addressesAreUnique,
   addressesAreUsable,
   coordinatorIsInTheMesh,
+  familiesAgree,
   meshHasNodes,
   serviceNodesExist,
 } from "./rules/nodes.ts";
@@ -47,6 +48,7 @@ export const rules: readonly Rule[] = [
   coordinatorIsInTheMesh,
   addressesAreUnique,
   addressesAreUsable,
+  familiesAgree,
   serviceNodesExist,
   serviceNamesAreFree,
   portNamesAreNames,

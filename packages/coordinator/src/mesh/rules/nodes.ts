@@ -1,7 +1,7 @@
 // In: a mesh. Out: problems with nodes and their addresses. Pure.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { cidrContains, familyOf, parseCidr } from "@weft/shared/model/address";
 import { nearestName } from "../near.ts";
-import { errorAt, fieldPlace } from "../problem.ts";
+import { errorAt, fieldPlace, warningAt } from "../problem.ts";
 import type { Rule } from "./rule.ts";
 
 export const meshHasNodes: Rule = (mesh, context) =>
@@ -84,4 +84,20 @@ export const serviceNodesExist: Rule = (mesh, context) => {
       return [errorAt(place, `there is no node "${node}"`, { near: nearestName(node, names) })];
     }),
   );
+};
+
+/** A node has one address here: what it sends to a node of the other family comes from one nobody knows. */
+export const familiesAgree: Rule = (mesh) => {
+  const first = mesh.nodes[0];
+  const other = mesh.nodes.find(
+    ({ address }) => first !== undefined && familyOf(address) !== familyOf(first.address),
+  );
+  if (first === undefined || other === undefined) return [];
+  return [
+    warningAt(
+      fieldPlace(other, "address"),
+      `nodes "${first.name}" and "${other.name}" have addresses of different families: policies between such nodes open nothing`,
+      { allowed: "IPv4 addresses for all nodes, or IPv6 addresses for all" },
+    ),
+  ];
 };

@@ -104,6 +104,7 @@ function* portProblems(mesh: Mesh, context: RuleContext, policy: MeshPolicy): Ge
     return;
   const services = policy.to.flatMap((selector) => selectedServices(mesh, selector));
   if (services.length === 0) return;
+  let told = false;
   for (const [index, port] of ports.entries()) {
     const place = fieldPlace(policy, `ports/${index}`);
     const names = new Set(services.flatMap((service) => service.ports.map(({ name }) => name)));
@@ -111,11 +112,15 @@ function* portProblems(mesh: Mesh, context: RuleContext, policy: MeshPolicy): Ge
     const declared = [...new Set(services.flatMap(describePorts))].join(", ");
     const allowed = declared === "" ? "a service with ports" : declared;
     if (typeof port === "string") {
-      if (!names.has(port))
-        yield errorAt(place, `${who} has no port "${port}"`, { allowed, near: nearestName(port, names) });
-    } else if (!services.some((service) => service.ports.some(({ range }) => covers(range, port))))
+      if (names.has(port)) continue;
+      told = true;
+      yield errorAt(place, `${who} has no port "${port}"`, { allowed, near: nearestName(port, names) });
+    } else if (!services.some((service) => service.ports.some(({ range }) => covers(range, port)))) {
+      told = true;
       yield errorAt(place, `${who} declares no port that holds all of ${formatRange(port)}`, { allowed });
+    }
   }
+  if (told) return;
   for (const selector of policy.to)
     if (selector.kind === "service")
       for (const service of selectedServices(mesh, selector))
