@@ -1,5 +1,6 @@
 // `weft-node-agent leave [--yes]`: undoes everything Weft did on this machine, and says each thing as it is done. Every
-// part is tried, whatever happened to the one before; what could not be undone is named at the end.
+// part is tried, whatever happened to the one before; what could not be undone is named at the end. The records and
+// programs that undoing needs go last, and stay while something is left to undo.
 import { createInterface } from "node:readline/promises";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { renderRemoval } from "@weft/shared/render/nftables";
@@ -14,6 +15,7 @@ import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { narration } from "./narration.ts";
 
 const farewellMs = 5_000;
+const farewellWhat = "telling the coordinator";
 
 /** Folders that hold nothing but what the agent made. On the hub /etc/weft and /var/lib/weft are shared with others. */
 const ownFolders: readonly string[] = [
@@ -29,6 +31,8 @@ const ownFolders: readonly string[] = [
 const nodeUnits = [unitNames.agent, unitNames.restore, unitNames.dns, unitNames.spireAgent] as const;
 
 interface Undoing {
+  /** Takes away what the others need: only once they have succeeded. */
+  readonly isLast?: boolean;
   /** What was done, or undefined when there was nothing to do. */
   readonly undo: () => Promise<string | undefined>;
   readonly what: string;
@@ -119,27 +123,27 @@ export async function runLeave(
     { what: "giving the resolver back", undo: () => giveResolver(host) },
     ...nodeUnits.slice(1).map((unit) => ({ what: `stopping ${unit}`, undo: () => stopUnit(host, unit) })),
     { what: "removing the rules", undo: () => removeTable(host) },
-    { what: "telling the coordinator", undo: () => farewell(host) },
-    { what: "removing files", undo: () => removeFolders(host, isHub) },
-    { what: "removing programs", undo: () => uninstall(host, isHub) },
+    { what: farewellWhat, undo: () => farewell(host) },
+    { what: "removing files", isLast: true, undo: () => removeFolders(host, isHub) },
+    { what: "removing programs", isLast: true, undo: () => uninstall(host, isHub) },
   ];
   const failed: string[] = [];
-  for (const { what, undo } of undoings) {
+  for (const { what, undo, isLast } of undoings) {
+    if (isLast === true && failed.length > 0) continue;
     try {
       const said = await undo();
       if (said !== undefined) narrate(said);
     } catch (failure) {
-      failed.push(what);
+      // Only told: a coordinator that is away learns it when the operator removes the node.
+      if (what !== farewellWhat) failed.push(what);
       narrate(`${what} did not work: ${messageOf(failure)}`);
     }
   }
-  // Only told: a coordinator that is away learns it when the operator removes the node.
-  const left = failed.filter((what) => what !== "telling the coordinator");
-  if (left.length === 0) {
+  if (failed.length === 0) {
     terminal.out("this machine is as it was before it joined");
     return exitCodes.done;
   }
-  throw new WeftError("WEFT-E004", `not everything could be undone: ${left.join(", ")}`, {
+  throw new WeftError("WEFT-E004", `not everything could be undone: ${failed.join(", ")}`, {
     hint: "run `weft-node-agent leave` again",
   });
 }
