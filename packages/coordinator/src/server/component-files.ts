@@ -9,7 +9,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 const names = ["spire-agent", "coredns"] as const;
 type ComponentName = (typeof names)[number];
 
-export const chunkBytes = 256 * 1024;
+export const chunkBytes = 128 * 1024;
 
 export class ComponentFiles {
   readonly #folder: string;
@@ -68,13 +68,13 @@ export class ComponentFiles {
           },
         );
       const { size } = await file.stat();
-      for await (const chunk of file.createReadStream({
-        start: 0,
-        highWaterMark: chunkBytes,
-        autoClose: false,
-      })) {
-        if (signal.aborted) return;
-        await send(chunk as Buffer, size);
+      // One buffer for the whole file: each chunk has been encoded before `send` resolves.
+      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+      for (let position = 0; position < size && !signal.aborted; ) {
+        const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
+        if (bytesRead === 0) return;
+        await send(buffer.subarray(0, bytesRead), size);
+        position += bytesRead;
       }
     } finally {
       await file.close();
