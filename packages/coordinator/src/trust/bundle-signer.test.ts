@@ -77,11 +77,18 @@ describe("a signed trust bundle", () => {
 
 describe("a signed nonce", () => {
   const nonce = Buffer.alloc(32, 9);
-  const reply = signer.signNonce(nonce, now, 7);
+  const reply = { bundle: signed, ...signer.signNonce(nonce, now, 7) };
   const { signingKey } = verifySignedBundle(signed, anchor, { now });
 
   it("tells the coordinator's time to the one who asked", () => {
     expect(verifyNonceReply(reply, nonce, signingKey).serverTime).toEqual(now);
+  });
+
+  it("is refused with an older bundle than the one it was signed for", () => {
+    const older = { ...reply, bundle: signer.sign({ ...bundle, sequence: 6 }) };
+    expect(() => verifyNonceReply(older, nonce, signingKey)).toThrow(
+      expect.objectContaining({ code: "WEFT-E200" }),
+    );
   });
 
   it("is refused for another nonce, and as a bundle", () => {

@@ -1,9 +1,12 @@
 // In: uint64 from the wire as bigint. Out: a safe number, or a refusal; and the way back.
 import { WeftError } from "../errors/weft-error.ts";
 
+/** Half of what a number holds exactly: who counts on from what a peer sent must not leave that range. */
+const largest = 2n ** 52n;
+
 export function toNumber(value: bigint, what: string): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new WeftError("WEFT-E003", `${what} is out of range`, { why: `${value} is above 2^53` });
+  if (value > largest)
+    throw new WeftError("WEFT-E003", `${what} is out of range`, { why: `${value} is above 2^52` });
   return Number(value);
 }
 

@@ -122,9 +122,13 @@ export function verifySignedBundle(
   return { bundle, rootPublicKey: signed.rootPublicKey, signingKey: key.publicKey };
 }
 
-/** The answer is fresh: the signing key signed the nonce we just made. Says the coordinator's time. */
+/**
+ * The answer is fresh: the signing key signed the nonce we just made, and the sequence of the bundle it came with, so
+ * that nobody in between gives us an older one. Says the coordinator's time.
+ * @param response its bundle was verified
+ */
 export function verifyNonceReply(
-  response: Pick<FetchBundleResponse, "nonceReply" | "nonceSignature">,
+  response: Pick<FetchBundleResponse, "bundle" | "nonceReply" | "nonceSignature">,
   nonce: Uint8Array,
   signingKey: Uint8Array,
 ): { readonly serverTime: Date } {
@@ -135,6 +139,9 @@ export function verifyNonceReply(
   const reply = NonceReply.decode(response.nonceReply);
   if (reply.context !== nonceContext) throw stale("the signing key signed something else");
   if (!Buffer.from(reply.nonce).equals(nonce)) throw stale("it answers another question");
+  const { sequence } = wire.TrustBundle.decode(present(response.bundle, "trust bundle").bundle);
+  if (reply.sequence !== sequence)
+    throw stale(`it is about trust bundle ${reply.sequence}, and bundle ${sequence} came with it`);
   return { serverTime: present(reply.serverTime, "server time") };
 }
 
