@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "@jest/globals";
@@ -130,6 +131,17 @@ describe("a server and a client with SVIDs", () => {
   it("name each other", async () => {
     const port = await startServer(serverCredentials().credentials);
     expect(await ask(clientFor(port))).toBe(clientId);
+  });
+
+  it("are kept waiting by nobody who connects and says nothing", async () => {
+    const rotating = new RotatingServerCredentials(true, 100);
+    rotating.setRoots(root.pem);
+    const { certChainPem, keyPem } = identityOf(makeLeaf(root, serverId));
+    rotating.setIdentity(certChainPem, keyPem);
+    const socket = connect(await startServer(rotating.credentials), "127.0.0.1");
+    openThings.push(() => socket.destroy());
+    socket.resume();
+    await new Promise((resolve) => socket.once("close", resolve));
   });
 
   it("do so through intermediates, and a client with an intermediate as its root", async () => {

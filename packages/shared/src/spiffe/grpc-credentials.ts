@@ -29,9 +29,13 @@ function usable(options: SecureContextOptions): SecureContextOptions {
   }
 }
 
+/** Who connects and says nothing costs memory; Node would bear it for two minutes. */
+const handshakeMs = 10_000;
+
 class ExchangeableCredentials extends grpc.ServerCredentials {
-  constructor(requireClientCert: boolean) {
-    super({ requestCert: requireClientCert, rejectUnauthorized: requireClientCert, ...tlsPolicy });
+  constructor(requireClientCert: boolean, handshakeTimeout: number) {
+    const verify = { requestCert: requireClientCert, rejectUnauthorized: requireClientCert };
+    super({ ...verify, handshakeTimeout, ...tlsPolicy });
   }
 
   exchange(options: SecureContextOptions): void {
@@ -51,9 +55,9 @@ export class RotatingServerCredentials {
   #identity: { readonly cert: string; readonly key: string } | undefined;
   #roots: string | undefined;
 
-  constructor(requireClientCert: boolean) {
+  constructor(requireClientCert: boolean, handshakeTimeout = handshakeMs) {
     this.#requireClientCert = requireClientCert;
-    this.#exchangeable = new ExchangeableCredentials(requireClientCert);
+    this.#exchangeable = new ExchangeableCredentials(requireClientCert, handshakeTimeout);
     this.credentials = this.#exchangeable;
   }
 
