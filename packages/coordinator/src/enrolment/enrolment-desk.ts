@@ -7,7 +7,7 @@ import type { MintedSvid, SpireServer } from "../spire/spire-server.ts";
 import type { EnrolmentState, GivenSvid, NodeRecord, TokenClaim } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { sha256Hex } from "./enrolment-key.ts";
-import { decideJoin, type JoinDecision } from "./join-rules.ts";
+import { decideJoin, type JoinDecision, wrongToken } from "./join-rules.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { decideReEntry } from "./re-entry-rules.ts";
 
@@ -107,6 +107,8 @@ export class EnrolmentDesk {
 
   #admit(hash: string, name: string, request: JoinRequest, minted: MintedSvid): Admission {
     const { store, now, changed } = this.#parts;
+    // Minting takes a while: the operator may have removed the node meanwhile, or made another token for it.
+    if (store.tokens.get(hash) === undefined) throw new WeftError("WEFT-E201", wrongToken);
     const given = { csrHash: sha256Hex(request.csrDer), chain: minted.chain, expires: minted.expires };
     const held = store.nodes.get(name);
     const same =

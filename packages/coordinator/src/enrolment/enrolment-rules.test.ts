@@ -118,6 +118,14 @@ describe("joining", () => {
     });
   });
 
+  it.each(["left", "removed"] as const)(
+    "mints for a node that had %s and whose first try got no answer",
+    (state) => {
+      const unanswered = { ...claimed, answer: undefined };
+      expect(decideJoin({ ...attempt, token: unanswered, node: { ...node, state } }).kind).toBe("mint");
+    },
+  );
+
   it("never lets in a key other than the first, whatever else is true", () => {
     fc.assert(
       fc.property(
