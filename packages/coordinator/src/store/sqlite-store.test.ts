@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -127,6 +127,15 @@ describe("the store", () => {
     const still = new DatabaseSync(path);
     expect(still.prepare("PRAGMA user_version").get()).toEqual({ user_version: 99 });
     still.close();
+  });
+
+  it("refuses a file with a damaged page by name, before anything of it is believed", () => {
+    new SqliteStore(path).close();
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.fill(0xa5, 4096, 4096 * 4));
+    expect(() => new SqliteStore(path)).toThrow(
+      expect.objectContaining({ code: "WEFT-E502", message: expect.stringContaining(path) }),
+    );
   });
 
   it("refuses a compiled state whose content was changed behind its back", () => {

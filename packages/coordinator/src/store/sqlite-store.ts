@@ -20,12 +20,19 @@ function isSqliteError(value: unknown): boolean {
   return typeof value === "object" && value !== null && "code" in value && value.code === "ERR_SQLITE_ERROR";
 }
 
+/** Pages that cannot be read would be found one by one, much later, and in the middle of something. */
+function requireWhole(database: DatabaseSync): void {
+  const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+  if (found !== "ok") throw new Error(String(found));
+}
+
 function open(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
     if (path !== ":memory:") chmodSync(path, 0o600);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF");
+    requireWhole(database);
     migrate(database);
     return database;
   } catch (failure) {
