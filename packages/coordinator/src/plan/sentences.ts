@@ -43,14 +43,19 @@ export function statementsOf(content: DesiredContent | undefined): Statements {
       `${service}:${formatRange(port)} (${portName}) is judged by policy${inAudit(mode)}`,
       `${service}:${formatRange(port)} (${portName}) is no longer judged by policy${inAudit(mode)}`,
     );
-  const nodeAt = new Map(policy.mesh.map(({ address, node }) => [address, node]));
+  const suffix = `.node.${dns.zone}`;
+  const nodeAt = new Map(
+    dns.records
+      .filter(({ name, type }) => type !== "SRV" && name.endsWith(suffix))
+      .map(({ name, value }) => [value, name.slice(0, -suffix.length)]),
+  );
   for (const rule of policy.ingress) sayIngress(say, rule, nodeAt);
   for (const rule of policy.egress) sayEgress(say, rule, nodeAt, content.node);
   for (const rule of policy.forward) {
     const what = `traffic from ${rule.source} to ${rule.service}${portText(rule.port)}`;
     const verb = rule.action === "allow" ? "may be" : "must not be";
-    say(
-      `${what} ${verb} forwarded here${inAudit(rule.mode)}`,
+    sayInPassing(
+      `${what} ${verb} forwarded here${rule.action === "deny" ? inAudit(rule.mode) : ""}`,
       rule.action === "allow"
         ? `${what} may no longer be forwarded here`
         : `${what} is no longer refused when forwarded here`,
@@ -89,11 +94,7 @@ function sayIngress(say: Say, rule: IngressRule, nodeAt: ReadonlyMap<string, str
   const target = `${rule.service}${portText(rule.port)}`;
   const audit = inAudit(rule.mode);
   if (rule.action === "allow")
-    say(
-      `${target} accepts ${source}${audit}`,
-      `${target} no longer accepts ${source}`,
-      originText(rule.origin),
-    );
+    say(`${target} accepts ${source}`, `${target} no longer accepts ${source}`, originText(rule.origin));
   else
     say(
       `${target} refuses ${source}${audit}`,

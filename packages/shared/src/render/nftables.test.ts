@@ -1,0 +1,219 @@
+import { describe, expect, it } from "@jest/globals";
+import type { DesiredContent, IngressRule } from "../model/desired.ts";
+import {
+  parseKernelRevision,
+  renderGuardsOnly,
+  renderNftables,
+  renderPreview,
+  renderRemoval,
+  renderTracking,
+  rulesetFingerprint,
+} from "./nftables.ts";
+
+const digest = "ab".repeat(32);
+const http = { protocol: "tcp", from: 8080, to: 8080 } as const;
+const origin = { policy: "web-to-api", file: "mesh.yaml", line: 12 };
+const fromWeb: IngressRule = {
+  service: "api",
+  port: http,
+  action: "allow",
+  mode: "enforce",
+  from: "web",
+  source: "10.77.0.11",
+  strength: "address+uid",
+  origin,
+};
+const api = {
+  service: "api",
+  node: "api1",
+  address: "10.77.0.12",
+  portName: "http",
+  port: http,
+  user: "api",
+  mode: "enforce",
+} as const;
+const content: DesiredContent = {
+  mesh: "shop",
+  trustDomain: "mesh.internal",
+  node: "api1",
+  address: "10.77.0.12",
+  identity: {
+    spireServerAddress: "10.77.0.10",
+    spireServerPort: 8081,
+    workloads: [{ service: "api", spiffeId: "spiffe://mesh.internal/api", user: "api", unit: undefined }],
+  },
+  policy: {
+    enforcement: "nftables",
+    services: [api],
+    mesh: [api],
+    ingress: [fromWeb],
+    egress: [
+      {
+        service: "api",
+        user: "api",
+        to: "198.51.100.0/24",
+        destination: "198.51.100.0/24",
+        port: undefined,
+        action: "allow",
+        mode: "enforce",
+        origin,
+      },
+    ],
+    forward: [],
+    guard: {
+      admin: ["192.0.2.0/28"],
+      ports: [{ protocol: "tcp", from: 22, to: 22 }],
+      coordinatorAddress: "10.77.0.10",
+      coordinatorPorts: [7443, 7444, 8081].map(
+        (port) => ({ protocol: "tcp", from: port, to: port }) as const,
+      ),
+      isCoordinator: false,
+      nodeAddresses: [],
+      upstreams: [],
+    },
+    egressDefault: "deny",
+    mode: "enforce",
+    boot: "guards-only",
+  },
+  dns: { zone: "mesh.internal", mode: "auto", upstreams: [], records: [] },
+};
+const uids = new Map([["api", 1002]]);
+const render = (changes: Partial<DesiredContent["policy"]> = {}) =>
+  renderNftables({
+    content: { ...content, policy: { ...content.policy, ...changes } },
+    revision: 7,
+    digest,
+    uids,
+  });
+
+describe("the script", () => {
+  it("is the same for the same content, whatever the order of its lists", () => {
+    const other = { ...fromWeb, source: "10.77.0.13", from: "shop" };
+    expect(render({ ingress: [other, fromWeb] })).toBe(render({ ingress: [fromWeb, other] }));
+  });
+
+  it("never deletes the table, and empties before it fills", () => {
+    const lines = render().split("\n");
+    expect(lines.some((line) => /^(delete|destroy) /.test(line))).toBe(false);
+    expect(lines.indexOf("flush table inet weft")).toBeGreaterThan(
+      lines.findLastIndex((line) => line.startsWith("add chain")),
+    );
+    expect(lines.findIndex((line) => line.startsWith("add rule"))).toBeGreaterThan(
+      lines.findLastIndex((line) => line.startsWith("flush")),
+    );
+    expect(lines.filter((line) => /flush set inet weft (seen|denied|audited|enrolling)/.test(line))).toEqual(
+      [],
+    );
+  });
+
+  it("has no rule that both records and decides, but for the rate of enrolment, which only ever admits", () => {
+    const mixed = render()
+      .split("\n")
+      .filter((line) => /\bupdate @/.test(line) && /\b(accept|reject|drop|goto|jump|return)\b/.test(line));
+    expect(mixed).toHaveLength(2);
+    for (const line of mixed)
+      expect(line).toMatch(/^add rule inet weft guard_enrolment update @enrolling.* accept$/);
+  });
+
+  it("has an IPv6 twin for every IPv4 rule", () => {
+    const rules = render()
+      .split("\n")
+      .filter((line) => line.startsWith("add rule"));
+    const four = rules.filter((line) => /\bip [sd]addr\b/.test(line)).length;
+    const six = rules.filter((line) => /\bip6 [sd]addr\b/.test(line)).length;
+    expect(four).toBe(six);
+    for (const line of rules) if (/\bip [sd]addr\b/.test(line)) expect(line).not.toMatch(/@\w+6\b/);
+  });
+
+  it("gives root and users that do not exist nothing", () => {
+    for (const uid of [undefined, 0, -1, 1.5, 2 ** 32 - 1]) {
+      const known = uid === undefined ? new Map<string, number>() : new Map([["api", uid]]);
+      const script = renderNftables({ content, revision: 7, digest, uids: known });
+      expect(script).not.toMatch(/add element inet weft (out|outside)_/);
+    }
+    expect(render()).toContain(
+      'add element inet weft outside_allow_all4 {\n  1002 . 198.51.100.0/24 comment "web-to-api mesh.yaml:12"\n}',
+    );
+  });
+
+  it("refuses what the kernel could not carry or nft could misread", () => {
+    const bad = { content, revision: 7, digest, uids };
+    expect(() => renderNftables({ ...bad, revision: 0 })).toThrow("no revision");
+    expect(() => renderNftables({ ...bad, revision: 2 ** 32 })).toThrow("no revision");
+    expect(() => renderNftables({ ...bad, digest: 'x" }' })).toThrow("no SHA-256");
+    expect(() => render({ ingress: [{ ...fromWeb, source: "10.0.0.1 } ; flush ruleset" }] })).toThrow(
+      "no address",
+    );
+    const hostile = render({ services: [{ ...api, service: 'a" }\nflush ruleset\n#', portName: "\u0000" }] });
+    expect(hostile).not.toContain("\nflush ruleset");
+  });
+
+  it("of guards only has no allowance, of tracking no refusal, and neither a revision", () => {
+    const guards = renderGuardsOnly({
+      ...content,
+      policy: { ...content.policy, services: [{ ...api, mode: "audit" }] },
+    });
+    expect(guards).not.toMatch(/add element inet weft (in_|out_|outside_allow|forward_|tcp_audit)/);
+    expect(guards).toContain("add element inet weft tcp_ports");
+    expect(guards).toContain('add element inet weft rev {\n  0 comment "guards-only"\n}');
+    const tracking = renderTracking(content);
+    expect(tracking).not.toMatch(
+      /add element inet weft (tcp_|udp_|mesh|coordinator_|enrolment_|outside_uids)/,
+    );
+  });
+
+  it("of the removal works whether the table is there or not", () => {
+    expect(renderRemoval()).toBe("add table inet weft\ndelete table inet weft\n");
+  });
+});
+
+describe("the preview", () => {
+  it("names users, and holds what differs from node to node", () => {
+    expect(renderPreview(content)).toContain(
+      'set outside_allow_all4\n  uid:api . 198.51.100.0/24 comment "web-to-api mesh.yaml:12"\n',
+    );
+    expect(renderPreview(content)).not.toContain("add rule");
+  });
+});
+
+describe("what the kernel says", () => {
+  const list = (...items: unknown[]) =>
+    JSON.stringify({ nftables: [{ metainfo: { version: "1.0.6" } }, ...items] });
+  const rev = (elem: unknown[]) => ({ set: { name: "rev", table: "weft", handle: 3, elem } });
+
+  it("is a revision only with a digest", () => {
+    const element = (comment: string) => ({ elem: { val: 7, comment } });
+    expect(parseKernelRevision(list(rev([element(`digest=${digest}`)])))).toEqual({ revision: 7, digest });
+    expect(parseKernelRevision(list(rev([element("guards-only")])))).toBeUndefined();
+    expect(parseKernelRevision(list(rev([0])))).toBeUndefined();
+    expect(parseKernelRevision(list())).toBeUndefined();
+    for (const junk of ["", "null", "[]", "{", '{"nftables":5}'])
+      expect(parseKernelRevision(junk)).toBeUndefined();
+  });
+
+  it("has a fingerprint of what is enforced, not of what passes", () => {
+    const rule = (handle: number, verdict: string) => ({
+      rule: { chain: "c", handle, expr: [{ [verdict]: null }] },
+    });
+    const set = (handle: number, elem: unknown[]) => ({ set: { name: "s", handle, elem } });
+    const record = (elem: unknown[]) => ({ set: { name: "d", flags: ["timeout", "dynamic"], elem } });
+    const base = rulesetFingerprint(list(set(1, [5, 6]), record([1]), rule(2, "accept"), rule(3, "drop")));
+    expect(rulesetFingerprint(list(record([9]), set(8, [6, 5]), rule(9, "accept"), rule(10, "drop")))).toBe(
+      base,
+    );
+    expect(
+      rulesetFingerprint(list(set(1, [5, 6]), record([1]), rule(2, "drop"), rule(3, "accept"))),
+    ).not.toBe(base);
+    expect(rulesetFingerprint(list(set(1, [5]), record([1]), rule(2, "accept"), rule(3, "drop")))).not.toBe(
+      base,
+    );
+    expect(rulesetFingerprint(list(set(1, [5, 6]), record([1]), rule(2, "accept")))).not.toBe(base);
+  });
+
+  it("reads protocols alike with and without /etc/protocols", () => {
+    const set = (protocol: string | number) =>
+      list({ set: { name: "s", elem: [{ concat: [protocol, 80] }] } });
+    expect(rulesetFingerprint(set("tcp"))).toBe(rulesetFingerprint(set(6)));
+    expect(rulesetFingerprint(set("tcp"))).not.toBe(rulesetFingerprint(set("udp")));
+  });
+});
