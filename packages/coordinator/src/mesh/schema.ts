@@ -198,8 +198,6 @@ export const fileSchema = z.strictObject({
 
 export type RawSelector = z.output<typeof selector>;
 export type RawPolicy = z.output<typeof policySchema>;
-export type RawService = z.output<typeof serviceSchema>;
-export type RawNode = z.output<typeof nodeSchema>;
 
 /** JSON Schema (2020-12) of a mesh file in one piece. */
 export function meshJsonSchema(): Record<string, unknown> {

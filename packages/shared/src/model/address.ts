@@ -114,10 +114,6 @@ export function cidrContains(outer: Cidr, inner: Cidr): boolean {
   return outer.network >> shift === inner.network >> shift;
 }
 
-export function cidrsOverlap(a: Cidr, b: Cidr): boolean {
-  return cidrContains(a, b) || cidrContains(b, a);
-}
-
 export function compareCidrs(a: Cidr, b: Cidr): number {
   if (a.family !== b.family) return a.family - b.family;
   if (a.network !== b.network) return a.network < b.network ? -1 : 1;

@@ -5,7 +5,7 @@ declare const brand: unique symbol;
 type Branded<B extends string> = string & { readonly [brand]: B };
 
 export type NodeName = Branded<"node">;
-export type ServiceName = Branded<"service">;
+
 /** Hex SHA-256 of a canonical form. */
 export type Digest = Branded<"digest">;
 
@@ -19,13 +19,6 @@ export function parseNodeName(text: string): NodeName {
   if (isLabel(text)) return text as NodeName;
   throw new WeftError("WEFT-E003", `"${text}" is no node name`, {
     hint: "use 1 to 63 of a-z, 0-9 and -, not beginning or ending with -",
-  });
-}
-
-export function parseServiceName(text: string): ServiceName {
-  if (isLabel(text) && text !== "node") return text as ServiceName;
-  throw new WeftError("WEFT-E003", `"${text}" is no service name`, {
-    hint: 'use 1 to 63 of a-z, 0-9 and -, not beginning or ending with -, and not "node"',
   });
 }
 

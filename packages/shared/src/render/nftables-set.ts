@@ -57,9 +57,7 @@ export function elementsOf(items: readonly Item[]): string[] {
     if (group === undefined) groups.set(item.group, [item]);
     else group.push(item);
   }
-  return [...groups]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, group]) => groupElements(group));
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, group]) => groupElements(group));
 }
 
 function groupElements(items: readonly Item[]): string[] {

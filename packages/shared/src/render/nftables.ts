@@ -3,8 +3,9 @@
 // and policy sets are emptied and filled again, what the kernel recorded stays, and the table is never deleted.
 import { WeftError } from "../errors/weft-error.ts";
 import type { DesiredContent, DesiredPolicy } from "../model/desired.ts";
+import { chains } from "./nftables-chains.ts";
 import { policyElements, type UidText } from "./nftables-elements.ts";
-import { chains, policySets, recordSets } from "./nftables-table.ts";
+import { policySets, recordSets } from "./nftables-table.ts";
 
 export { parseKernelRevision, rulesetFingerprint } from "./nftables-kernel.ts";
 

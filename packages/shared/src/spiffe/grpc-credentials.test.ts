@@ -7,7 +7,6 @@ import {
   type ChannelIdentity,
   makeChannelCredentials,
   peerIdOfCall,
-  peerOfCall,
   RotatingServerCredentials,
 } from "./grpc-credentials.ts";
 import { formatSpiffeId } from "./spiffe-id.ts";
@@ -281,24 +280,5 @@ describe("RotatingServerCredentials", () => {
     ]);
     const again = await handshake(port, { ...own, ...(session === undefined ? {} : { session }) });
     expect(again.isSessionReused()).toBe(false);
-  });
-});
-
-describe("peerOfCall", () => {
-  const callWith = (raw: Uint8Array) => ({ getAuthContext: () => ({ sslPeerCertificate: { raw } }) });
-
-  it("says who and until when", () => {
-    const notAfter = new Date("2031-01-01T00:00:00Z");
-    const leaf = makeLeaf(root, clientId, { notAfter });
-    expect(peerOfCall(callWith(leaf.der))).toMatchObject({
-      id: { trustDomain: "mesh.internal", path: "/weft/node/api1" },
-      notAfter,
-    });
-  });
-
-  it("is undefined without a certificate, and throws at one that is no SVID", () => {
-    expect(peerOfCall({ getAuthContext: () => null })).toBeUndefined();
-    expect(peerOfCall({ getAuthContext: () => ({}) })).toBeUndefined();
-    expect(() => peerOfCall(callWith(root.der))).toThrow(expect.objectContaining({ code: "WEFT-E205" }));
   });
 });
