@@ -1,0 +1,224 @@
+// The chains of the table `inet weft` as they stand on every node, over the sets of nftables-table.ts. Constant. Pure.
+//
+// Three hooks. Guards come first. A packet to a local service port is judged by its source before any conntrack
+// rule, every packet of it; what a local process sends is judged by its uid, when it is new and as long as its socket
+// has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
+// depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
+
+/** The rule for IPv4 and its twin for IPv6. */
+function twin(rule: string): string[] {
+  return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
+}
+
+/** The rule for TCP over both families, and its twins for UDP. */
+function quadruplet(rule: string): string[] {
+  return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
+}
+
+const syn = "tcp flags & (fin | syn | rst | ack)";
+const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
+const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept";
+/** Without neighbour discovery there is no IPv6 at all. */
+const icmpv6Needed =
+  "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, " +
+  "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, " +
+  "nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept";
+
+/** What is done with a packet to a service port, given how its port is written (`tcp dport`, or before DNAT). */
+function judgeSource(dport: string, ends: { readonly hook: string; readonly accept: string }): string[] {
+  const { hook, accept } = ends;
+  const key =
+    hook === "in" ? "ip saddr . meta l4proto . th dport" : "ip saddr . ip daddr . meta l4proto . th dport";
+  return [
+    ...quadruplet(`${dport} . ip saddr @in_tcp_watch4 update @audited_${hook}4 { ${key} }`),
+    ...quadruplet(`${dport} . ip saddr @in_tcp_deny4 goto refuse_${hook}`),
+    ...quadruplet(`${dport} . ip saddr @in_tcp_allow4 ${accept}`),
+    ...twin(`ip saddr @nodes4 goto default_${hook}`),
+    ...quadruplet(`${dport} . ip saddr @in_tcp_cidr4 ${accept}`),
+    `goto default_${hook}`,
+  ];
+}
+
+function ending(hook: string, key: string): Chain[] {
+  const record = (set: string) => twin(`update @${set}_${hook}4 { ${key} }`);
+  return [
+    { name: `audit_${hook}`, rules: [...record("audited"), "accept"] },
+    { name: `refuse_${hook}`, rules: [...record("denied"), ...reject] },
+  ];
+}
+
+export interface Chain {
+  readonly name: string;
+  /** Only of base chains. */
+  readonly hook?: "input" | "output" | "forward";
+  readonly rules: readonly string[];
+}
+
+const incoming = "ip saddr . meta l4proto . th dport";
+const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
+const target = "ip daddr . meta l4proto . th dport";
+const flow = "ip saddr . ip daddr . meta l4proto . th dport";
+const published = "meta l4proto tcp ct original proto-dst";
+
+const input: readonly Chain[] = [
+  {
+    name: "input",
+    hook: "input",
+    rules: [
+      // the host's own address is not loopback: who comes from there is judged like anybody
+      "iif lo ip daddr 127.0.0.0/8 accept",
+      "iif lo ip6 daddr ::1 accept",
+      icmpErrors,
+      icmpv6Needed,
+      "udp sport 67 udp dport 68 accept",
+      "udp sport 547 udp dport 546 accept",
+      "tcp dport @coordinator_ports goto guard_coordinator",
+      "tcp dport @enrolment_ports goto guard_enrolment",
+      "meta l4proto . th dport @guard_ports jump guard_admin",
+      "tcp dport @tcp_ports goto judge_in",
+      "udp dport @udp_ports goto judge_in",
+    ],
+  },
+  { name: "guard_coordinator", rules: [...twin("ip saddr @nodes4 accept"), "goto refuse_in"] },
+  {
+    // Open to newcomers, each source at its own rate. While the set of sources is full newcomers are refused;
+    // sources already in it and nodes are not.
+    name: "guard_enrolment",
+    rules: [
+      ...twin("ip saddr @nodes4 accept"),
+      `${syn} != syn accept`,
+      "update @enrolling4 { ip saddr limit rate 10/second burst 20 packets } accept",
+      "update @enrolling6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate 10/second burst 20 packets } accept",
+      "goto refuse_in",
+    ],
+  },
+  {
+    name: "guard_admin",
+    rules: [...twin("ip saddr @admin_host4 accept"), ...twin("ip saddr != @nodes4 ip saddr @admin4 accept")],
+  },
+  {
+    name: "judge_in",
+    rules: [
+      ...twin(`ct state new update @seen_in4 { ${incoming} }`),
+      ...judgeSource("tcp dport", { hook: "in", accept: "accept" }),
+    ],
+  },
+  {
+    name: "default_in",
+    rules: ["tcp dport @tcp_audit goto audit_in", "udp dport @udp_audit goto audit_in", "goto refuse_in"],
+  },
+  ...ending("in", incoming),
+];
+
+const output: readonly Chain[] = [
+  {
+    name: "output",
+    hook: "output",
+    rules: [
+      "oif lo ip daddr 127.0.0.0/8 accept",
+      "oif lo ip6 daddr ::1 accept",
+      // What is new has its socket, and so its uid, for certain.
+      "ct state new,untracked goto judge_out",
+      // Of what is older, a packet whose socket still has an owner (no uid: the socket was closed, and its data is on
+      // the way). So a flow that is no longer allowed ends at its next packet, whoever its neighbours on this node are,
+      // and nobody inherits a UDP flow with its source port.
+      "ct direction original meta skuid != 4294967295 goto judge_kept",
+    ],
+  },
+  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
+  {
+    name: "judge_out",
+    rules: [
+      icmpErrors,
+      icmpv6Needed,
+      "udp sport 68 udp dport 67 accept",
+      "udp sport 546 udp dport 547 accept",
+      ...twin(`${target} @guard_out4 accept`),
+      ...twin(`meta l4proto { tcp, udp } update @seen_out4 { ${outgoing} }`),
+      ...twin(`meta skuid . ${target} @out_watch4 update @audited_out4 { ${outgoing} }`),
+      ...twin(`meta skuid . ip daddr @out_watch_all4 update @audited_out4 { ${outgoing} }`),
+      ...twin(`${target} @out_node_watch4 update @audited_out4 { ${outgoing} }`),
+      "goto decide_out",
+    ],
+  },
+  {
+    name: "decide_out",
+    rules: [
+      ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
+      ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
+      ...twin(`${target} @out_node_deny4 goto refuse_out`),
+      ...twin(`${target} @mesh4 goto judge_mesh`),
+      "meta skuid @outside_uids goto judge_outside",
+    ],
+  },
+  {
+    // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
+    name: "judge_mesh",
+    rules: [
+      ...twin(`meta skuid . ${target} @out_allow4 accept`),
+      ...twin(`${target} @out_node_allow4 accept`),
+      ...twin(`${target} @mesh_audit4 goto audit_out`),
+      "goto refuse_out",
+    ],
+  },
+  {
+    name: "judge_outside",
+    rules: [
+      ...twin("ip daddr @nodes4 goto default_outside"),
+      ...twin(`meta skuid . ${target} @outside_allow4 accept`),
+      ...twin("meta skuid . ip daddr @outside_allow_all4 accept"),
+      "goto default_outside",
+    ],
+  },
+  { name: "default_outside", rules: ["meta skuid @outside_audit_uids goto audit_out", "goto refuse_out"] },
+  ...ending("out", outgoing),
+];
+
+const forward: readonly Chain[] = [
+  {
+    // Containers behind masquerade, and ports published by DNAT, come by neither of the other hooks.
+    name: "forward",
+    hook: "forward",
+    rules: [
+      `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
+      `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
+        "tcp",
+        "udp",
+      ),
+      "goto judge_forward",
+    ],
+  },
+  {
+    name: "judge_published",
+    rules: judgeSource(published, { hook: "forward", accept: "goto judge_forward" }),
+  },
+  {
+    name: "default_forward",
+    rules: [
+      `${published} @tcp_audit goto audit_published`,
+      `${published} @tcp_audit goto audit_published`.replaceAll("tcp", "udp"),
+      "goto refuse_forward",
+    ],
+  },
+  { name: "audit_published", rules: [...twin(`update @audited_forward4 { ${flow} }`), "goto judge_forward"] },
+  {
+    // What this node passes on to a service of another. Nodes have been judged where they sent it, and are judged
+    // again where it arrives; anybody else must be named by the mesh file.
+    name: "judge_forward",
+    rules: twin(`${target} @mesh4 goto judge_peer`),
+  },
+  {
+    name: "judge_peer",
+    rules: [
+      ...twin(`${flow} @forward_watch4 update @audited_forward4 { ${flow} }`),
+      ...twin(`${flow} @forward_deny4 goto refuse_forward`),
+      ...twin("ip saddr @nodes4 accept"),
+      ...twin(`${flow} @forward_allow4 accept`),
+      ...twin(`${target} @mesh_audit4 goto audit_forward`),
+      "goto refuse_forward",
+    ],
+  },
+  ...ending("forward", flow),
+];
+
+export const chains: readonly Chain[] = [...input, ...output, ...forward];
