@@ -11,6 +11,7 @@ export type { CoordinatorPlace } from "./policy.ts";
 export function compileMesh(mesh: Mesh, coordinator: CoordinatorPlace): Map<string, DesiredContent> {
   const policies = compilePolicies(mesh, coordinator);
   const records = compileRecords(mesh);
+  const workloads = workloadsByNode(mesh);
   const content = new Map<string, DesiredContent>();
   for (const node of [...mesh.nodes].sort((a, b) => byText(a.name, b.name))) {
     const policy = policies.get(node.name);
@@ -23,7 +24,7 @@ export function compileMesh(mesh: Mesh, coordinator: CoordinatorPlace): Map<stri
       identity: {
         spireServerAddress: coordinator.address,
         spireServerPort: coordinator.spirePort,
-        workloads: workloadsOf(mesh, node.name),
+        workloads: workloads.get(node.name) ?? [],
       },
       policy,
       dns: {
@@ -37,9 +38,15 @@ export function compileMesh(mesh: Mesh, coordinator: CoordinatorPlace): Map<stri
   return content;
 }
 
-function workloadsOf(mesh: Mesh, node: string): Workload[] {
-  return mesh.services
-    .filter((service) => service.nodes.includes(node))
-    .map(({ name, spiffeId, user, unit }) => ({ service: name, spiffeId, user, unit }))
-    .sort((a, b) => byText(a.service, b.service));
+function workloadsByNode(mesh: Mesh): ReadonlyMap<string, Workload[]> {
+  const map = new Map<string, Workload[]>();
+  for (const { name, spiffeId, user, unit, nodes } of [...mesh.services].sort((a, b) =>
+    byText(a.name, b.name),
+  ))
+    for (const node of nodes) {
+      const workloads = map.get(node) ?? [];
+      workloads.push({ service: name, spiffeId, user, unit });
+      map.set(node, workloads);
+    }
+  return map;
 }

@@ -74,12 +74,11 @@ export function portMode(port: ServicePort, policies: readonly ResolvedPolicy[],
 
 /** The grants on one port of a service; `policies` are those that lead to the service. */
 export function grantsOn(
-  mesh: Mesh,
+  nodes: ReadonlyMap<string, MeshNode>,
   port: ServicePort,
   policies: readonly ResolvedPolicy[],
   endpointMode: Endpoint["mode"],
 ): Grant[] {
-  const nodes = new Map(mesh.nodes.map((node) => [node.name, node]));
   const covering = policies.map((resolved) => ({ resolved, ranges: selectedRanges(resolved.policy, port) }));
   const grants = segments(
     port.range,

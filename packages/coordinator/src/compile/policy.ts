@@ -35,6 +35,9 @@ export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<
   const plans = mesh.services.map((service) => planService(mesh, service, nodes, policies));
   const endpoints = inOrder(plans.flatMap((plan) => plan.endpoints));
   const ingress = byNode(plans.flatMap(ingressOf));
+  const covered = coveredAddresses(mesh.nodes);
+  const local = byNode(endpoints.map((endpoint) => [endpoint.node, endpoint] as const));
+  const forwarded = plans.filter(({ grants }) => grants.some(({ source }) => source.kind === "cidr"));
   const egress = byNode([...plans.flatMap(callsOf), ...outsideOf(policies, nodes)]);
   return new Map(
     mesh.nodes.map((node) => {
@@ -49,12 +52,12 @@ export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<
         node.name,
         {
           enforcement: "nftables",
-          services: endpoints.filter((endpoint) => endpoint.node === node.name),
+          services: local.get(node.name) ?? [],
           ingress: received,
           mesh: endpoints,
           egress: sent,
-          forward: inOrder(plans.flatMap((plan) => forwardOf(plan, node))),
-          guard: guardOf(mesh, node, coordinator, covering),
+          forward: inOrder(forwarded.flatMap((plan) => forwardOf(plan, node))),
+          guard: guardOf(mesh, node, coordinator, covering, covered),
           egressDefault: mesh.defaults.egress,
           mode: mesh.defaults.mode,
           boot: mesh.defaults.boot,
@@ -87,7 +90,7 @@ function planService(
         mode,
       })),
     ),
-    grants: ports.flatMap(({ port, mode }) => grantsOn(mesh, port, leading, mode)),
+    grants: ports.flatMap(({ port, mode }) => grantsOn(nodes, port, leading, mode)),
   };
 }
 
@@ -206,20 +209,39 @@ function forwardOf({ service, instances, grants }: ServicePlan, node: MeshNode):
   return grants.filter(({ source }) => source.kind === "cidr").map((grant) => ingressRule(service, grant));
 }
 
+type CoveredAddresses = (ranges: readonly string[]) => readonly string[];
+
+/** Node addresses inside any of some ranges, sorted. Most nodes ask for the same few ranges. */
+function coveredAddresses(nodes: readonly MeshNode[]): CoveredAddresses {
+  const addresses = nodes.flatMap(({ address }) => {
+    const cidr = parseCidr(address);
+    return cidr === undefined ? [] : [{ address, cidr }];
+  });
+  addresses.sort((a, b) => byText(a.address, b.address));
+  const known = new Map<string, readonly string[]>();
+  return (ranges) => {
+    const wanted = [...new Set(ranges)].sort(byText);
+    const key = wanted.join(" ");
+    const blocks = wanted.flatMap((text) => parseCidr(text) ?? []);
+    const found =
+      known.get(key) ??
+      addresses
+        .filter(({ cidr }) => blocks.some((block) => cidrContains(block, cidr)))
+        .map(({ address }) => address);
+    known.set(key, found);
+    return found;
+  };
+}
+
 function guardOf(
   mesh: Mesh,
   node: MeshNode,
   coordinator: CoordinatorPlace,
   covering: readonly string[],
+  covered: CoveredAddresses,
 ): Guard {
   const tcp = (port: number): PortRange => ({ protocol: "tcp", from: port, to: port });
   const isCoordinator = node.name === coordinator.node;
-  const ranges = [...new Set(covering)].flatMap((text) => parseCidr(text) ?? []);
-  const isCovered = (address: string) => {
-    const cidr = parseCidr(address);
-    return cidr !== undefined && ranges.some((range) => cidrContains(range, cidr));
-  };
-  const addresses = mesh.nodes.map(({ address }) => address);
   return {
     admin: [...new Set(mesh.guard.admin)].sort(byText),
     ports: inOrder(mesh.guard.ports),
@@ -230,7 +252,7 @@ function guardOf(
       tcp(coordinator.spirePort),
     ],
     isCoordinator,
-    nodeAddresses: addresses.filter((address) => isCoordinator || isCovered(address)).sort(byText),
+    nodeAddresses: isCoordinator ? covered(["0.0.0.0/0", "::/0"]) : covered(covering),
     upstreams: [...new Set(mesh.dns.upstreams)].sort(byText),
   };
 }
