@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { makeCsr } from "@weft/shared/spiffe/csr";
+import { eventually } from "../../../../test/support/eventually.ts";
 import { FakeSpire } from "../../../../test/support/fake-spire.ts";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { EnrolmentDesk, type JoinRequest } from "./enrolment-desk.ts";
@@ -44,6 +45,7 @@ describe("a join", () => {
       open = resolve;
     });
     const late = desk.join(request(newToken()));
+    await eventually("SPIRE is asked", () => spire.asked === 2);
     membership.remove("web1", "ada");
     open();
     await expect(late).rejects.toMatchObject({ code: "WEFT-E201" });
