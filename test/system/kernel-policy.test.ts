@@ -119,6 +119,27 @@ describe("policies", () => {
     expect(await net.as("web1", user.web).dial(address.api1.v4, 8080)).toBe("ECONNREFUSED");
   });
 
+  it("deny cuts a hole into a range, and a service out of its node", async () => {
+    enforce(`policies:
+  - { name: stranger, from: [{ cidr: 10.77.0.66 }], to: api, ports: [http], action: deny }
+  - { name: no-web, from: [web], to: api, ports: [http], action: deny }
+  - { name: strangers, from: [{ cidr: 10.77.0.64/27 }, node:web1], to: api }
+`);
+    expect(await net.as("rogue", user.root).dial(address.api1.v4, 8080)).toBe("ECONNREFUSED");
+    expect(await net.as("rogue", user.root).dial(address.api1.v4, 5300, "udp")).toBe("open");
+    expect(await net.as("web1", user.web).dial(address.api1.v4, 8080)).toBe("ECONNREFUSED");
+    expect(await net.as("web1", user.mallory).dial(address.api1.v4, 8080)).toBe("open");
+  });
+
+  it("deny holds where everything else is only counted, and on the way out of the mesh, too", async () => {
+    const trial = "  - { name: trial, from: [web, shop], to: api, mode: audit }\n";
+    enforce(`policies:\n${trial}  - { name: no-web, from: [web], to: api, action: deny }\n`);
+    expect(await net.as("web1", user.web).dial(address.api1.v4, 8080)).toBe("ECONNREFUSED");
+    expect(await net.as("web1", user.mallory).dial(address.api1.v4, 8080)).toBe("open");
+    enforce(`${webToApi}  - { name: no-out, from: [web], to: { cidr: 10.77.0.0/28 }, action: deny }\n`);
+    expect(await net.as("web1", user.web).dial(address.api1.v4, 8080)).toBe("ECONNREFUSED");
+  });
+
   it("name a node for any of its processes", async () => {
     enforce("policies:\n  - { name: hub, from: [node:hub], to: api, ports: [http] }\n");
     expect(await net.as("hub", user.mallory).dial(address.api1.v4, 8080)).toBe("open");
