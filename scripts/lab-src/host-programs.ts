@@ -17,6 +17,8 @@ const programs = {
   "systemd-nspawn": { package: "systemd-container", file: "systemd-nspawn" },
   dnsmasq: { package: "dnsmasq-base", file: "dnsmasq" },
   nsenter: { package: "util-linux", file: "nsenter" },
+  nft: { package: "nftables", file: "nft" },
+  conntrack: { package: "conntrack", file: "conntrack" },
   mmdebstrap: { package: "mmdebstrap", file: "mmdebstrap" },
   // Ubuntu does not bring Debian's keys
   "debian keyring": {

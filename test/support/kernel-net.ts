@@ -82,12 +82,8 @@ export class KernelNet {
       this.#ip(namespace, `link add eth0 type veth peer name ${name} netns ${bridge}`);
       this.#ip(bridge, `link set ${name} master br0 up`);
       // no waiting for duplicate address detection
-      this.run(name, [
-        "sysctl",
-        "-qw",
-        "net.ipv6.conf.all.accept_dad=0",
-        "net.ipv6.conf.default.accept_dad=0",
-      ]);
+      this.#kernelSwitch(name, "ipv6/conf/all/accept_dad", "0");
+      this.#kernelSwitch(name, "ipv6/conf/default/accept_dad", "0");
       this.#ip(namespace, "link set lo up");
       this.#ip(namespace, `addr add ${v4}/24 dev eth0`);
       this.#ip(namespace, `addr add ${v6}/64 dev eth0 nodad`);
@@ -106,7 +102,11 @@ export class KernelNet {
     this.#ip(namespace, `addr add ${subnet}.2/24 dev eth0`);
     this.#ip(namespace, "link set eth0 up");
     this.#ip(namespace, `route add default via ${subnet}.1`);
-    this.run(host, ["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    this.#kernelSwitch(host, "ipv4/ip_forward", "1");
+  }
+
+  #kernelSwitch(host: string, name: string, value: string): void {
+    this.run(host, ["sh", "-c", `echo ${value} > /proc/sys/net/${name}`]);
   }
 
   namespaceOf(name: string): string {

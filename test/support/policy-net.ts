@@ -6,7 +6,9 @@ import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
 import type { DesiredContent } from "../../packages/shared/src/model/desired.ts";
 import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
 import { renderNftables, renderRemoval } from "../../packages/shared/src/render/nftables.ts";
+import { installHostPrograms } from "../../scripts/lab-src/host-programs.ts";
 import { KernelNet } from "./kernel-net.ts";
+import { labProgress } from "./lab.ts";
 
 export const nodes = `
 nodes:
@@ -45,6 +47,7 @@ export class PolicyNet {
 
   async up(): Promise<void> {
     const { net, user } = this;
+    await installHostPrograms(["ip", "nft", "conntrack"], labProgress);
     net.up(this.address);
     await Promise.all([
       net.as("web1", user.web).listen(8080),

@@ -12,7 +12,7 @@ const elements = lab.elements.bind(lab);
 
 const webToApi = "policies:\n  - { name: web-to-api, from: [web], to: api }\n";
 
-beforeAll(() => lab.up(), 60_000);
+beforeAll(() => lab.up(), 300_000);
 afterAll(() => net.down());
 beforeEach(() => lab.clear());
 
