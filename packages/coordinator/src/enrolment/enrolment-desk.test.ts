@@ -52,6 +52,18 @@ describe("a join", () => {
     expect(store.nodes.get("web1")?.state).toBe("removed");
   });
 
+  it("without an answer is over once a second machine used its token", async () => {
+    await desk.join(request(newToken()));
+    const first = request(newToken());
+    spire.away = true;
+    await expect(desk.join(first)).rejects.toMatchObject({ code: "WEFT-E501" });
+    spire.away = false;
+    for (const join of [{ ...first, enrolmentKey: Uint8Array.of(4) }, first])
+      await expect(desk.join(join)).rejects.toMatchObject({ code: "WEFT-E201" });
+    expect(store.nodes.get("web1")?.state).toBe("suspended");
+    await expect(desk.join(request(newToken()))).resolves.toMatchObject({ node: "web1" });
+  });
+
   it("of a node that had left goes on after the SPIRE server was away", async () => {
     await desk.join(request(newToken()));
     membership.leave("web1");

@@ -61,7 +61,7 @@ export class EnrolmentDesk {
     switch (decision.kind) {
       case "refuse":
       case "conflict":
-        throw this.#refusedJoin(decision, request.address);
+        throw this.#refusedJoin(decision, request.address, token?.answer === undefined);
       case "replay":
         this.#audit(`key ${key}`, "join repeated", decision.node, `from ${request.address}`);
         return { node: decision.node, given: decision.given, generation: node?.enrolmentGeneration ?? 1 };
@@ -83,10 +83,16 @@ export class EnrolmentDesk {
     return spire.mintX509Svid({ csrDer, spiffeId: this.#idOf(node), ttlSeconds: nodeSvidSeconds });
   }
 
-  #refusedJoin(decision: Extract<JoinDecision, { readonly sentence: string }>, address: string): WeftError {
+  #refusedJoin(
+    decision: Extract<JoinDecision, { readonly sentence: string }>,
+    address: string,
+    unanswered: boolean,
+  ): WeftError {
     const subject = decision.node ?? "unknown";
     if (decision.kind === "conflict") {
       this.#parts.store.transaction(() => {
+        // A token without an answer lets a suspended node in again (join-rules.ts): not this one.
+        if (unanswered) this.#parts.store.tokens.dropOf(decision.node);
         this.#parts.store.nodes.setState(decision.node, "suspended");
         this.#audit(address, "join conflict", subject, decision.detail);
       });

@@ -118,8 +118,8 @@ describe("joining", () => {
     });
   });
 
-  it.each(["left", "removed"] as const)(
-    "mints for a node that had %s and whose first try got no answer",
+  it.each(["left", "removed", "suspended"] as const)(
+    "mints for a node that was %s and whose first try got no answer",
     (state) => {
       const unanswered = { ...claimed, answer: undefined };
       expect(decideJoin({ ...attempt, token: unanswered, node: { ...node, state } }).kind).toBe("mint");

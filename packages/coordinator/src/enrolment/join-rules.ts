@@ -43,9 +43,9 @@ export function decideJoin(attempt: JoinAttempt): JoinDecision {
       claim: { key: attempt.key, address: attempt.address },
     };
   if (claim.key !== attempt.key) return decideSecondKey(attempt, token.node, claim);
-  // A token of a node that is gone was made after it went; without an answer yet, the new enrolment never began.
-  const returns = token.answer === undefined && (node?.state === "left" || node?.state === "removed");
-  if (node !== undefined && !returns && node.state !== "joining" && node.state !== "enrolled")
+  // Whatever ends or suspends a node takes its unanswered tokens away: this one was made after it, for a new beginning.
+  const begins = token.answer === undefined;
+  if (node !== undefined && !begins && node.state !== "joining" && node.state !== "enrolled")
     return refuse(`the node ${token.node} is ${node.state}; ask for a new join token`);
   const given = token.answer;
   return given?.csrHash === attempt.csrHash
