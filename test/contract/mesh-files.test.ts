@@ -85,7 +85,7 @@ describe("the plan", () => {
 
 describe("the JSON Schema", () => {
   it("of the mesh file", () => {
-    expectGolden("mesh/schema.json", `${JSON.stringify(meshJsonSchema(), undefined, 2)}\n`);
+    expectGolden("mesh/schema.txt", `${JSON.stringify(meshJsonSchema(), undefined, 2)}\n`);
   });
 });
 

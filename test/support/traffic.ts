@@ -9,6 +9,8 @@ export interface TrafficRequest {
   readonly protocol?: "tcp" | "udp";
   readonly host?: string;
   readonly port?: number;
+  /** The port to come from; any, when left away. */
+  readonly from?: number;
   /** Keeps the connection under this name. */
   readonly keep?: string;
 }
@@ -77,7 +79,7 @@ async function dialTcp({ host = "", port = 0, keep }: TrafficRequest): Promise<s
   return answer;
 }
 
-function dialUdp({ host = "", port = 0 }: TrafficRequest): Promise<string> {
+function dialUdp({ host = "", port = 0, from = 0 }: TrafficRequest): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const end = (text: string) => {
@@ -88,7 +90,9 @@ function dialUdp({ host = "", port = 0 }: TrafficRequest): Promise<string> {
     const timer = setTimeout(() => end("silent"), answerMs);
     socket.once("message", () => end("open"));
     socket.once("error", (error) => end(codeOf(error)));
-    socket.connect(port, host, () => socket.send("ping", (error) => error !== null && end(codeOf(error))));
+    socket.bind(from, () =>
+      socket.connect(port, host, () => socket.send("ping", (error) => error !== null && end(codeOf(error)))),
+    );
   });
 }
 
