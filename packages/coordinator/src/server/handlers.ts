@@ -18,6 +18,8 @@ export class Handlers {
   }
 
   report(name: string, failure: unknown): void {
+    // The caller is told; a line for each would let anybody on the network fill the journal.
+    if (isWeftError(failure) && failure.code === "WEFT-E208") return;
     if (isWeftError(failure))
       this.#log.info("call refused", { call: name, why: failure.message, code: failure.code });
     else this.#log.error("call failed", { call: name, failure });
@@ -56,8 +58,12 @@ export class Handlers {
       const send = (response: Response) =>
         new Promise<void>((resolve) => {
           if (ended.signal.aborted) return resolve();
-          ended.signal.addEventListener("abort", () => resolve(), { once: true });
-          call.write(response, () => resolve());
+          const done = () => {
+            ended.signal.removeEventListener("abort", done);
+            resolve();
+          };
+          ended.signal.addEventListener("abort", done);
+          call.write(response, done);
         });
       answer(call.request, send, ended.signal, call).then(
         () => call.end(),
