@@ -27,4 +27,11 @@ describe("LinuxExec.run", () => {
     stop.abort(new DOMException("stop", "AbortError"));
     await expect(running).rejects.toMatchObject({ name: "AbortError" });
   });
+
+  it("does not wait for what a killed program left running with its output open", async () => {
+    const began = performance.now();
+    const orphaned = exec.run("sh", ["-c", "sleep 5; true"], { timeoutMs: 100 });
+    await expect(orphaned).rejects.toMatchObject({ code: "WEFT-E005" });
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
 });

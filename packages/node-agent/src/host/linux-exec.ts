@@ -42,6 +42,9 @@ export class LinuxExec implements Exec {
       const stop = (reason: unknown) => {
         failure ??= reason;
         child.kill("SIGKILL");
+        // What the program started itself lives on and may hold the pipes: nobody waits for that.
+        child.stdout.destroy();
+        child.stderr.destroy();
       };
       const late = new WeftError("WEFT-E005", `${program} did not end within ${timeoutMs / 1000} s`);
       const timer = setTimeout(() => stop(late), timeoutMs);
