@@ -146,6 +146,21 @@ describe("Agent", () => {
     expect(looked).toEqual(["policy 1", "identity 1", "policy 3", "identity 3"]);
   });
 
+  it("goes on repairing what is in force while a new state cannot be kept", async () => {
+    agent.submit(state(1));
+    await until("the first", () => last()?.phase === "enforced");
+    keep = async () => {
+      throw new WeftError("WEFT-E002", "desired.json cannot be written", { why: "ENOSPC" });
+    };
+    agent.submit(state(2));
+    await until("the trouble", () => last()?.conditions[0]?.code === "DISK_TROUBLE");
+    enforced = undefined;
+    agent.lookAgain();
+    await until("the repair", () => enforced !== undefined);
+    expect(last()?.enforcedRevision).toBe(1);
+    expect(looked).not.toContain("policy 2");
+  });
+
   it("applies nothing that is not on disk, says why, and goes on when there is room", async () => {
     agent.submit(state(1));
     await until("the first", () => last()?.phase === "enforced");

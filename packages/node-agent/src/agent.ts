@@ -95,10 +95,11 @@ export class Agent {
     this.#running = running;
     this.#again = false;
     try {
-      await this.#takeWaiting();
+      const isKept = await this.#takeWaitingIfKept();
+      // A disk that takes no new state must not stop the repair of what is in force.
       if (this.#current !== undefined) await this.#reconcile(this.#current, running.signal);
-      this.conditions.set("agent", []);
-      return false;
+      if (isKept) this.conditions.set("agent", []);
+      return !isKept;
     } catch (failure) {
       if (!signal.aborted) this.#mishap(failure);
       return true;
@@ -112,6 +113,16 @@ export class Agent {
   async enforcePolicyFromDisk(): Promise<void> {
     if (this.#current !== undefined)
       await this.#section("policy", () => this.#policy(this.#current, new AbortController().signal));
+  }
+
+  async #takeWaitingIfKept(): Promise<boolean> {
+    try {
+      await this.#takeWaiting();
+      return true;
+    } catch (failure) {
+      this.#mishap(failure);
+      return false;
+    }
   }
 
   async #takeWaiting(): Promise<void> {
