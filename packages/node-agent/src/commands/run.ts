@@ -17,6 +17,7 @@ import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
 import type { Log } from "../log.ts";
+import { KernelWatch } from "../policy/kernel-watch.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -69,11 +70,12 @@ export async function runAgent(parts: RunParts): Promise<void> {
     rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
     canMint: () => client() !== undefined,
   });
-  const agent = new Agent({
+  const watch = new KernelWatch(host.exec, host.clock, () => agent.lookAgain());
+  const agent: Agent = new Agent({
     host,
     log,
     node,
-    policy: new PolicySection(host, table, log),
+    policy: new PolicySection(host, table, log, watch),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),
@@ -129,11 +131,11 @@ export async function runAgent(parts: RunParts): Promise<void> {
     },
   });
   links.link = link;
-  // A bug in one of the two ends both: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
+  // A bug in one of them ends all: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent.run(either), link.run(either)].map((running) =>
+    [agent.run(either), link.run(either), watch.run(either)].map((running) =>
       running.catch((failure: unknown) => {
         bug.abort();
         throw failure;

@@ -10,6 +10,7 @@ import type { Log } from "../log.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
+import type { Unchanged } from "../policy/kernel-watch.ts";
 import { planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
@@ -24,6 +25,8 @@ export interface Enforced {
 const lookUpEveryMs = 60_000;
 /** A repair takes milliseconds; people should see that it was needed. */
 const driftShownMs = 60_000;
+/** However quiet the kernel is. */
+const readAtLeastEveryMs = 30_000;
 
 interface Lookup {
   readonly users: ResolvedUsers;
@@ -36,7 +39,9 @@ export class PolicySection {
   readonly #host: Host;
   readonly #table: ExecutorTable;
   readonly #log: Log;
+  readonly #watch: Unchanged;
   readonly #memory = new TableMemory();
+  #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
   #lookup: Lookup | undefined;
   #drift: { readonly detail: string; readonly until: number } | undefined;
   #enforced: Enforced | undefined;
@@ -48,7 +53,8 @@ export class PolicySection {
       }
     | undefined;
 
-  constructor(host: Host, table: ExecutorTable, log: Log) {
+  constructor(host: Host, table: ExecutorTable, log: Log, watch: Unchanged) {
+    this.#watch = watch;
     this.#host = host;
     this.#table = table;
     this.#log = log;
@@ -60,12 +66,12 @@ export class PolicySection {
   }
 
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
-    const { exec, files, clock } = this.#host;
+    const { files, clock } = this.#host;
     const { uids, conditions } = await this.#users(desired);
     const wanted = this.#rendered(desired, uids);
     const observed = {
       confirmed: await readConfirmed(files),
-      kernel: await readKernelTable(exec, this.#memory),
+      kernel: await this.#kernel(),
     };
     const { steps, drift } = planPolicy(wanted, observed);
     if (drift !== undefined) {
@@ -73,7 +79,7 @@ export class PolicySection {
       this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
     }
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
-    this.#note(run === undefined ? observed.kernel : await readKernelTable(exec, this.#memory));
+    this.#note(run === undefined ? observed.kernel : await this.#readKernel());
     const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
     if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
     if (drift !== undefined && run?.end === "reverted")
@@ -81,6 +87,20 @@ export class PolicySection {
     else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
       findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
+  /** By the last reading, as long as nothing can have changed since. */
+  async #kernel(): Promise<KernelTable | undefined> {
+    const last = this.#read;
+    const isFresh = last !== undefined && this.#host.clock.now().getTime() - last.at < readAtLeastEveryMs;
+    return isFresh && this.#watch.unchangedSince(last.at) ? last.table : this.#readKernel();
+  }
+
+  async #readKernel(): Promise<KernelTable | undefined> {
+    const at = this.#host.clock.now().getTime();
+    const table = await readKernelTable(this.#host.exec, this.#memory);
+    this.#read = { at, table };
+    return table;
   }
 
   /** Rendered once for a state and its uids: a look every few seconds should cost no more than asking the kernel. */
