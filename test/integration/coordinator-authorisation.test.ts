@@ -159,6 +159,23 @@ describe("the agents' port", () => {
     );
   });
 
+  it("hands out ten certificates of a kind a minute to a node, and slows down no other", async () => {
+    const ask = (node: JoinedNode) => {
+      const client = coordinator.agent(node);
+      const request = { csr: Buffer.from(makeCsr(`spiffe://mesh.internal/weft/node/${node.name}`).csrDer) };
+      return Array.from({ length: 15 }, () => codeOf(unary((done) => client.renewIdentity(request, done))));
+    };
+    const codes = await Promise.all(ask(web));
+    expect(codes.filter((code) => code === status.OK)).toHaveLength(10);
+    expect(codes.filter((code) => code === status.RESOURCE_EXHAUSTED)).toHaveLength(5);
+    const exchange = { csr: Buffer.from(makeCsr("spiffe://mesh.internal/spire-exchange/web1").csrDer) };
+    const client = coordinator.agent(web);
+    expect(await codeOf(unary((done) => client.mintExchange(exchange, done)))).toBe(status.OK);
+    expect(await ask(await coordinator.join("api1"))[0]).toBe(status.OK);
+    coordinator.skewMs += 60_000;
+    expect(await ask(web)[0]).toBe(status.OK);
+  });
+
   it("hands out no certificate that was asked for before the node was removed", async () => {
     const client = coordinator.agent(web);
     let open: () => void = () => undefined;

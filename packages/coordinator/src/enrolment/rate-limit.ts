@@ -1,4 +1,4 @@
-// In: a source address and the time. Out: whether it may ask now. A token bucket per source; memory is bounded by
+// In: a source (an address, a node's name) and the time. Out: whether it may ask now. A token bucket per source; memory is bounded by
 // forgetting the source that has been quiet longest.
 
 export interface RateLimits {
@@ -12,7 +12,7 @@ interface Bucket {
   readonly at: number;
 }
 
-/** An IPv6 host has a whole /64 to speak from: it counts as one source. */
+/** An IPv6 host has a whole /64 to speak from: it counts as one source. Known nodes are not to be asked for here. */
 export function sourceOf(address: string): string {
   if (!address.includes(":")) return address;
   const [head = ""] = address.split("::");
@@ -28,9 +28,8 @@ export class RateLimit {
     this.#limits = limits;
   }
 
-  admits(address: string, now: Date): boolean {
+  admits(source: string, now: Date): boolean {
     const { perSecond, burst, sources } = this.#limits;
-    const source = sourceOf(address);
     const bucket = this.#buckets.get(source);
     const elapsed = bucket === undefined ? 0 : Math.max(0, now.getTime() - bucket.at);
     const tokens =

@@ -1,7 +1,9 @@
 // In: calls on the agents' port. Out: their answers. Every call is authorised by itself, by the caller's certificate;
 // a certificate is handed out only if its node is still a member when it was minted.
+import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentServiceServer } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
+import type { RateLimit } from "../enrolment/rate-limit.ts";
 import type { NodeGate } from "./authorise.ts";
 import type { ComponentFiles } from "./component-files.ts";
 import type { Handlers } from "./handlers.ts";
@@ -12,6 +14,8 @@ export interface AgentServiceParts {
   readonly handlers: Handlers;
   readonly gate: NodeGate;
   readonly minting: MintingDesk;
+  /** Of certificates, per node and kind. */
+  readonly mintLimit: RateLimit;
   readonly components: ComponentFiles;
   readonly sessions: SessionHandler;
   readonly bundle: () => SignedTrustBundle | undefined;
@@ -21,16 +25,22 @@ export interface AgentServiceParts {
 
 export function agentService(parts: AgentServiceParts): AgentServiceServer {
   const { handlers, gate, minting, components } = parts;
+  const requireRoom = (kind: string, node: string) => {
+    if (!parts.mintLimit.admits(`${kind} ${node}`, parts.now()))
+      throw new WeftError("WEFT-E208", `${node} asks for too many certificates; try again in a minute`);
+  };
   return {
     session: (call) => parts.sessions.handle(call),
     renewIdentity: handlers.unary("RenewIdentity", async ({ csr }, call) => {
       const { node } = gate.admit(call);
+      requireRoom("node", node.name);
       const svid = await minting.nodeSvid(node.name, csr);
       gate.admit(call);
       return { svid, bundle: parts.bundle() };
     }),
     mintExchange: handlers.unary("MintExchange", async ({ csr }, call) => {
       const { node } = gate.admit(call);
+      requireRoom("exchange", node.name);
       const svid = await minting.exchangeSvid(node.name, csr);
       gate.admit(call);
       return { svid };

@@ -1,7 +1,7 @@
 // In: settings and the edges (store, SPIRE, signer, clock). Out: the whole coordinator, put together, started and
 // stopped. Nothing is decided here.
-import { Server } from "@grpc/grpc-js";
-import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { Server, type ServerCredentials } from "@grpc/grpc-js";
+import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import { AgentServiceService } from "@weft/shared/gen/weft/v1/agent";
 import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
 import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
@@ -33,14 +33,18 @@ import { NodeGate } from "./authorise.ts";
 import { BundlePublisher, type Published } from "./bundle-publisher.ts";
 import { ComponentFiles } from "./component-files.ts";
 import { controlService } from "./control-service.ts";
+import { Doorkeeper, type DoorLimits } from "./doorkeeper.ts";
 import { enrolmentService } from "./enrolment-service.ts";
 import { Handlers } from "./handlers.ts";
 import {
+  agentDoor,
   agentLimits,
   bindControl,
-  bindTcp,
   controlLimits,
+  enrolmentDoor,
   enrolmentLimits,
+  type Listener,
+  listenTcp,
   requireAlone,
   shutDown,
 } from "./listeners.ts";
@@ -48,6 +52,7 @@ import { MintingDesk } from "./minting-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
 import { SessionHandler } from "./session-handler.ts";
 import { Sessions } from "./sessions.ts";
+import { Upkeep } from "./upkeep.ts";
 
 export interface Edges {
   readonly store: Store;
@@ -147,6 +152,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     log,
   });
 
+  const isNodeAddress = (address: string) =>
+    authority.mesh?.nodes.some((node) => node.address === address) === true;
   const gate = new NodeGate(trustDomain, nodes, now);
   const desk = new EnrolmentDesk({ store, spire, trustDomain, nodeSvidSeconds: svidSeconds, now, changed });
   const agents = new Server(agentLimits);
@@ -162,6 +169,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         nodeSvidSeconds: svidSeconds,
         exchangeSvidSeconds,
       }),
+      // A renewal comes twice an hour, a certificate to attest with at a start.
+      mintLimit: new RateLimit({ perSecond: 10 / 60, burst: 10, sources: 20_000 }),
       components: new ComponentFiles(config.components),
       sessions: new SessionHandler({
         gate,
@@ -185,6 +194,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       desk,
       nonces: new Nonces(randomBytes(32)),
       limit: new RateLimit({ perSecond: 5, burst: 30, sources: 10_000 }),
+      isNodeAddress,
       nodes,
       signer,
       bundle: () => publisher.current,
@@ -213,33 +223,34 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     }),
   );
 
-  const tending = new SingleFlight(async () => {
-    try {
-      await identity.tend();
-      await publisher.refresh();
-      board.set("SPIRE_SERVER_AWAY", "identity", undefined);
-    } catch (failure) {
-      if (!isWeftError(failure)) throw failure;
-      if (board.set("SPIRE_SERVER_AWAY", "identity", failure.why ?? messageOf(failure)))
-        log.warn("identity and trust bundle stay as they are", { failure });
-    }
-  });
+  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
+  const tending = new SingleFlight(() => upkeep.tend());
   const tend = () =>
     tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const flush = () =>
+    upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 
-  const servers = [agents, enrolment, control];
+  const listeners: Listener[] = [];
+  const listen = async (server: Server, port: number, credentials: ServerCredentials, door: DoorLimits) => {
+    const at = { address: config.listen ?? config.address, port };
+    const listener = await listenTcp(server, at, credentials, new Doorkeeper(door, isNodeAddress));
+    listeners.push(listener);
+    return listener.port;
+  };
   const bindAll = async () => {
-    const host = config.listen ?? config.address;
-    const agentPort = await bindTcp(agents, host, config.agentPort, agentCredentials.credentials);
-    const enrolmentPort = await bindTcp(
+    const agentPort = await listen(agents, config.agentPort, agentCredentials.credentials, agentDoor);
+    const enrolmentPort = await listen(
       enrolment,
-      host,
       config.enrolmentPort,
       enrolmentCredentials.credentials,
+      enrolmentDoor,
     );
     await bindControl(control, config.controlSocket);
     return { agentPort, enrolmentPort };
   };
+  // Each cuts what is left after its grace.
+  const closeAll = (graceMs: number) =>
+    Promise.all([...listeners.map((listener) => listener.close(graceMs)), shutDown(control, graceMs)]);
   const begin = async () => {
     await requireAlone(config.controlSocket);
     coordinator.start();
@@ -248,22 +259,15 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     await tend();
     return bindAll();
   };
-  const { agentPort, enrolmentPort } = await begin().catch((failure: unknown) => {
-    for (const server of servers) server.forceShutdown();
+  const { agentPort, enrolmentPort } = await begin().catch(async (failure: unknown) => {
+    await closeAll(0);
     store.close();
     spire.close();
     throw failure;
   });
-  const flush = () => {
-    try {
-      reports.flush();
-    } catch (failure) {
-      log.error("last words of nodes cannot be kept", { failure });
-    }
-  };
   const timers = [
     setInterval(() => void tend(), edges.tendMs),
-    setInterval(flush, edges.flushMs),
+    setInterval(() => void flush(), edges.flushMs),
     setInterval(() => void reconcile(), edges.reconcileMs),
   ];
   void reconcile();
@@ -277,8 +281,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       for (const timer of timers) clearInterval(timer);
       for (const session of sessions.all())
         session.end(new WeftError("WEFT-E500", "the coordinator stops; it will be back"));
-      await Promise.all(servers.map((server) => shutDown(server, stopGraceMs)));
-      flush();
+      await closeAll(stopGraceMs);
+      await flush();
       store.close();
       spire.close();
       log.info("coordinator stopped");

@@ -10,7 +10,7 @@ import { joinContext, reEntryContext } from "@weft/shared/wire/trust-bundle";
 import type { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
 import { provesPossession, sha256Hex } from "../enrolment/enrolment-key.ts";
 import type { Nonces } from "../enrolment/nonce.ts";
-import type { RateLimit } from "../enrolment/rate-limit.ts";
+import { type RateLimit, sourceOf } from "../enrolment/rate-limit.ts";
 import type { NodeTable } from "../store/store.ts";
 import type { BundleSigner } from "../trust/bundle-signer.ts";
 import type { Published } from "./bundle-publisher.ts";
@@ -23,6 +23,8 @@ export interface EnrolmentServiceParts {
   readonly desk: EnrolmentDesk;
   readonly nonces: Nonces;
   readonly limit: RateLimit;
+  /** A node of the mesh has this address: strangers on its network must not use up what it may ask. */
+  readonly isNodeAddress: (address: string) => boolean;
   readonly nodes: NodeTable;
   readonly signer: Pick<BundleSigner, "signNonce" | "meshId">;
   readonly bundle: () => Published | undefined;
@@ -42,7 +44,8 @@ export function enrolmentService(parts: EnrolmentServiceParts): EnrolmentService
 
   const admit = (call: { getPeer(): string }): string => {
     const address = sourceAddress(call.getPeer());
-    if (!parts.limit.admits(address, now()))
+    const source = parts.isNodeAddress(address) ? address : sourceOf(address);
+    if (!parts.limit.admits(source, now()))
       throw new WeftError("WEFT-E208", "too many requests from this address; try again in a minute");
     return address;
   };

@@ -1,10 +1,11 @@
 // In: services and credentials. Out: the three servers, bound: agents (mutual TLS), enrolment (anybody, TLS), control
 // (a local socket). Their limits are all here.
 import { chmod, chown, readFile, stat, unlink } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { type Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import { isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import type { Doorkeeper, DoorLimits } from "./doorkeeper.ts";
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -32,36 +33,63 @@ export const enrolmentLimits: ServerOptions = {
   "grpc.max_connection_age_grace_ms": 10_000,
 };
 
+/** Five thousand agents, each with a second stream while it renews. */
+export const agentDoor: DoorLimits = { total: 12_000, perSource: 64, quietMs: 30_000 };
+
+export const enrolmentDoor: DoorLimits = { total: 2_000, perSource: 32, quietMs: 30_000, longestMs: 90_000 };
+
 export const controlLimits: ServerOptions = {
   // A mesh of some thousand nodes; the socket is for the operators' group only.
   "grpc.max_receive_message_length": 16 * mib,
 };
 
-function bind(server: Server, target: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, credentials, (failure, port) => {
-      if (failure === null) resolve(port);
-      else
-        reject(
-          new WeftError("WEFT-E007", `the coordinator cannot listen on ${target}`, {
-            why: messageOf(failure),
-            hint: "find out who uses the address: `ss -ltnp`",
-            cause: failure,
-          }),
-        );
-    });
+function cannotListen(target: string, failure: Error): WeftError {
+  return new WeftError("WEFT-E007", `the coordinator cannot listen on ${target}`, {
+    why: messageOf(failure),
+    hint: "find out who uses the address: `ss -ltnp`",
+    cause: failure,
   });
 }
 
-/** Returns the port, which is the kernel's choice if 0 was asked for. */
-export function bindTcp(
+export interface Listener {
+  readonly port: number;
+  /** Calls in progress get a moment; what is left is cut. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Listens by itself and hands over to grpc-js only whom the doorkeeper lets in. Port 0 is the kernel's choice. */
+export function listenTcp(
   server: Server,
-  address: string,
-  port: number,
+  at: { readonly address: string; readonly port: number },
   credentials: ServerCredentials,
-): Promise<number> {
-  const host = address.includes(":") ? `[${address}]` : address;
-  return bind(server, `${host}:${port}`, credentials);
+  doorkeeper: Doorkeeper,
+): Promise<Listener> {
+  const injector = server.createConnectionInjector(credentials);
+  // Node's monotonic clock: only differences count.
+  const now = () => performance.now();
+  const door = createServer({ noDelay: true }, (socket: Socket) => {
+    // TLS reports what goes wrong above it; what is refused here has no other listener.
+    socket.on("error", () => socket.destroy());
+    if (doorkeeper.admit(socket, now())) injector.injectConnection(socket);
+  });
+  const sweeping = setInterval(() => doorkeeper.sweep(now()), doorkeeper.sweepMs);
+  const close = async (graceMs: number) => {
+    const closed = new Promise<void>((resolve) => door.close(() => resolve()));
+    await shutDown(server, graceMs);
+    clearInterval(sweeping);
+    doorkeeper.closeAll();
+    await closed;
+  };
+  return new Promise((resolve, reject) => {
+    door.once("error", (failure) => {
+      clearInterval(sweeping);
+      reject(cannotListen(`${at.address}:${at.port}`, failure));
+    });
+    door.listen({ host: at.address, port: at.port, backlog: 4_096 }, () => {
+      const bound = door.address();
+      resolve({ port: typeof bound === "object" && bound !== null ? bound.port : at.port, close });
+    });
+  });
 }
 
 function answers(path: string): Promise<boolean> {
@@ -103,7 +131,12 @@ async function groupId(name: string): Promise<number | undefined> {
 export async function bindControl(server: Server, path: string): Promise<void> {
   const before = process.umask(0o177);
   try {
-    await bind(server, `unix:${path}`, ServerCredentials.createInsecure());
+    await new Promise<void>((resolve, reject) => {
+      const target = `unix:${path}`;
+      server.bindAsync(target, ServerCredentials.createInsecure(), (failure) =>
+        failure === null ? resolve() : reject(cannotListen(target, failure)),
+      );
+    });
   } finally {
     process.umask(before);
   }

@@ -111,7 +111,9 @@ describe("tending it", () => {
     let skew = 0;
     const now = () => new Date(Date.now() + skew);
     const presented: OwnSvid[] = [];
-    await make(file, now, presented).tend();
+    const first = make(file, now, presented);
+    await first.tend();
+    await first.keep();
     expect(presented).toHaveLength(1);
     expect(readOwnSvid(file.text!, "mesh.internal")).toEqual(presented[0]);
 
@@ -124,10 +126,37 @@ describe("tending it", () => {
     expect(presented).toHaveLength(2);
     spire.away = false;
     await again.tend();
+    await again.keep();
     // The stand-in dates by the real clock, so that the successor counts as 31 minutes old at once.
     expect(presented).toHaveLength(3);
     expect(presented[2]?.keyPem).not.toBe(presented[0]?.keyPem);
     expect(readOwnSvid(file.text!, "mesh.internal")).toEqual(presented[2]);
+  });
+
+  it("tries the file again until it is written, whatever SPIRE does", async () => {
+    const file: { text: string | undefined } = { text: undefined };
+    let full = true;
+    const identity = new OwnIdentity({
+      spire,
+      trustDomain: "mesh.internal",
+      ttlSeconds: 3600,
+      now: () => new Date(),
+      log: quiet,
+      present: () => {},
+      file: {
+        read: async () => undefined,
+        write: async (text) => {
+          if (full) throw new Error("no space");
+          file.text = text;
+        },
+      },
+    });
+    await identity.tend();
+    await expect(identity.keep()).rejects.toThrow("no space");
+    await expect(identity.keep()).rejects.toThrow("no space");
+    full = false;
+    await identity.keep();
+    expect(file.text).toContain("PRIVATE KEY");
   });
 
   it.each([
@@ -137,7 +166,9 @@ describe("tending it", () => {
     ["the certificate of somebody else", () => someoneElse(spire)],
   ])("takes %s for no SVID", async (_what, spoil) => {
     const file: { text: string | undefined } = { text: undefined };
-    await make(file, () => new Date(), []).tend();
+    const identity = make(file, () => new Date(), []);
+    await identity.tend();
+    await identity.keep();
     expect(readOwnSvid(spoil(file.text!), "mesh.internal")).toBeUndefined();
   });
 });

@@ -83,6 +83,8 @@ export class OwnIdentity {
   #current: OwnSvid | undefined;
   #candidate: OwnSvid | undefined;
   #loaded = false;
+  /** Presented, and not on disk yet. */
+  #unkept: OwnSvid | undefined;
 
   constructor(parts: OwnIdentityParts) {
     this.#parts = parts;
@@ -105,8 +107,16 @@ export class OwnIdentity {
     if (identityStep(this.#current, candidate, now()).present !== "candidate") return;
     this.#use(candidate);
     this.#candidate = undefined;
-    await this.#parts.file.write(`${candidate.certChainPem}${candidate.keyPem}`);
+    this.#unkept = candidate;
     log.info("own SVID presented", { expires: candidate.notAfter });
+  }
+
+  /** After `tend`: what is presented is written down for the next start, tried again until it is. */
+  async keep(): Promise<void> {
+    const svid = this.#unkept;
+    if (svid === undefined) return;
+    await this.#parts.file.write(`${svid.certChainPem}${svid.keyPem}`);
+    if (this.#unkept === svid) this.#unkept = undefined;
   }
 
   async #load(): Promise<void> {

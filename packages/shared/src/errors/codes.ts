@@ -20,7 +20,7 @@ export const errorCodes = {
   "WEFT-E205": "an X.509-SVID or SPIFFE ID breaks the standard",
   "WEFT-E206": "the certificate request is not what was asked for",
   "WEFT-E207": "an older trust bundle was offered",
-  "WEFT-E208": "too many requests came from one address",
+  "WEFT-E208": "too many requests came from one address or node",
   "WEFT-E300": "a component cannot be had",
   "WEFT-E301": "a component's hash is wrong",
   "WEFT-E302": "the component build failed",

@@ -108,6 +108,30 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "read `journalctl -u spire-server` on the coordinator's machine; running services keep their SVIDs until these expire",
   },
+  STORE_FAILING: {
+    title: "the coordinator's store cannot be written",
+    severity: "error",
+    dependsOn: [],
+    hint: "free space on the disk of /var/lib/weft (`df -h /var/lib/weft`) or make it writable; until then no join, apply or removal is recorded; nodes keep their rules",
+  },
+  SIGNING_KEY_ENDING: {
+    title: "the online signing key ends soon",
+    severity: "warning",
+    dependsOn: ["SIGNING_KEY_ENDED"],
+    hint: "bring the sealed mesh root back and run `weft init` again: it makes a new one",
+  },
+  SIGNING_KEY_ENDED: {
+    title: "the online signing key has expired",
+    severity: "error",
+    dependsOn: [],
+    hint: "bring the sealed mesh root back and run `weft init` again; until then nodes believe no new trust bundle, and nobody can join or come back",
+  },
+  IDENTITY_FAILING: {
+    title: "the coordinator's identity or trust bundle cannot be renewed",
+    severity: "error",
+    dependsOn: [],
+    hint: "read the detail, then `journalctl -u weft-coordinator`; what is in use stays in use until it expires",
+  },
   ENTRY_RESERVED: {
     title: "a registration entry claims a reserved SPIFFE ID",
     severity: "error",
