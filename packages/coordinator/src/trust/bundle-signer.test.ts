@@ -1,5 +1,12 @@
+import { generateKeyPairSync, sign } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
-import { type TrustBundle, verifyNonceReply, verifySignedBundle } from "@weft/shared/wire/trust-bundle";
+import { encodeSigningKey } from "@weft/shared/wire/signed-parts";
+import {
+  encodeTrustBundle,
+  type TrustBundle,
+  verifyNonceReply,
+  verifySignedBundle,
+} from "@weft/shared/wire/trust-bundle";
 import { BundleSigner, type SignedBundle } from "./bundle-signer.ts";
 import { makeMeshRoot } from "./mesh-root.ts";
 import { issueOnlineKey, parseOnlineKey } from "./online-key.ts";
@@ -62,6 +69,30 @@ describe("a signed trust bundle", () => {
       expect(() => verifySignedBundle(signed, anchor, { now: new Date(at) })).toThrow(
         expect.objectContaining({ code: "WEFT-E200" }),
       );
+  });
+
+  it.each([
+    [366, true],
+    [367, false],
+  ])("with a signing key that lives %s days: believed %s, though the root signed it", (days, believed) => {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const signingKey = encodeSigningKey({
+      meshId: "mesh-1",
+      publicKey: publicKey.export({ type: "spki", format: "der" }),
+      notBefore: now,
+      notAfter: new Date(now.getTime() + days * day),
+    });
+    const payload = Buffer.from(encodeTrustBundle(bundle));
+    const long = {
+      bundle: payload,
+      bundleSignature: sign(null, payload, privateKey),
+      signingKey: Buffer.from(signingKey),
+      signingKeySignature: sign(null, signingKey, root.privateKey),
+      rootPublicKey: signed.rootPublicKey,
+    };
+    const verify = () => verifySignedBundle(long, anchor, { now });
+    if (believed) expect(verify).not.toThrow();
+    else expect(verify).toThrow(expect.objectContaining({ code: "WEFT-E200" }));
   });
 
   it("is never made for more than 7 days, for another mesh, or with an expired key", () => {

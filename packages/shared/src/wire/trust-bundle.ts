@@ -15,6 +15,8 @@ export const reEntryContext = "weft/v1 re-entry";
 
 /** A bundle lives at most this long (design: trust). */
 export const bundleLifeMs = 7 * 24 * 3600 * 1000;
+/** A signing key lives at most a year; the day is for how years and clocks are counted. */
+const signingKeyLifeMs = 366 * 24 * 3600 * 1000;
 /** Clocks of a node and the coordinator may differ by this much (design: failure model). */
 export const clockToleranceMs = 5 * 60 * 1000;
 
@@ -92,6 +94,11 @@ export function verifySignedBundle(
   const key = wire.SigningKey.decode(signed.signingKey);
   if (key.context !== signingKeyContext) throw untrusted("the root signed something else");
   checkWindow(expected.now, key.notBefore, key.notAfter, (why) => untrusted(`the signing key ${why}`));
+  if (
+    present(key.notAfter, "end").getTime() - present(key.notBefore, "beginning").getTime() >
+    signingKeyLifeMs
+  )
+    throw untrusted("the signing key claims to live longer than a year");
   if (!verifyEd25519(key.publicKey, signed.bundle, signed.bundleSignature))
     throw untrusted("the bundle carries no valid signature of the signing key");
 
