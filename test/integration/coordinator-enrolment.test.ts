@@ -105,7 +105,7 @@ describe("joining", () => {
     expect(conflict.details).toContain("used by another machine");
     expect((await stream.first("dismissal")).reason).toBe("suspended");
     const suspended = await coordinator.status();
-    expect(suspended.nodes.find(({ name }) => name === "web1")?.state).toBe("Banned");
+    expect(suspended.nodes.find(({ name }) => name === "web1")?.state).toBe("Suspended");
     expect(suspended.conditions).toMatchObject([
       {
         code: "JOIN_CONFLICT",

@@ -46,10 +46,10 @@ describe("a node's state", () => {
     ],
     ["Banned when banned", [named, joined, { kind: "enrolment", state: "banned", at: start }], 0, "Banned"],
     [
-      "Banned when suspended",
+      "Suspended when suspended",
       [named, joined, { kind: "enrolment", state: "suspended", at: start }],
       0,
-      "Banned",
+      "Suspended",
     ],
   ] as [string, NodeEvent[], number, string][])("is %s", (_what, events, seconds, state) => {
     expect(stateOf(after(...events), at(seconds))).toBe(state);

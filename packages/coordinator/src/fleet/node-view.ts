@@ -111,6 +111,7 @@ export function stateOf(view: NodeView, now: Date): NodeState {
     case "removed":
       return "Absent";
     case "suspended":
+      return "Suspended";
     case "banned":
       return "Banned";
     case "joining":

@@ -12,7 +12,10 @@ export function makePaint(colour: boolean): Paint {
     codes[tone] === "" || text === "" ? text : `\u001b[${codes[tone]}m${text}\u001b[0m`;
 }
 
-/** Text that came from a node or a file, made safe to print: no control characters reach the terminal. */
+/**
+ * Text that came from a node or a file, made safe to print as a part of one line: no control characters reach the
+ * terminal, line ends and tabs neither: behind them could stand what looks like Weft's own words.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/(?![\t\n])[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
 }

@@ -5,7 +5,7 @@ import type { NodeStatus } from "@weft/shared/model/fleet";
 import type { NodeReport } from "@weft/shared/model/report";
 import { durationText, instantText, untilText } from "./duration-text.ts";
 import { type Paint, printable } from "./paint.ts";
-import { sentenceOf } from "./status-model.ts";
+import { sentenceOf, suspendedHint } from "./status-model.ts";
 
 type Field = readonly [string, string];
 
@@ -62,6 +62,7 @@ export function renderNodeDetails(node: NodeStatus, now: Date, paint: Paint): st
     node.lastSeen === undefined ? "never" : `${durationText(now.getTime() - node.lastSeen.getTime())} ago`;
   const fields: Field[] = [
     ["state", `${node.state}, last seen ${seen}`],
+    ...(node.state === "Suspended" ? [["what to do", suspendedHint(node.name)] as const] : []),
     ["address", node.address],
     ["revision", `${node.verdict}, ${node.enforcedRevision} of ${node.wantedRevision} (${node.enforcement})`],
     ["agent", node.agentVersion || "-"],

@@ -69,15 +69,25 @@ note api1: some facts could not be read (FACTS_PARTIAL)
   });
 
   it("lets no control characters of a node reach the terminal", () => {
-    const detail = "\u001b]0;owned\u0007\u202etxt";
+    const detail = "\u001b]0;owned\u0007\u202etxt\nhub  Online";
     const conditions = [{ code: "DNS_DOWN" as const, detail, since: after(0) }];
-    const evil = { ...sampleNode, report: { ...sampleNode.report!, conditions } };
+    const agentVersion = "1\nenforced       revision 9\tforged";
+    const evil = { ...sampleNode, agentVersion, report: { ...sampleNode.report!, conditions } };
     const lines = [
       ...renderStatus(statusModel({ ...sampleFleet, nodes: [evil] }), undefined, plain),
       ...renderNodeDetails(evil, after(0), plain),
     ].join("\n");
     expect(lines).toContain("owned");
     expect(lines).not.toMatch(/[\p{Cc}\p{Cf}](?<!\n)/u);
+    expect(lines).not.toMatch(/^(hub {2}Online|enforced {7}revision 9)/m);
+  });
+
+  it("says what to do about a node that two machines claim", () => {
+    const claimed = { ...sampleNode, state: "Suspended" as const, report: undefined };
+    const todo = "then weft node add web1";
+    const table = renderStatus(statusModel({ ...sampleFleet, nodes: [claimed] }), undefined, plain);
+    expect(table.find((line) => line.startsWith("web1"))).toContain(todo);
+    expect(renderNodeDetails(claimed, after(0), plain).join("\n")).toContain(todo);
   });
 });
 

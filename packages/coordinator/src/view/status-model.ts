@@ -45,6 +45,7 @@ const toneOfState: Record<NodeStatus["state"], Tone> = {
   Late: "doubtful",
   Lost: "bad",
   Joining: "doubtful",
+  Suspended: "bad",
   Banned: "bad",
   Absent: "quiet",
 };
@@ -55,6 +56,11 @@ const toneOfVerdict: Record<NodeStatus["verdict"], Tone> = {
   DRIFTED: "bad",
   STALE: "bad",
 };
+
+/** What the operator does about a node that two machines claim to be. */
+export function suspendedHint(name: string): string {
+  return `two machines claim it (JOIN_CONFLICT in weft status): find the right one, then weft node add ${name}`;
+}
 
 export function sentenceOf(condition: Condition): string {
   const { title } = conditionKinds[condition.code];
@@ -88,6 +94,7 @@ function dnsCell(node: NodeStatus): Cell {
 function worstCell(node: NodeStatus, now: Date): Cell {
   if (node.state === "Absent")
     return { text: `in the mesh file, not joined yet: weft node add ${node.name}`, tone: "quiet" };
+  if (node.state === "Suspended") return { text: suspendedHint(node.name), tone: "bad" };
   if (node.state === "Banned") return { text: "banned", tone: "bad" };
   if ((node.state === "Lost" || node.state === "Late") && node.lastSeen !== undefined)
     return {

@@ -3,7 +3,7 @@
 import type { NodeFacts } from "./facts.ts";
 import type { Condition, NodeReport } from "./report.ts";
 
-export type NodeState = "Online" | "Late" | "Lost" | "Joining" | "Banned" | "Absent";
+export type NodeState = "Online" | "Late" | "Lost" | "Joining" | "Suspended" | "Banned" | "Absent";
 /** Revision wanted against revision enforced, as one word. */
 export type Verdict = "ENFORCED" | "APPLYING" | "REVERTED" | "DRIFTED" | "STALE";
 

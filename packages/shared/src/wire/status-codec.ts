@@ -5,7 +5,7 @@ import { decodeFacts, encodeFacts } from "./facts-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 import { decodeConditions, decodeReport, encodeCondition, encodeReport } from "./report-codec.ts";
 
-const states: readonly NodeState[] = ["Online", "Late", "Lost", "Joining", "Banned", "Absent"];
+const states: readonly NodeState[] = ["Online", "Late", "Lost", "Joining", "Suspended", "Banned", "Absent"];
 const verdicts: readonly Verdict[] = ["ENFORCED", "APPLYING", "REVERTED", "DRIFTED", "STALE"];
 
 export function encodeNodeStatus(status: NodeStatus): wire.NodeStatus {
