@@ -9,6 +9,8 @@ import { checkSteps } from "../check/steps.ts";
 import type { Selected } from "./selection.ts";
 import { type Tally, tallyOf } from "./tally.ts";
 
+const minuteMs = 60_000;
+
 export interface TestContext {
   readonly root: string;
   readonly env: Readonly<Record<string, string>>;
@@ -35,21 +37,35 @@ async function runChecks(context: TestContext): Promise<Tally> {
 async function runJest(context: TestContext, { suite, files }: Selected): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), "weft-test-"));
   const report = join(folder, "report.json");
-  const args = ["--json", `--outputFile=${report}`, "--reporters=default", "--runTestsByPath", ...files];
+  // When the results are in, nothing that a failed test left open keeps jest from its end.
+  const args = [
+    "--forceExit",
+    "--json",
+    `--outputFile=${report}`,
+    "--reporters=default",
+    "--runTestsByPath",
+    ...files,
+  ];
   if (suite.inBand) args.unshift("--runInBand");
   try {
-    await execa(process.execPath, [join(context.root, "node_modules/jest/bin/jest.js"), ...args], {
-      cwd: context.root,
-      env: {
-        ...context.env,
-        NODE_OPTIONS: "--experimental-vm-modules --disable-warning=ExperimentalWarning",
+    const { timedOut } = await execa(
+      process.execPath,
+      [join(context.root, "node_modules/jest/bin/jest.js"), ...args],
+      {
+        cwd: context.root,
+        env: {
+          ...context.env,
+          NODE_OPTIONS: "--experimental-vm-modules --disable-warning=ExperimentalWarning",
+        },
+        stdin: "ignore",
+        // the report goes to its file as well; what people read goes to standard error
+        stdout: "ignore",
+        stderr: "inherit",
+        timeout: suite.limitMinutes * minuteMs,
+        reject: false,
       },
-      stdin: "ignore",
-      // the report goes to its file as well; what people read goes to standard error
-      stdout: "ignore",
-      stderr: "inherit",
-      reject: false,
-    });
+    );
+    if (timedOut) context.say(`${suite.name}: no end after ${suite.limitMinutes} minutes; jest was ended`);
     return tallyOf(await readReport(report));
   } finally {
     await rm(folder, { recursive: true, force: true });

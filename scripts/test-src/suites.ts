@@ -8,13 +8,27 @@ export interface Suite {
   readonly needs: readonly Need[];
   /** One file after the other: the machines of one file would slow those of the next. */
   readonly inBand: boolean;
+  /** No run takes longer, on a slow machine either: what is still there then hangs, and is ended. */
+  readonly limitMinutes: number;
 }
 
 export const suites: readonly Suite[] = [
-  { name: "check", folders: [], needs: [], inBand: true },
-  { name: "unit", folders: ["packages", "scripts", "examples"], needs: [], inBand: false },
-  { name: "arch", folders: ["test/arch"], needs: [], inBand: true },
-  { name: "contract", folders: ["test/contract"], needs: [], inBand: false },
-  { name: "integration", folders: ["test/integration"], needs: ["components"], inBand: false },
-  { name: "system", folders: ["test/system"], needs: ["root", "components", "build"], inBand: true },
+  { name: "check", folders: [], needs: [], inBand: true, limitMinutes: 20 },
+  { name: "unit", folders: ["packages", "scripts", "examples"], needs: [], inBand: false, limitMinutes: 20 },
+  { name: "arch", folders: ["test/arch"], needs: [], inBand: true, limitMinutes: 10 },
+  { name: "contract", folders: ["test/contract"], needs: [], inBand: false, limitMinutes: 20 },
+  {
+    name: "integration",
+    folders: ["test/integration"],
+    needs: ["components"],
+    inBand: false,
+    limitMinutes: 30,
+  },
+  {
+    name: "system",
+    folders: ["test/system"],
+    needs: ["root", "components", "build"],
+    inBand: true,
+    limitMinutes: 120,
+  },
 ];

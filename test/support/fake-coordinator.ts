@@ -48,8 +48,8 @@ export class FakeCoordinator {
   readonly streams: SessionStream[] = [];
   readonly hellos: Hello[] = [];
   readonly messages: AgentMessage[] = [];
-  /** Serial numbers of the certificates that streams were opened with. */
-  readonly peerSerials: string[] = [];
+  /** Beginnings and ends of streams in their order, each with the serial number of the agent's certificate. */
+  readonly streamEvents: { readonly event: "start" | "end"; readonly serial: string }[] = [];
   readonly enrolmentKeys = new Map<string, KeyObject>();
   readonly generations = new Map<
     string,
@@ -233,10 +233,16 @@ export class FakeCoordinator {
     const service: import("../../packages/shared/src/gen/weft/v1/agent.ts").AgentServiceServer = {
       session: (stream) => {
         this.streams.push(stream);
-        this.peerSerials.push(
-          (stream.getAuthContext().sslPeerCertificate as { serialNumber?: string } | undefined)
-            ?.serialNumber ?? "",
-        );
+        const certificate = stream.getAuthContext().sslPeerCertificate;
+        const serial = (certificate as { serialNumber?: string } | undefined)?.serialNumber ?? "";
+        this.streamEvents.push({ event: "start", serial });
+        let ended = false;
+        const end = () => {
+          if (!ended) this.streamEvents.push({ event: "end", serial });
+          ended = true;
+        };
+        // Whichever comes first: the agent ends, cancels or is gone.
+        for (const event of ["end", "cancelled", "close"]) stream.on(event, end);
         stream.on("error", () => {});
         stream.on("data", (message: AgentMessage) => {
           if (message.message?.$case === "hello") {

@@ -155,7 +155,7 @@ export interface FleetStatus {
 export interface NodeStatus {
   name: string;
   address: string;
-  /** Online, Late, Lost, Joining, Banned, Absent (in the mesh, not enrolled) */
+  /** Online, Late, Lost, Joining, Suspended, Banned, Absent (in the mesh, not enrolled) */
   state: string;
   /** "nftables" */
   enforcement: string;
