@@ -112,7 +112,7 @@ export const conditionKinds = {
     title: "the coordinator's store cannot be written",
     severity: "error",
     dependsOn: [],
-    hint: "free space on the disk of /var/lib/weft (`df -h /var/lib/weft`) or make it writable; until then no join, apply or removal is recorded; nodes keep their rules",
+    hint: "free space on its disk (`df -h /var/lib/weft-coordinator`) or make it writable; until then no join, apply or removal is recorded; nodes keep their rules",
   },
   SIGNING_KEY_ENDING: {
     title: "the online signing key ends soon",
