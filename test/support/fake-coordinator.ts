@@ -111,7 +111,7 @@ export class FakeCoordinator {
     const now = Date.now();
     const leaf = makeLeaf(this.root, spiffeId, {
       keys,
-      notBefore: new Date(now - Math.min(10_000, lifeMs)),
+      notBefore: new Date(now - Math.min(50_000, lifeMs)),
       notAfter: new Date(now + lifeMs),
     });
     return { spiffeId, chain: [Buffer.from(leaf.der)], expires: new Date(now + lifeMs) };
