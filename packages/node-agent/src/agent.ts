@@ -197,6 +197,7 @@ export class Agent {
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const pause = new AbortController();
     const stop = () => pause.abort();
     signal.addEventListener("abort", stop, { once: true });

@@ -158,7 +158,8 @@ export class Link {
   async #attend(signal: AbortSignal): Promise<"ended" | "renewed"> {
     const { identity, clock, log, random } = this.#duties;
     const session = this.#session;
-    if (session === undefined) return "ended";
+    // A signal that came while the stream was opening is heard by nobody below: its event is over.
+    if (session === undefined || signal.aborted) return "ended";
     const over = new AbortController();
     const stop = () => over.abort();
     signal.addEventListener("abort", stop, { once: true });
