@@ -3,7 +3,7 @@
 
 const model = "^packages/shared/src/(model|errors)/";
 const pure = [
-  "^packages/shared/src/(plan|render|state)/",
+  "^packages/shared/src/(plan|render|state|kernel-verdict)/",
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|fleet|view)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",

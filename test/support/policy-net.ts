@@ -81,6 +81,15 @@ export class PolicyNet {
     return contents;
   }
 
+  /** The same with other users. */
+  enforceAs(rest: string, head: string, uids: ReadonlyMap<string, number>): void {
+    this.#revision++;
+    for (const [node, content] of compile(rest, head)) {
+      const digest = digestOf(content);
+      this.net.nft(node, renderNftables({ content, revision: this.#revision, digest, uids }));
+    }
+  }
+
   elements(host: string, set: string): string {
     return this.net.run(host, ["nft", "list", "set", "inet", "weft", set]);
   }
