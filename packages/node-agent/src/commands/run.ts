@@ -18,6 +18,8 @@ import { Link } from "../link/link.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
 import type { Log } from "../log.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
+import { answerQuestion } from "../observe/answer-question.ts";
+import { Observer } from "../observe/observer.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -129,13 +131,21 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.conditions.set("link", [{ code: "NODE_DISMISSED", detail: `it said: ${reason}` }]);
       agent.lookAgain();
     },
+    answer: (question) => answerQuestion(host, node, question),
   });
   links.link = link;
+  const observer = new Observer({
+    host,
+    log,
+    node,
+    streams: () => link.streams,
+    send: (observation) => link.sendObservation(observation),
+  });
   // A bug in one of them ends all: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent.run(either), link.run(either), watch.run(either)].map((running) =>
+    [agent.run(either), link.run(either), watch.run(either), observer.run(either)].map((running) =>
       running.catch((failure: unknown) => {
         bug.abort();
         throw failure;

@@ -137,8 +137,11 @@ export function judgeHook(ruleset: Ruleset, ownTable: string, packet: Packet): H
     .flatMap((table) => [...table.chains.values()].map((chain) => ({ table, chain })))
     .filter(({ chain: { base } }) => {
       if (base === undefined || !hooks.includes(base.hook)) return false;
-      // masquerading comes after every verdict, and a DNAT that was made needs no second look
-      return !(base.type === "nat" && (base.hook === "postrouting" || packet.publishedPort !== undefined));
+      if (base.type !== "nat") return true;
+      // masquerading comes after every verdict; what was sent here is translated when it leaves or not at all, and a
+      // DNAT that was made needs no second look
+      const isTranslated = packet.local || packet.publishedPort !== undefined;
+      return base.hook !== "postrouting" && !(base.hook === "prerouting" && isTranslated);
     })
     .sort((a, b) => (a.chain.base?.priority ?? 0) - (b.chain.base?.priority ?? 0));
   const verdicts = bases.map(({ table, chain }) => ({
