@@ -18,6 +18,7 @@ import { Membership } from "../enrolment/membership.ts";
 import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
+import { Observations } from "../fleet/observations.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
@@ -35,6 +36,7 @@ import { ComponentFiles } from "./component-files.ts";
 import { controlService } from "./control-service.ts";
 import { Doorkeeper, type DoorLimits } from "./doorkeeper.ts";
 import { enrolmentService } from "./enrolment-service.ts";
+import { Explainer } from "./explainer.ts";
 import { Handlers } from "./handlers.ts";
 import {
   agentDoor,
@@ -50,6 +52,7 @@ import {
 } from "./listeners.ts";
 import { MintingDesk } from "./minting-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
+import { QuestionDesk } from "./question-desk.ts";
 import { SessionHandler } from "./session-handler.ts";
 import { Sessions } from "./sessions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -105,6 +108,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const handlers = new Handlers(log);
   const fleet = new Fleet();
   const sessions = new Sessions();
+  const questions = new QuestionDesk(sessions);
+  const observations = new Observations();
   const board = new ConditionBoard(now);
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
@@ -177,6 +182,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         sessions,
         handlers,
         events: coordinator,
+        desk: questions,
+        observed: (node, observation) => observations.take(node, observation, now()),
         now,
         heartbeatSeconds,
         banEpoch: () => publisher.current?.banEpoch ?? 0,
@@ -213,6 +220,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     controlService({
       handlers,
       coordinator,
+      explainer: new Explainer({ authority, compiler, store, fleet, desk: questions, observations, now }),
       authority,
       fleet,
       store,

@@ -36,6 +36,7 @@ export interface LinkDuties {
 
 const finalReasons: readonly string[] = ["removed", "banned"];
 const renewalRetryMs = 15_000;
+const mostQuestions = 16;
 /** setTimeout counts in 31 bits. */
 const longestWaitMs = 2 ** 31 - 1;
 
@@ -44,6 +45,8 @@ export class Link {
   #session: Session | undefined;
   #report: NodeReport | undefined;
   #streams = 0;
+  #answering = Promise.resolve();
+  #unanswered = 0;
 
   constructor(duties: LinkDuties) {
     this.#duties = duties;
@@ -137,7 +140,7 @@ export class Link {
       desired: (state) => this.#duties.onDesired(state),
       bundle: (signed) => void this.#takeBundle(signed),
       dismissal: (reason, banEpoch) => void this.#dismissed(reason, banEpoch),
-      question: (question) => void this.#answer(question),
+      question: (question) => this.#answer(question),
       unreadable: (failure) => {
         log.error(`link: ${describeError(failure)}`);
         this.#duties.onUnreadable(failure);
@@ -148,11 +151,20 @@ export class Link {
     });
   }
 
-  async #answer(question: KernelQuestion): Promise<void> {
+  /** One at a time: each costs a look at the kernel's rules. */
+  #answer(question: KernelQuestion): void {
+    if (this.#unanswered >= mostQuestions) return;
+    this.#unanswered += 1;
+    this.#answering = this.#answering.then(() => this.#answerNow(question));
+  }
+
+  async #answerNow(question: KernelQuestion): Promise<void> {
     try {
       this.#session?.sendAnswer(await this.#duties.answer(question));
     } catch (failure) {
       this.#duties.log.error(`link: a question is not answered: ${describeError(failure)}`);
+    } finally {
+      this.#unanswered -= 1;
     }
   }
 

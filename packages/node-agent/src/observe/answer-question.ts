@@ -4,7 +4,13 @@ import { isWeftError } from "@weft/shared/errors/weft-error";
 import { attributionOf } from "@weft/shared/kernel-verdict/attribution";
 import { type ChainVerdict, judgeHook } from "@weft/shared/kernel-verdict/judge";
 import { parseRuleset } from "@weft/shared/kernel-verdict/ruleset";
-import type { KernelAnswer, KernelQuestion, Listener, NoAnswer, OtherTable } from "@weft/shared/model/observation";
+import type {
+  KernelAnswer,
+  KernelQuestion,
+  Listener,
+  NoAnswer,
+  OtherTable,
+} from "@weft/shared/model/observation";
 import { parseKernelRevision } from "@weft/shared/render/nftables";
 import type { Host } from "../host/host.ts";
 import { parsePasswd } from "../policy/users.ts";
