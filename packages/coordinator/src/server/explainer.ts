@@ -205,7 +205,7 @@ export class Explainer {
     const at = now();
     if (node !== "" && !mesh.nodes.some(({ name }) => name === node))
       throw new WeftError("WEFT-E103", `the mesh has no node "${node}"`);
-    const observed = observations.all(at);
+    const observed = observations.all(at).filter((each) => mesh.nodes.some(({ name }) => name === each.node));
     const concerns = (name: string) => node === "" || name === node;
     const flows = namedFlows(mesh, this.#content(mesh), observed).filter(
       ({ source, destination, node: counted }) => [source.node, destination.node, counted].some(concerns),
