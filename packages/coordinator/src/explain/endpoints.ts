@@ -34,8 +34,15 @@ const nodeEnd = (mesh: Mesh, name: string, user: string): Endpoint => ({
   service: undefined,
 });
 
-/** Every instance of a service, or the one end it is. */
-export function endpointsOf(mesh: Mesh, text: string): Endpoint[] {
+/**
+ * Every instance of a service, or the one end it is.
+ * @param otherNode the node that has an address the mesh file does not name
+ */
+export function endpointsOf(
+  mesh: Mesh,
+  text: string,
+  otherNode: (address: string) => string | undefined,
+): Endpoint[] {
   const hasNode = (name: string) => mesh.nodes.some((node) => node.name === name);
   const [, user, host] = /^([A-Za-z0-9_.-]+)@([a-z0-9-]+)$/.exec(text) ?? [];
   if (user !== undefined && host !== undefined && hasNode(host)) {
@@ -49,6 +56,11 @@ export function endpointsOf(mesh: Mesh, text: string): Endpoint[] {
   const address = normaliseAddress(text);
   if (address === undefined) throw unknownName(mesh, text);
   const identity = identityOfAddress(mesh, address);
+  const node = identity.kind === "none" ? otherNode(address) : undefined;
+  if (node !== undefined) {
+    const end = nodeEnd(mesh, node, "");
+    return [{ ...end, identity: { ...end.identity, address } }];
+  }
   return [{ identity, user: "", service: undefined }];
 }
 

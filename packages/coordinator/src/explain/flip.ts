@@ -63,7 +63,7 @@ interface Candidate {
 function* candidates(wish: FlipWish): Generator<Candidate> {
   const { sources, allow } = wish;
   const added = adding(wish, sources, allow);
-  if (allow && added !== undefined) yield { sources: added, note: "allows exactly this and nothing else" };
+  if (allow && added !== undefined) yield { sources: added, note: `allows ${extentOf(wish)}` };
   // taking away what says the contrary: for a refusal the policies that allow, for an allowance those that deny
   const contrary = speaking(wish).filter(({ action }) => action === (allow ? "deny" : "allow"));
   let without: readonly SourceText[] | undefined = sources;
@@ -74,9 +74,16 @@ function* candidates(wish: FlipWish): Generator<Candidate> {
     const note = `takes the sender out of ${named.join(", ")}`;
     if (allow || contrary.every((each) => isExact(wish, each))) yield { sources: without, note };
     const both = allow ? adding(wish, without, true) : undefined;
-    if (both !== undefined) yield { sources: both, note: `${note}, and allows exactly this` };
+    if (both !== undefined) yield { sources: both, note: `${note}, and allows ${extentOf(wish)}` };
   }
-  if (!allow && added !== undefined) yield { sources: added, note: "refuses exactly this and nothing else" };
+  if (!allow && added !== undefined) yield { sources: added, note: `refuses ${extentOf(wish)}` };
+}
+
+function extentOf({ from }: FlipWish): string {
+  if (from.kind === "service") return `this for every instance of ${from.name}, and nothing else`;
+  if (from.kind === "none") return "exactly this and nothing else";
+  const who = from.kind === "user" ? ` (to name ${from.name} alone, declare a service for it)` : "";
+  return `this for any process of ${from.node}${who}`;
 }
 
 function portOf({ mesh, connection }: FlipWish): ReturnType<typeof targetOn> {

@@ -54,8 +54,9 @@ export class Observations {
     this.#nodes.set(node, held);
   }
 
-  forget(node: string): void {
-    this.#nodes.delete(node);
+  /** When the node last said something. */
+  heard(node: string): Date | undefined {
+    return this.#nodes.get(node)?.heard;
   }
 
   all(now: Date): NodeObservations[] {

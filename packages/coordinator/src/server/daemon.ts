@@ -220,7 +220,16 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     controlService({
       handlers,
       coordinator,
-      explainer: new Explainer({ authority, compiler, store, fleet, desk: questions, observations, now }),
+      explainer: new Explainer({
+        authority,
+        compiler,
+        store,
+        fleet,
+        desk: questions,
+        observations,
+        sessions,
+        now,
+      }),
       authority,
       fleet,
       store,

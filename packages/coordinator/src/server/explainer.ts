@@ -32,6 +32,7 @@ import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import type { QuestionDesk } from "./question-desk.ts";
+import type { Sessions } from "./sessions.ts";
 
 export interface ExplainerParts {
   readonly authority: MeshAuthority;
@@ -40,11 +41,15 @@ export interface ExplainerParts {
   readonly fleet: Fleet;
   readonly desk: QuestionDesk;
   readonly observations: Observations;
+  readonly sessions: Sessions;
   readonly now: () => Date;
 }
 
 /** Pairs of instances, times ports: more would be a scan. */
 const mostPaths = 16;
+/** Nodes that are asked for a fresh word are given this long. */
+const freshWithinMs = 1_500;
+const lookAgainMs = 25;
 
 interface Pair {
   readonly from: Endpoint;
@@ -64,14 +69,28 @@ export class Explainer {
     const mesh = this.#mesh();
     if (via !== "" && !mesh.nodes.some(({ name }) => name === via))
       throw new WeftError("WEFT-E103", `the mesh has no node "${via}"`);
-    const pairs = endpointsOf(mesh, from).flatMap((sender) =>
-      endpointsOf(mesh, to).flatMap((receiver) =>
+    const otherNode = (address: string) => this.#nodeWith(address);
+    const pairs = endpointsOf(mesh, from, otherNode).flatMap((sender) =>
+      endpointsOf(mesh, to, otherNode).flatMap((receiver) =>
         portsOf(port, receiver).map((asked): Pair => ({ from: sender, to: receiver, port: asked })),
       ),
     );
     const paths: WhyPath[] = [];
     for (const pair of pairs.slice(0, mostPaths)) paths.push(await this.#path(mesh, pair, via));
     return { paths, leftOut: Math.max(0, pairs.length - mostPaths) };
+  }
+
+  /** By the facts a node told of itself. */
+  #nodeWith(address: string): string | undefined {
+    return this.#parts.fleet
+      .views()
+      .find(
+        (view) =>
+          view.address !== "" &&
+          view.facts?.interfaces.some(({ addresses }) =>
+            addresses.some((each) => each.split("/")[0] === address),
+          ),
+      )?.name;
   }
 
   async #path(mesh: Mesh, { from, to, port }: Pair, via: string): Promise<WhyPath> {
@@ -199,12 +218,30 @@ export class Explainer {
     return node === "" ? undefined : statusOf(fleet.view(node), now());
   }
 
-  observations(node: string): ObservationsResponse {
+  /** Has nodes look, and waits a moment for their word. */
+  async #refresh(names: readonly string[]): Promise<void> {
+    const { sessions, observations, now } = this.#parts;
+    const asked = now();
+    const waiting = new Set(names.filter((name) => sessions.of(name) !== undefined));
+    for (const name of waiting) sessions.of(name)?.send("attention", { $case: "attention", value: {} });
+    const until = performance.now() + freshWithinMs;
+    while (waiting.size > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+      for (const name of waiting) {
+        const heard = observations.heard(name);
+        if (heard !== undefined && heard >= asked) waiting.delete(name);
+      }
+    }
+  }
+
+  async observations(node: string): Promise<ObservationsResponse> {
     const { observations, fleet, now } = this.#parts;
     const mesh = this.#mesh();
-    const at = now();
     if (node !== "" && !mesh.nodes.some(({ name }) => name === node))
       throw new WeftError("WEFT-E103", `the mesh has no node "${node}"`);
+    // all of them: the other end of a flow is told by its own kernel
+    await this.#refresh(mesh.nodes.map(({ name }) => name));
+    const at = now();
     const observed = observations.all(at).filter((each) => mesh.nodes.some(({ name }) => name === each.node));
     const concerns = (name: string) => node === "" || name === node;
     const flows = namedFlows(mesh, this.#content(mesh), observed).filter(

@@ -17,9 +17,9 @@ import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
 import type { Log } from "../log.ts";
-import { KernelWatch } from "../policy/kernel-watch.ts";
 import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
+import { KernelWatch } from "../policy/kernel-watch.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -52,6 +52,13 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const { node, trustDomain } = identity.enrolment;
   // Filled below: the sections ask through the link, and the link reports for them.
   const links: { link: Link | undefined } = { link: undefined };
+  const observer = new Observer({
+    host,
+    log,
+    node,
+    streams: () => links.link?.streams ?? 0,
+    send: (observation) => links.link?.sendObservation(observation),
+  });
   const client = () => links.link?.client;
 
   const components = new ComponentStore(host.files, (wish, abort) => {
@@ -131,16 +138,10 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.conditions.set("link", [{ code: "NODE_DISMISSED", detail: `it said: ${reason}` }]);
       agent.lookAgain();
     },
+    onAttention: () => observer.attend(),
     answer: (question) => answerQuestion(host, node, question),
   });
   links.link = link;
-  const observer = new Observer({
-    host,
-    log,
-    node,
-    streams: () => link.streams,
-    send: (observation) => link.sendObservation(observation),
-  });
   // A bug in one of them ends all: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);

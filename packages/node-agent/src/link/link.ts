@@ -30,6 +30,8 @@ export interface LinkDuties {
   /** undefined: connected. */
   readonly onState: (trouble: string | undefined) => void;
   readonly onDismissed: (reason: string) => void;
+  /** Somebody wants to know what the kernel counts. */
+  readonly onAttention: () => void;
   /** Resolves for any question; what goes wrong is part of the answer. */
   readonly answer: (question: KernelQuestion) => Promise<KernelAnswer | NoAnswer>;
 }
@@ -141,6 +143,7 @@ export class Link {
       bundle: (signed) => void this.#takeBundle(signed),
       dismissal: (reason, banEpoch) => void this.#dismissed(reason, banEpoch),
       question: (question) => this.#answer(question),
+      attention: () => this.#duties.onAttention(),
       unreadable: (failure) => {
         log.error(`link: ${describeError(failure)}`);
         this.#duties.onUnreadable(failure);

@@ -26,6 +26,7 @@ export interface SessionEvents {
   bundle(signed: SignedTrustBundle): void;
   dismissal(reason: string, banEpoch: number): void;
   question(question: KernelQuestion): void;
+  attention(): void;
   /** Something that came could not be understood; the stream goes on. */
   unreadable(failure: unknown): void;
 }
@@ -141,6 +142,9 @@ function receive(message: CoordinatorMessage["message"], events: SessionEvents):
       break;
     case "question":
       events.question(decodeQuestion(message.value));
+      break;
+    case "attention":
+      events.attention();
       break;
     default:
       // A message of a newer coordinator: nothing this release could do with it.

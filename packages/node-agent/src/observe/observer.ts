@@ -1,5 +1,6 @@
-// In: the kernel's record sets, looked at every few seconds. Out: what changed in them, told over the link; everything
-// again when the link is a new one. Reads only: one nft, which prints these sets and nothing else.
+// In: the kernel's record sets. Out: what changed in them, told over the link; everything again when the link is a new
+// one. Looked at now and then, and at once and every second or two while somebody at the coordinator wants to know:
+// each look is a process, and an idle agent should cost next to nothing. Reads only.
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { Observation, ObservedFlow } from "@weft/shared/model/observation";
 import { recordSets } from "@weft/shared/render/nftables-table";
@@ -18,7 +19,10 @@ export interface ObserverParts {
   readonly send: (observation: Observation) => void;
 }
 
-const lookEveryMs = 5_000;
+const idleLookMs = 30_000;
+const attendedLookMs = 2_000;
+/** After the last time somebody asked. */
+const attendedForMs = 10_000;
 const mostFlows = 500;
 /** nft 1.0.6 answers several `list set` in one command line wrongly, line by line it answers well. */
 const script = recordSets
@@ -32,6 +36,9 @@ export class Observer {
   #printed = "";
   #toldOn = 0;
   #full = "";
+  #attendedUntil = 0;
+  #isAsked = false;
+  #wake: (() => void) | undefined;
   #said = "";
 
   constructor(parts: ObserverParts) {
@@ -39,20 +46,44 @@ export class Observer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.host;
     while (!signal.aborted) {
-      await this.look(signal);
-      await clock.sleep(lookEveryMs, signal).catch(() => {});
+      const asked = this.#isAsked;
+      this.#isAsked = false;
+      await this.look(signal, asked);
+      if (!this.#isAsked) await this.#pause(signal);
     }
   }
 
-  async look(signal: AbortSignal): Promise<void> {
+  /** Somebody wants to know: a word comes soon, even if nothing has changed. */
+  attend(): void {
+    this.#attendedUntil = this.#parts.host.clock.now().getTime() + attendedForMs;
+    this.#isAsked = true;
+    this.#wake?.();
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.host;
+    const pause = new AbortController();
+    const stop = () => pause.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    this.#wake = stop;
+    const attended = clock.now().getTime() < this.#attendedUntil || this.#isNewStream();
+    await clock.sleep(attended ? attendedLookMs : idleLookMs, pause.signal).catch(() => {});
+    this.#wake = undefined;
+    signal.removeEventListener("abort", stop);
+  }
+
+  #isNewStream(): boolean {
+    return this.#parts.streams() !== this.#toldOn;
+  }
+
+  async look(signal: AbortSignal, asked = false): Promise<void> {
     const { streams, host, log } = this.#parts;
     const stream = streams();
     if (stream === 0) return;
     try {
       const { stdout } = await host.exec.run("nft", ["-j", "-i"], { input: script, allow: [0, 1], signal });
-      await this.#tell(stdout, stream);
+      await this.#tell(stdout, stream, asked);
       this.#said = "";
     } catch (failure) {
       if (signal.aborted) return;
@@ -63,19 +94,19 @@ export class Observer {
     }
   }
 
-  async #tell(printed: string, stream: number): Promise<void> {
+  async #tell(printed: string, stream: number, asked: boolean): Promise<void> {
     const { host, node, send } = this.#parts;
     const complete = stream !== this.#toldOn;
     // Ages change with every second; nothing was used while the counters stand still.
     const text = printed.replaceAll(/"expires": ?\d+/g, "");
-    if (!complete && text === this.#printed) return;
+    if (!complete && !asked && text === this.#printed) return;
     const { flows, fullSets } = parseRecords(printed, host.clock.now());
     if (complete) this.#changes.forget();
     const changes = this.#changes.take(flows);
     const full = fullSets.join(" ");
     // What did not fit comes with the next look.
     this.#printed = changes.leftOut > 0 ? "" : text;
-    if (!complete && changes.flows.length === 0 && full === this.#full) return;
+    if (!complete && !asked && changes.flows.length === 0 && full === this.#full) return;
     const named = await this.#withUsers(changes.flows);
     send({ witness: `kernel of ${node}`, flows: named, complete, fullSets, leftOut: changes.leftOut });
     this.#toldOn = stream;

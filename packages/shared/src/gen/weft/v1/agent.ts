@@ -151,7 +151,12 @@ export interface CoordinatorMessage {
     | { $case: "bundle"; value: SignedTrustBundle }
     | { $case: "dismissal"; value: Dismissal }
     | { $case: "question"; value: Question }
+    | { $case: "attention"; value: Attention }
     | undefined;
+}
+
+/** Somebody looks at what kernels count: look now, say it, and go on looking for a while. */
+export interface Attention {
 }
 
 /** What would the kernel do with the first packet of this connection? Data, never a command. */
@@ -1728,6 +1733,9 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "question":
         Question.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "attention":
+        Attention.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1785,6 +1793,14 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "question", value: Question.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "attention", value: Attention.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1809,6 +1825,8 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         ? { $case: "dismissal", value: Dismissal.fromJSON(object.dismissal) }
         : isSet(object.question)
         ? { $case: "question", value: Question.fromJSON(object.question) }
+        : isSet(object.attention)
+        ? { $case: "attention", value: Attention.fromJSON(object.attention) }
         : undefined,
     };
   },
@@ -1825,6 +1843,8 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       obj.dismissal = Dismissal.toJSON(message.message.value);
     } else if (message.message?.$case === "question") {
       obj.question = Question.toJSON(message.message.value);
+    } else if (message.message?.$case === "attention") {
+      obj.attention = Attention.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1865,7 +1885,65 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         }
         break;
       }
+      case "attention": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "attention", value: Attention.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseAttention(): Attention {
+  return {};
+}
+
+export const Attention: MessageFns<Attention> = {
+  encode(_: Attention, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attention {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttention();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): Attention {
+    return {};
+  },
+
+  toJSON(_: Attention): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Attention>, I>>(base?: I): Attention {
+    return Attention.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Attention>, I>>(_: I): Attention {
+    const message = createBaseAttention();
     return message;
   },
 };
