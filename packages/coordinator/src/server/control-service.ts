@@ -14,14 +14,14 @@ import { isMember, statusOf } from "../fleet/node-view.ts";
 import { watchApply } from "../rollout/apply-watch.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
-import type { Explainer } from "./explainer.ts";
+import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
 import { feedStatus } from "./status-feed.ts";
 
 export interface ControlServiceParts {
   readonly handlers: Handlers;
   readonly coordinator: Coordinator;
-  readonly explainer: Explainer;
+  readonly explaining: Explaining;
   readonly authority: MeshAuthority;
   readonly fleet: Fleet;
   readonly store: Store;
@@ -141,9 +141,9 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
       done: await coordinator.removeNode(name),
     })),
 
-    why: handlers.unary("Why", (request) => parts.explainer.why(request)),
+    why: handlers.unary("Why", (request) => parts.explaining.why.why(request)),
 
-    observations: handlers.unary("Observations", ({ node }) => parts.explainer.observations(node)),
+    observations: handlers.unary("Observations", ({ node }) => parts.explaining.flows.observations(node)),
 
     version: handlers.unary("Version", () => ({ version: parts.version })),
   };

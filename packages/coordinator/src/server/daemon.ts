@@ -18,7 +18,6 @@ import { Membership } from "../enrolment/membership.ts";
 import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
-import { Observations } from "../fleet/observations.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
@@ -36,7 +35,7 @@ import { ComponentFiles } from "./component-files.ts";
 import { controlService } from "./control-service.ts";
 import { Doorkeeper, type DoorLimits } from "./doorkeeper.ts";
 import { enrolmentService } from "./enrolment-service.ts";
-import { Explainer } from "./explainer.ts";
+import { explaining } from "./explaining.ts";
 import { Handlers } from "./handlers.ts";
 import {
   agentDoor,
@@ -52,7 +51,6 @@ import {
 } from "./listeners.ts";
 import { MintingDesk } from "./minting-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
-import { QuestionDesk } from "./question-desk.ts";
 import { SessionHandler } from "./session-handler.ts";
 import { Sessions } from "./sessions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -108,13 +106,12 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const handlers = new Handlers(log);
   const fleet = new Fleet();
   const sessions = new Sessions();
-  const questions = new QuestionDesk(sessions);
-  const observations = new Observations();
   const board = new ConditionBoard(now);
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
   const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, now });
+  const explained = explaining({ authority, compiler, store, fleet, sessions, now });
 
   const published = (bundle: Published) => {
     agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));
@@ -182,8 +179,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         sessions,
         handlers,
         events: coordinator,
-        desk: questions,
-        observed: (node, observation) => observations.take(node, observation, now()),
+        explaining: explained,
         now,
         heartbeatSeconds,
         banEpoch: () => publisher.current?.banEpoch ?? 0,
@@ -220,16 +216,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     controlService({
       handlers,
       coordinator,
-      explainer: new Explainer({
-        authority,
-        compiler,
-        store,
-        fleet,
-        desk: questions,
-        observations,
-        sessions,
-        now,
-      }),
+      explaining: explained,
       authority,
       fleet,
       store,

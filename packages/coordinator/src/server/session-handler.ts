@@ -5,7 +5,6 @@ import type { AgentMessage, Answer, Hello } from "@weft/shared/gen/weft/v1/agent
 import { NodeFacts as FactsMessage } from "@weft/shared/gen/weft/v1/facts";
 import { NodeReport as ReportMessage } from "@weft/shared/gen/weft/v1/report";
 import type { NodeFacts } from "@weft/shared/model/facts";
-import type { Observation } from "@weft/shared/model/observation";
 import type { NodeReport } from "@weft/shared/model/report";
 import { decodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
@@ -13,8 +12,8 @@ import { decodeObservation } from "@weft/shared/wire/observation-codec";
 import { decodeAnswer } from "@weft/shared/wire/question-codec";
 import { decodeReport } from "@weft/shared/wire/report-codec";
 import type { Caller, NodeGate, Verdict } from "./authorise.ts";
+import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
-import type { QuestionDesk } from "./question-desk.ts";
 import { type AgentStream, dismissals, Session, type Sessions } from "./sessions.ts";
 
 /** What a node says it holds. */
@@ -38,8 +37,7 @@ export interface SessionParts {
   readonly sessions: Sessions;
   readonly handlers: Handlers;
   readonly events: SessionEvents;
-  readonly desk: QuestionDesk;
-  readonly observed: (node: string, observation: Observation) => void;
+  readonly explaining: Pick<Explaining, "desk" | "observed">;
   readonly now: () => Date;
   readonly heartbeatSeconds: number;
   readonly banEpoch: () => number;
@@ -157,7 +155,7 @@ export class SessionHandler {
       case "hello":
         throw new WeftError("WEFT-E003", "hello comes once");
       case "observation":
-        this.#parts.observed(node, decodeObservation(message.value));
+        this.#parts.explaining.observed(node, decodeObservation(message.value));
         events.seen(node);
         break;
       case "answer":
@@ -171,7 +169,7 @@ export class SessionHandler {
   }
   /** An answer that makes no sense is a problem of whoever asked, not of the stream. */
   #answered(node: string, answer: Answer): void {
-    const { desk } = this.#parts;
+    const { desk } = this.#parts.explaining;
     try {
       desk.answered(node, decodeAnswer(answer));
     } catch (failure) {

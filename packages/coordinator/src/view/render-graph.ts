@@ -23,8 +23,12 @@ function labelOf({ port, count }: GraphEdge): string {
   return count === 0 ? port : `${port} x${count}`;
 }
 
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 function vertices(edges: readonly GraphEdge[]): string[] {
-  return [...new Set(edges.flatMap(({ source, destination }) => [source, destination]))].sort();
+  return [...new Set(edges.flatMap(({ source, destination }) => [source, destination]))].sort(byText);
 }
 
 export function renderGraph(edges: readonly GraphEdge[], format: GraphFormat, paint: Paint): string[] {
@@ -102,8 +106,8 @@ const right = 560;
 
 /** Two columns: who asks, and who is asked; an identity that does both stands in both. */
 function svg(edges: readonly GraphEdge[]): string[] {
-  const sources = [...new Set(edges.map(({ source }) => source))].sort();
-  const targets = [...new Set(edges.map(({ destination }) => destination))].sort();
+  const sources = [...new Set(edges.map(({ source }) => source))].sort(byText);
+  const targets = [...new Set(edges.map(({ destination }) => destination))].sort(byText);
   const height = Math.max(sources.length, targets.length, 1) * row + 40;
   const top = (index: number) => 20 + index * row;
   const boxes = (names: readonly string[], x: number) =>
