@@ -34,9 +34,9 @@ const mostRules = 50_000;
 const deepest = 32;
 
 export function judgeChain(table: NftTable, chain: NftChain, packet: Packet): ChainVerdict {
-  const outcome = new Walk(table, packet).from(chain.name, 0, 0);
-  if (outcome.verdict !== "return") return { ...outcome, verdict: outcome.verdict };
-  return { ...outcome, verdict: chain.base?.policy === "drop" ? "drop" : "accept" };
+  const policy = chain.base?.policy === "drop" ? "drop" : "accept";
+  const outcome = new Walk(table, packet, policy).from(chain.name, 0, 0);
+  return { ...outcome, verdict: outcome.verdict === "return" ? policy : outcome.verdict };
 }
 
 function unknown(why: string): Outcome {
@@ -46,10 +46,13 @@ function unknown(why: string): Outcome {
 class Walk {
   readonly #table: NftTable;
   readonly #packet: Packet;
+  /** Of the base chain. */
+  readonly #policy: "accept" | "drop";
   #left = mostRules;
 
-  constructor(table: NftTable, packet: Packet) {
+  constructor(table: NftTable, packet: Packet, policy: "accept" | "drop") {
     this.#table = table;
+    this.#policy = policy;
     this.#packet = packet;
   }
 
@@ -89,13 +92,18 @@ class Walk {
         }
         return withAssumed(taken(), assumed);
       }
-      const one = taken();
-      const other = after();
+      const one = this.#settled(taken(), depth);
+      const other = this.#settled(after(), depth);
       if (one.verdict === other.verdict && one.verdict !== "unknown") return withAssumed(other, assumed);
       const why = one.verdict === "unknown" && one.why !== "" ? one.why : other.why;
       return withAssumed(unknown(`${name}: ${truth.unknown}${why === "" ? "" : `; ${why}`}`), assumed);
     }
     return { ...returned, assumed };
+  }
+
+  /** At the end of the base chain its policy speaks. */
+  #settled(outcome: Outcome, depth: number): Outcome {
+    return outcome.verdict === "return" && depth === 0 ? { ...outcome, verdict: this.#policy } : outcome;
   }
 }
 
