@@ -47,17 +47,29 @@ function asked(rest: string, fromText: string, toText: string, port: string): As
 
 describe("the smallest change", () => {
   it("that allows is a policy more", () => {
-    const { patch, before } = asked("policies:\n  - { name: x, from: [shop], to: web }\n", "web", "api", "http");
+    const { patch, before } = asked(
+      "policies:\n  - { name: x, from: [shop], to: web }\n",
+      "web",
+      "api",
+      "http",
+    );
     expect(before).toBe(false);
     expect(patch).toContain("+  - { name: web-to-api, from: [web], to: api, ports: [http] }");
     expect(patch.match(/^[-+] /gm)).toHaveLength(1);
   });
 
   it("that refuses takes the sender out, or denies where the policy says more", () => {
-    const alone = asked("policies:\n  - { name: x, from: [web, shop], to: api, ports: [http] }\n", "web", "api", "http");
+    const alone = asked(
+      "policies:\n  - { name: x, from: [web, shop], to: api, ports: [http] }\n",
+      "web",
+      "api",
+      "http",
+    );
     expect(alone.patch).toContain("+  - { name: x, from: [shop], to: api, ports: [http] }");
     const wider = asked("policies:\n  - { name: x, from: [web], to: api }\n", "web", "api", "http");
-    expect(wider.patch).toContain("+  - { name: no-web-to-api, from: [web], to: api, ports: [http], action: deny }");
+    expect(wider.patch).toContain(
+      "+  - { name: no-web-to-api, from: [web], to: api, ports: [http], action: deny }",
+    );
   });
 
   it("to a denial takes the sender out of the policy that denies", () => {

@@ -82,7 +82,11 @@ describe("a flow", () => {
   it("that was refused once and passes now is allowed again", () => {
     const earlier = new Date(now.getTime() - 60_000);
     const kinds = named(
-      of("api1", flow({ source: "10.77.0.9" }), flow({ kind: "denied", source: "10.77.0.9", lastSeen: earlier })),
+      of(
+        "api1",
+        flow({ source: "10.77.0.9" }),
+        flow({ kind: "denied", source: "10.77.0.9", lastSeen: earlier }),
+      ),
     ).map(({ kind }) => kind);
     expect(kinds).toEqual(["allowed", "denied"]);
   });

@@ -54,7 +54,11 @@ describe("what is held of each node", () => {
   it("ends as the kernel's sets forget it, and never lies in the future", () => {
     const observations = new Observations();
     const denied = flow(1, { kind: "denied", lastSeen: ago(3601) });
-    observations.take("api1", said([denied, flow(2, { lastSeen: ago(-60) })], { fullSets: ["seen_in4"] }), now);
+    observations.take(
+      "api1",
+      said([denied, flow(2, { lastSeen: ago(-60) })], { fullSets: ["seen_in4"] }),
+      now,
+    );
     const [held] = observations.all(now);
     expect(held?.flows).toMatchObject([{ port: 2, lastSeen: now }]);
     expect(held?.fullSets).toEqual(["seen_in4"]);

@@ -43,7 +43,11 @@ describe("what the kernel recorded", () => {
   });
 
   it("leaves out what is neither TCP nor UDP, and names full sets", () => {
-    const printed = setLine("denied_in4", [element(["10.77.0.9", "icmp", 0], 1), element(["10.77.0.9", "tcp", 1], 1)], 2);
+    const printed = setLine(
+      "denied_in4",
+      [element(["10.77.0.9", "icmp", 0], 1), element(["10.77.0.9", "tcp", 1], 1)],
+      2,
+    );
     const { flows, fullSets } = parseRecords(printed, now);
     expect(flows).toHaveLength(1);
     expect(fullSets).toEqual(["denied_in4"]);
@@ -55,7 +59,10 @@ describe("what is told of it", () => {
   const many = (packets: number) =>
     flowsOf(
       [
-        setLine("seen_in4", [element(["10.77.0.1", "tcp", 80], packets), element(["10.77.0.2", "tcp", 80], 1)]),
+        setLine("seen_in4", [
+          element(["10.77.0.1", "tcp", 80], packets),
+          element(["10.77.0.2", "tcp", 80], 1),
+        ]),
         setLine("denied_in4", [element(["10.77.0.3", "tcp", 80], 1)]),
       ].join("\n"),
     );

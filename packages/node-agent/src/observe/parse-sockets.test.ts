@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseListeners } from "./parse-sockets.ts";
 
-const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+const head =
+  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 const v4 = `${head}
    0: 0C004D0A:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000   998        0 1 1
    1: 0C004D0A:1F90 0B004D0A:B0C4 01 00000000:00000000 00:00000000 00000000   998        0 2 1

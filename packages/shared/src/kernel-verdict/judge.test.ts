@@ -140,7 +140,10 @@ describe("sets", () => {
       line: 12,
       strength: "address",
     });
-    const other = judged({ chains: { input: [[match(pair, "@allow"), accept], [drop]] }, sets }, { port: 9000 });
+    const other = judged(
+      { chains: { input: [[match(pair, "@allow"), accept], [drop]] }, sets },
+      { port: 9000 },
+    );
     expect(attributionOf(other)).toMatchObject({ kind: "default", name: "" });
     expect(other.verdict).toBe("drop");
   });
@@ -160,7 +163,15 @@ describe("sets", () => {
 
   it("lead to verdicts as maps", () => {
     const vmap = { vmap: { key: dport, data: "@ways" } };
-    const ways = { ways: { map: "verdict", elem: [[8080, { goto: { target: "end" } }], [22, accept]] } };
+    const ways = {
+      ways: {
+        map: "verdict",
+        elem: [
+          [8080, { goto: { target: "end" } }],
+          [22, accept],
+        ],
+      },
+    };
     expect(judged({ chains: { input: [[vmap]], end: [[drop]] }, sets: ways }).verdict).toBe("drop");
     const anonymous = { vmap: { key: dport, data: { set: [[8080, { drop: null }]] } } };
     expect(verdict([anonymous])).toBe("drop");
@@ -169,7 +180,9 @@ describe("sets", () => {
 
   it("of uids make an answer rest on the uid", () => {
     const uid = { concat: [{ meta: { key: "skuid" } }, payload("ip", "daddr")] };
-    const sets = { out: { elem: [{ elem: { val: { concat: [998, "10.77.0.12"] }, comment: "p m.yaml:1" } }] } };
+    const sets = {
+      out: { elem: [{ elem: { val: { concat: [998, "10.77.0.12"] }, comment: "p m.yaml:1" } }] },
+    };
     const text = JSON.stringify({
       nftables: ruleset({ chains: { input: [[match(uid, "@out"), accept], [drop]] }, sets }),
     }).replace('"hook":"input"', '"hook":"output"');
@@ -197,7 +210,10 @@ describe("other tables at the hook", () => {
   });
 
   it("that cannot be read make it unknown, and ours is still said", () => {
-    const found = judged([ours, { table: "odd", chains: { input: [[match({ meta: { key: "mark" } }, 1), drop]] } }]);
+    const found = judged([
+      ours,
+      { table: "odd", chains: { input: [[match({ meta: { key: "mark" } }, 1), drop]] } },
+    ]);
     expect(found.verdict).toBe("unknown");
     expect(found.own?.verdict).toBe("accept");
     expect(found.others).toMatchObject([{ table: "inet odd", verdict: "unknown" }]);

@@ -56,8 +56,10 @@ function portOf(port: number): number {
 
 export function encodeAnswer(answer: KernelAnswer | NoAnswer): wire.Answer {
   if ("problem" in answer) return { ...nothing, id: BigInt(answer.id), problem: answer.problem };
+  const { uid, ...rest } = answer;
   return {
-    ...answer,
+    ...rest,
+    user: uid === undefined ? undefined : { uid, name: "" },
     id: BigInt(answer.id),
     problem: "",
     ownVerdict: answer.ownVerdict ?? "",
@@ -65,7 +67,10 @@ export function encodeAnswer(answer: KernelAnswer | NoAnswer): wire.Answer {
     assumed: [...answer.assumed],
     others: answer.others.map((other) => ({ ...other })),
     revision: BigInt(answer.revision),
-    listeners: answer.listeners.map((listener) => ({ ...listener })),
+    listeners: answer.listeners.map(({ address, uid: owner, user }) => ({
+      address,
+      user: { uid: owner, name: user },
+    })),
   };
 }
 
@@ -86,7 +91,7 @@ const nothing: wire.Answer = {
   others: [],
   revision: 0n,
   digest: "",
-  uid: undefined,
+  user: undefined,
   listeners: [],
   audited: false,
 };
@@ -118,10 +123,12 @@ export function decodeAnswer(message: wire.Answer): KernelAnswer | NoAnswer {
     })),
     revision: toNumber(message.revision, "revision"),
     digest: short(message.digest),
-    uid: message.uid,
-    listeners: message.listeners
-      .slice(0, most)
-      .map(({ address, uid, user }) => ({ address: short(address), uid, user: short(user) })),
+    uid: message.user?.uid,
+    listeners: message.listeners.slice(0, most).map(({ address, user }) => ({
+      address: short(address),
+      uid: user?.uid ?? 0,
+      user: short(user?.name ?? ""),
+    })),
     audited: message.audited,
   };
 }

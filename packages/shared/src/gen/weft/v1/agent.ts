@@ -72,6 +72,12 @@ export interface Observation {
   leftOut: number;
 }
 
+export interface LocalUser {
+  uid: number;
+  /** on this node; empty: it has none */
+  name: string;
+}
+
 export interface ObservedFlow {
   /** "seen" (asked for), "denied", "audited" (would be denied) */
   kind: string;
@@ -85,11 +91,7 @@ export interface ObservedFlow {
   protocol: string;
   port: number;
   /** of "out" */
-  uid?:
-    | number
-    | undefined;
-  /** its name on this node */
-  user: string;
+  user: LocalUser | undefined;
   packets: bigint;
   lastSeen: Date | undefined;
 }
@@ -120,9 +122,9 @@ export interface Answer {
   /** carried by the kernel; 0: none */
   revision: bigint;
   digest: string;
-  /** of the user asked about */
-  uid?:
-    | number
+  /** the one asked about */
+  user:
+    | LocalUser
     | undefined;
   /** on that port, for "input" */
   listeners: Listener[];
@@ -140,8 +142,7 @@ export interface OtherTable {
 
 export interface Listener {
   address: string;
-  uid: number;
-  user: string;
+  user: LocalUser | undefined;
 }
 
 export interface CoordinatorMessage {
@@ -857,6 +858,91 @@ export const Observation: MessageFns<Observation> = {
   },
 };
 
+function createBaseLocalUser(): LocalUser {
+  return { uid: 0, name: "" };
+}
+
+export const LocalUser: MessageFns<LocalUser> = {
+  encode(message: LocalUser, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== 0) {
+      writer.uint32(8).uint32(message.uid);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalUser {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalUser();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LocalUser {
+    return {
+      uid: isSet(object.uid) ? globalThis.Number(object.uid) : 0,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: LocalUser): unknown {
+    const obj: any = {};
+    if (message.uid !== 0) {
+      obj.uid = Math.round(message.uid);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LocalUser>, I>>(base?: I): LocalUser {
+    return LocalUser.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LocalUser>, I>>(object: I): LocalUser {
+    const message = createBaseLocalUser();
+    message.uid = object.uid ?? 0;
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
 function createBaseObservedFlow(): ObservedFlow {
   return {
     kind: "",
@@ -865,8 +951,7 @@ function createBaseObservedFlow(): ObservedFlow {
     destination: "",
     protocol: "",
     port: 0,
-    uid: undefined,
-    user: "",
+    user: undefined,
     packets: 0n,
     lastSeen: undefined,
   };
@@ -892,20 +977,17 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     if (message.port !== 0) {
       writer.uint32(48).uint32(message.port);
     }
-    if (message.uid !== undefined) {
-      writer.uint32(56).uint32(message.uid);
-    }
-    if (message.user !== "") {
-      writer.uint32(66).string(message.user);
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(58).fork()).join();
     }
     if (message.packets !== 0n) {
       if (BigInt.asUintN(64, message.packets) !== message.packets) {
         throw new globalThis.Error("value provided for field message.packets of type uint64 too large");
       }
-      writer.uint32(72).uint64(message.packets);
+      writer.uint32(64).uint64(message.packets);
     }
     if (message.lastSeen !== undefined) {
-      Timestamp.encode(toTimestamp(message.lastSeen), writer.uint32(82).fork()).join();
+      Timestamp.encode(toTimestamp(message.lastSeen), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -972,31 +1054,23 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
             continue;
           }
           case 7: {
-            if (tag !== 56) {
+            if (tag !== 58) {
               break;
             }
 
-            message.uid = reader.uint32();
+            message.user = LocalUser.decode(reader, reader.uint32());
             continue;
           }
           case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.user = reader.string();
-            continue;
-          }
-          case 9: {
-            if (tag !== 72) {
+            if (tag !== 64) {
               break;
             }
 
             message.packets = reader.uint64() as bigint;
             continue;
           }
-          case 10: {
-            if (tag !== 82) {
+          case 9: {
+            if (tag !== 74) {
               break;
             }
 
@@ -1023,8 +1097,7 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
       destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
       protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
-      uid: isSet(object.uid) ? globalThis.Number(object.uid) : undefined,
-      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
       packets: isSet(object.packets) ? BigInt(object.packets) : 0n,
       lastSeen: isSet(object.lastSeen)
         ? fromJsonTimestamp(object.lastSeen)
@@ -1054,11 +1127,8 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     if (message.port !== 0) {
       obj.port = Math.round(message.port);
     }
-    if (message.uid !== undefined) {
-      obj.uid = Math.round(message.uid);
-    }
-    if (message.user !== "") {
-      obj.user = message.user;
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
     }
     if (message.packets !== 0n) {
       obj.packets = message.packets.toString();
@@ -1080,8 +1150,7 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     message.destination = object.destination ?? "";
     message.protocol = object.protocol ?? "";
     message.port = object.port ?? 0;
-    message.uid = object.uid ?? undefined;
-    message.user = object.user ?? "";
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     message.packets = (object.packets !== undefined && object.packets !== null) ? BigInt(object.packets) : 0n;
     message.lastSeen = object.lastSeen ?? undefined;
     return message;
@@ -1106,7 +1175,7 @@ function createBaseAnswer(): Answer {
     others: [],
     revision: 0n,
     digest: "",
-    uid: undefined,
+    user: undefined,
     listeners: [],
     audited: false,
   };
@@ -1168,8 +1237,8 @@ export const Answer: MessageFns<Answer> = {
     if (message.digest !== "") {
       writer.uint32(130).string(message.digest);
     }
-    if (message.uid !== undefined) {
-      writer.uint32(136).uint32(message.uid);
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(138).fork()).join();
     }
     for (const v of message.listeners) {
       Listener.encode(v!, writer.uint32(146).fork()).join();
@@ -1322,11 +1391,11 @@ export const Answer: MessageFns<Answer> = {
             continue;
           }
           case 17: {
-            if (tag !== 136) {
+            if (tag !== 138) {
               break;
             }
 
-            message.uid = reader.uint32();
+            message.user = LocalUser.decode(reader, reader.uint32());
             continue;
           }
           case 18: {
@@ -1391,7 +1460,7 @@ export const Answer: MessageFns<Answer> = {
       others: globalThis.Array.isArray(object?.others) ? object.others.map((e: any) => OtherTable.fromJSON(e)) : [],
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
-      uid: isSet(object.uid) ? globalThis.Number(object.uid) : undefined,
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
       listeners: globalThis.Array.isArray(object?.listeners)
         ? object.listeners.map((e: any) => Listener.fromJSON(e))
         : [],
@@ -1449,8 +1518,8 @@ export const Answer: MessageFns<Answer> = {
     if (message.digest !== "") {
       obj.digest = message.digest;
     }
-    if (message.uid !== undefined) {
-      obj.uid = Math.round(message.uid);
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
     }
     if (message.listeners?.length) {
       obj.listeners = message.listeners.map((e) => Listener.toJSON(e));
@@ -1482,7 +1551,7 @@ export const Answer: MessageFns<Answer> = {
     message.others = object.others?.map((e) => OtherTable.fromPartial(e)) || [];
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.digest = object.digest ?? "";
-    message.uid = object.uid ?? undefined;
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     message.listeners = object.listeners?.map((e) => Listener.fromPartial(e)) || [];
     message.audited = object.audited ?? false;
     return message;
@@ -1611,7 +1680,7 @@ export const OtherTable: MessageFns<OtherTable> = {
 };
 
 function createBaseListener(): Listener {
-  return { address: "", uid: 0, user: "" };
+  return { address: "", user: undefined };
 }
 
 export const Listener: MessageFns<Listener> = {
@@ -1619,11 +1688,8 @@ export const Listener: MessageFns<Listener> = {
     if (message.address !== "") {
       writer.uint32(10).string(message.address);
     }
-    if (message.uid !== 0) {
-      writer.uint32(16).uint32(message.uid);
-    }
-    if (message.user !== "") {
-      writer.uint32(26).string(message.user);
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1650,19 +1716,11 @@ export const Listener: MessageFns<Listener> = {
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 18) {
               break;
             }
 
-            message.uid = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.user = reader.string();
+            message.user = LocalUser.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1680,8 +1738,7 @@ export const Listener: MessageFns<Listener> = {
   fromJSON(object: any): Listener {
     return {
       address: isSet(object.address) ? globalThis.String(object.address) : "",
-      uid: isSet(object.uid) ? globalThis.Number(object.uid) : 0,
-      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
     };
   },
 
@@ -1690,11 +1747,8 @@ export const Listener: MessageFns<Listener> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
-    if (message.uid !== 0) {
-      obj.uid = Math.round(message.uid);
-    }
-    if (message.user !== "") {
-      obj.user = message.user;
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
     }
     return obj;
   },
@@ -1705,8 +1759,7 @@ export const Listener: MessageFns<Listener> = {
   fromPartial<I extends Exact<DeepPartial<Listener>, I>>(object: I): Listener {
     const message = createBaseListener();
     message.address = object.address ?? "";
-    message.uid = object.uid ?? 0;
-    message.user = object.user ?? "";
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     return message;
   },
 };
