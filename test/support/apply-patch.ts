@@ -13,7 +13,8 @@ export function applyPatch(text: string, patch: string): string {
       at = start;
     } else if (line.startsWith("+")) after.push(line.slice(1));
     else if (line !== "") {
-      if (before[at] !== line.slice(1)) throw new Error(`line ${at + 1} is ${before[at]}, not ${line.slice(1)}`);
+      if (before[at] !== line.slice(1))
+        throw new Error(`line ${at + 1} is ${before[at]}, not ${line.slice(1)}`);
       if (line.startsWith(" ")) after.push(line.slice(1));
       at++;
     }
