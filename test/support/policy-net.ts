@@ -82,12 +82,14 @@ export class PolicyNet {
   }
 
   /** The same with other users. */
-  enforceAs(rest: string, head: string, uids: ReadonlyMap<string, number>): void {
+  enforceAs(rest: string, head: string, uids: ReadonlyMap<string, number>): Map<string, DesiredContent> {
     this.#revision++;
-    for (const [node, content] of compile(rest, head)) {
+    const contents = compile(rest, head);
+    for (const [node, content] of contents) {
       const digest = digestOf(content);
       this.net.nft(node, renderNftables({ content, revision: this.#revision, digest, uids }));
     }
+    return contents;
   }
 
   elements(host: string, set: string): string {

@@ -2,6 +2,7 @@
 // questions. What the interpreter says of the loaded rules must be what a real connection meets, containers included.
 // 60 questions; WEFT_LONG=1: 500.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { permits } from "../../packages/coordinator/src/explain/permits.ts";
 import { attributionOf } from "../../packages/shared/src/kernel-verdict/attribution.ts";
 import { type HookVerdict, judgeHook } from "../../packages/shared/src/kernel-verdict/judge.ts";
 import type { Packet } from "../../packages/shared/src/kernel-verdict/packet.ts";
@@ -157,11 +158,11 @@ describe("the answer read from the loaded rules", () => {
   it(`is what a real connection meets, ${questions} of ${questions} times`, async () => {
     const random = randomOf(seed);
     const wrong: string[] = [];
-    const told = { accept: 0, refuse: 0, tampered: 0, box: 0, v6: 0 };
+    const told = { accept: 0, refuse: 0, tampered: 0, box: 0, v6: 0, meant: 0 };
     let asked = 0;
     while (asked < questions) {
       const mesh = randomPolicies(random);
-      lab.enforceAs(mesh, nodes + whyServices, new Map(Object.entries(users)));
+      const contents = lab.enforceAs(mesh, nodes + whyServices, new Map(Object.entries(users)));
       const tampered = random.chance(40) ? random.pick(["web1", "api1", "hub"] as const) : undefined;
       if (tampered !== undefined) random.pick(tampering)(random, tampered);
       for (let index = 0; index < perMesh && asked < questions; index++, asked++) {
@@ -179,6 +180,24 @@ describe("the answer read from the loaded rules", () => {
               ),
           );
         for (const verdict of verdicts) expect(attributionOf(verdict).kind).not.toBe("");
+        // what the coordinator thinks a mesh means, for trying out changes, is what the kernel does with it
+        const isGuarded = verdicts.some((verdict) => attributionOf(verdict).kind === "guard");
+        const isPublished = verdicts.some(({ own }) => own?.chain === "forward");
+        if (tampered === undefined && !isGuarded && !isPublished && from !== "box") {
+          const connection = {
+            fromNode: from === "rogue" ? undefined : from,
+            user,
+            source: address[from][family],
+            toNode: to === "rogue" ? undefined : to,
+            destination: address[to][family],
+            protocol,
+            port,
+          };
+          told.meant++;
+          const { allowed } = permits(contents, connection);
+          if (allowed !== expected)
+            wrong.push(`meant ${allowed}: ${JSON.stringify({ question, real, mesh })}`);
+        }
         told[expected ? "accept" : "refuse"]++;
         if (tampered !== undefined) told.tampered++;
         if (from === "box") told.box++;

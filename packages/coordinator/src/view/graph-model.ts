@@ -47,7 +47,9 @@ export function graphEdges({ flows, declared }: ObservedView): GraphEdge[] {
     const source = vertexOf(flow.source);
     const destination = vertexOf(flow.destination);
     const port = portText(flow);
-    const refused = flow.kind !== "allowed";
+    // what only audit lets pass was seen to pass, too
+    if (flow.kind === "audited") continue;
+    const refused = flow.kind === "denied";
     const byNode =
       flow.source.node === "" ? undefined : edges.get(keyOf(`node ${flow.source.node}`, destination, port));
     const key = refused ? `refused|${keyOf(source, destination, port)}` : keyOf(source, destination, port);
