@@ -196,7 +196,12 @@ describe("weft denials and flows", () => {
 
   it("are JSON of one shape", async () => {
     const asked: string[] = [];
-    const answers = { observations: (node: string) => (asked.push(node), observed) };
+    const answers = {
+      observations: (node: string) => {
+        asked.push(node);
+        return observed;
+      },
+    };
     const denials = JSON.parse((await weft(["denials", "--json", "--node", "api1"], answers)).out.join("\n"));
     expect(asked).toEqual(["api1"]);
     expect(denials.flows).toHaveLength(3);
