@@ -3,9 +3,9 @@
 
 const model = "^packages/shared/src/(model|errors)/";
 const pure = [
-  "^packages/shared/src/(plan|render|state)/",
+  "^packages/shared/src/(plan|render|state|kernel-verdict)/",
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
-  "^packages/coordinator/src/(mesh|compile|fleet|view)/",
+  "^packages/coordinator/src/(mesh|compile|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
   "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-)",
 ];

@@ -73,6 +73,8 @@ async function connect(): Promise<void> {
     onBundle: () => {},
     onUnreadable: () => {},
     onState: () => {},
+    onAttention: () => {},
+    answer: async ({ id }) => ({ id, problem: "no kernel here" }),
     onDismissed: (reason) => void dismissed.push(reason),
   });
   running = link.run(stop.signal);

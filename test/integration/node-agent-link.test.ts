@@ -54,6 +54,8 @@ async function start(changes: Partial<LinkDuties> = {}): Promise<{ link: Link; i
     onBundle: () => {},
     onUnreadable: () => {},
     onState: (trouble) => void seen.states.push(trouble),
+    onAttention: () => {},
+    answer: async ({ id }) => ({ id, problem: "no kernel here" }),
     onDismissed: (reason) => void seen.dismissed.push(reason),
     ...changes,
   });

@@ -16,7 +16,10 @@ import {
   type ApplyRequest,
   ControlServiceService,
   type HistoryResponse,
+  type ObservationsResponse,
   type PlanResponse,
+  type WhyRequest,
+  type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
@@ -32,6 +35,8 @@ export interface ControlAnswers {
   status?: () => FleetStatus[];
   addNode?: (name: string) => AddNodeResponse;
   removeNode?: (name: string) => string[];
+  why?: (request: WhyRequest) => WhyResponse;
+  observations?: (node: string) => ObservationsResponse;
 }
 
 export interface FakeControlServer {
@@ -86,6 +91,8 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
     removeNode: unary(({ name }: { name: string }) => ({
       done: needed(answers.removeNode, "RemoveNode")(name),
     })),
+    why: unary((request: WhyRequest) => needed(answers.why, "Why")(request)),
+    observations: unary(({ node }: { node: string }) => needed(answers.observations, "Observations")(node)),
     version: unary(() => ({ version: "9.9.9" })),
   });
   await new Promise<void>((resolve, reject) => {

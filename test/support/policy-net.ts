@@ -81,6 +81,17 @@ export class PolicyNet {
     return contents;
   }
 
+  /** The same with other users. */
+  enforceAs(rest: string, head: string, uids: ReadonlyMap<string, number>): Map<string, DesiredContent> {
+    this.#revision++;
+    const contents = compile(rest, head);
+    for (const [node, content] of contents) {
+      const digest = digestOf(content);
+      this.net.nft(node, renderNftables({ content, revision: this.#revision, digest, uids }));
+    }
+    return contents;
+  }
+
   elements(host: string, set: string): string {
     return this.net.run(host, ["nft", "list", "set", "inet", "weft", set]);
   }

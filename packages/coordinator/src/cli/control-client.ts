@@ -10,6 +10,8 @@ import { decodeFleetStatus, decodeNodeStatus } from "@weft/shared/wire/status-co
 import type { Control } from "./control.ts";
 
 const deadlineMs = 10_000;
+/** Many kernels are asked, and some may be away. */
+const whyDeadlineMs = 90_000;
 /** The coordinator ends a waiting apply by itself; this is for one that hangs. */
 const applyGraceMs = 15_000;
 /** A mesh file for 5,000 nodes, or the status of as many. */
@@ -62,9 +64,13 @@ export function connectControl(socketPath: string): Control {
     });
   }
 
-  function ask<Request, Response>(call: Unary<Request, Response>, request: Request): Promise<Response> {
+  function ask<Request, Response>(
+    call: Unary<Request, Response>,
+    request: Request,
+    withinMs = deadlineMs,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
-      call(request, new Metadata(), { deadline: new Date(Date.now() + deadlineMs) }, (error, response) => {
+      call(request, new Metadata(), { deadline: new Date(Date.now() + withinMs) }, (error, response) => {
         if (error === null) resolve(response);
         else reject(errorOf(error));
       });
@@ -125,6 +131,27 @@ export function connectControl(socketPath: string): Control {
     },
     addNode: (request) => ask(client.addNode.bind(client), request),
     removeNode: (name) => ask(client.removeNode.bind(client), { name }),
+    async why(request) {
+      const { paths, leftOut } = await ask(client.why.bind(client), request, whyDeadlineMs);
+      const steps = (path: (typeof paths)[number]) =>
+        path.steps.map((step) => ({ ...step, revision: toNumber(step.revision, "revision") }));
+      return { leftOut, paths: paths.map((path) => ({ ...path, steps: steps(path) })) };
+    },
+    async observations(node) {
+      const { at, flows, declared, unknown } = await ask(client.observations.bind(client), { node });
+      return {
+        at: present(at, "time of observations"),
+        declared,
+        unknown,
+        flows: flows.map((flow) => ({
+          ...flow,
+          source: present(flow.source, "source of a flow"),
+          destination: present(flow.destination, "destination of a flow"),
+          lastSeen: present(flow.lastSeen, "time of a flow"),
+          count: toNumber(flow.count, "count of a flow"),
+        })),
+      };
+    },
     version: async () => (await ask(client.version.bind(client), {})).version,
     close: () => client.close(),
   };

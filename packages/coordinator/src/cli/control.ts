@@ -8,10 +8,13 @@ import type {
   HistoryResponse,
   NodePlan,
   RemoveNodeResponse,
+  WhyRequest,
 } from "@weft/shared/gen/weft/v1/control";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
 import type { SourceText } from "../store/records.ts";
+import type { ObservedView } from "../view/flow-model.ts";
+import type { WhyView } from "../view/render-why.ts";
 
 export interface Plan {
   readonly problems: readonly Problem[];
@@ -35,6 +38,9 @@ export interface Control {
   showNode(name: string): Promise<ShownNode>;
   addNode(request: AddNodeRequest): Promise<AddNodeResponse>;
   removeNode(name: string): Promise<RemoveNodeResponse>;
+  why(request: WhyRequest): Promise<WhyView>;
+  /** @param node empty: of all */
+  observations(node: string): Promise<ObservedView>;
   version(): Promise<string>;
   close(): void;
 }

@@ -14,12 +14,14 @@ import { isMember, statusOf } from "../fleet/node-view.ts";
 import { watchApply } from "../rollout/apply-watch.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
+import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
 import { feedStatus } from "./status-feed.ts";
 
 export interface ControlServiceParts {
   readonly handlers: Handlers;
   readonly coordinator: Coordinator;
+  readonly explaining: Explaining;
   readonly authority: MeshAuthority;
   readonly fleet: Fleet;
   readonly store: Store;
@@ -138,6 +140,10 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
     removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
       done: await coordinator.removeNode(name),
     })),
+
+    why: handlers.unary("Why", (request) => parts.explaining.why.why(request)),
+
+    observations: handlers.unary("Observations", ({ node }) => parts.explaining.flows.observations(node)),
 
     version: handlers.unary("Version", () => ({ version: parts.version })),
   };

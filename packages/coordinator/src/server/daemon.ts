@@ -35,6 +35,7 @@ import { ComponentFiles } from "./component-files.ts";
 import { controlService } from "./control-service.ts";
 import { Doorkeeper, type DoorLimits } from "./doorkeeper.ts";
 import { enrolmentService } from "./enrolment-service.ts";
+import { explaining } from "./explaining.ts";
 import { Handlers } from "./handlers.ts";
 import {
   agentDoor,
@@ -110,6 +111,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
   const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, now });
+  const explained = explaining({ authority, compiler, store, fleet, sessions, now });
 
   const published = (bundle: Published) => {
     agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));
@@ -177,6 +179,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         sessions,
         handlers,
         events: coordinator,
+        explaining: explained,
         now,
         heartbeatSeconds,
         banEpoch: () => publisher.current?.banEpoch ?? 0,
@@ -213,6 +216,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     controlService({
       handlers,
       coordinator,
+      explaining: explained,
       authority,
       fleet,
       store,

@@ -1,15 +1,18 @@
 // In: a stream on the agents' port. Out: events about its node; the stream ends with its certificate, its membership
 // or its peer, whichever is first. No decisions about the mesh are made here.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { AgentMessage, Hello } from "@weft/shared/gen/weft/v1/agent";
+import type { AgentMessage, Answer, Hello } from "@weft/shared/gen/weft/v1/agent";
 import { NodeFacts as FactsMessage } from "@weft/shared/gen/weft/v1/facts";
 import { NodeReport as ReportMessage } from "@weft/shared/gen/weft/v1/report";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeReport } from "@weft/shared/model/report";
 import { decodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
+import { decodeObservation } from "@weft/shared/wire/observation-codec";
+import { decodeAnswer } from "@weft/shared/wire/question-codec";
 import { decodeReport } from "@weft/shared/wire/report-codec";
 import type { Caller, NodeGate, Verdict } from "./authorise.ts";
+import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
 import { type AgentStream, dismissals, Session, type Sessions } from "./sessions.ts";
 
@@ -34,6 +37,7 @@ export interface SessionParts {
   readonly sessions: Sessions;
   readonly handlers: Handlers;
   readonly events: SessionEvents;
+  readonly explaining: Pick<Explaining, "desk" | "observed">;
   readonly now: () => Date;
   readonly heartbeatSeconds: number;
   readonly banEpoch: () => number;
@@ -150,11 +154,26 @@ export class SessionHandler {
         break;
       case "hello":
         throw new WeftError("WEFT-E003", "hello comes once");
-      // Observations are for a later release; what only a newer agent can say is no error either.
-      case "heartbeat":
       case "observation":
+        this.#parts.explaining.observed(node, decodeObservation(message.value));
+        events.seen(node);
+        break;
+      case "answer":
+        this.#answered(node, message.value);
+        break;
+      // What only a newer agent can say is no error.
+      case "heartbeat":
       case undefined:
         events.seen(node);
+    }
+  }
+  /** An answer that makes no sense is a problem of whoever asked, not of the stream. */
+  #answered(node: string, answer: Answer): void {
+    const { desk } = this.#parts.explaining;
+    try {
+      desk.answered(node, decodeAnswer(answer));
+    } catch (failure) {
+      desk.unreadable(node, Number(answer.id), failure);
     }
   }
 }

@@ -93,6 +93,8 @@ class World {
       async *watchStatus() {
         yield { ...sampleFleet, nodes: [hub()] };
       },
+      why: async () => ({ paths: [], leftOut: 0 }),
+      observations: async () => ({ at: now, flows: [], declared: [], unknown: [] }),
       showNode: async () => ({ status: hub(), joined: undefined, enrolmentKeySha256: "", services: [] }),
       addNode: async () => ({
         token: "hub.secret",

@@ -17,6 +17,8 @@ import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
 import type { Log } from "../log.ts";
+import { answerQuestion } from "../observe/answer-question.ts";
+import { Observer } from "../observe/observer.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
@@ -50,6 +52,13 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const { node, trustDomain } = identity.enrolment;
   // Filled below: the sections ask through the link, and the link reports for them.
   const links: { link: Link | undefined } = { link: undefined };
+  const observer = new Observer({
+    host,
+    log,
+    node,
+    streams: () => links.link?.streams ?? 0,
+    send: (observation) => links.link?.sendObservation(observation),
+  });
   const client = () => links.link?.client;
 
   const components = new ComponentStore(host.files, (wish, abort) => {
@@ -129,13 +138,15 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.conditions.set("link", [{ code: "NODE_DISMISSED", detail: `it said: ${reason}` }]);
       agent.lookAgain();
     },
+    onAttention: () => observer.attend(),
+    answer: (question) => answerQuestion(host, node, question),
   });
   links.link = link;
   // A bug in one of them ends all: systemd starts the agent anew, and the kernel keeps its rules meanwhile.
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent.run(either), link.run(either), watch.run(either)].map((running) =>
+    [agent.run(either), link.run(either), watch.run(either), observer.run(either)].map((running) =>
       running.catch((failure: unknown) => {
         bug.abort();
         throw failure;

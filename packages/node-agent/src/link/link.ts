@@ -6,6 +6,7 @@ import type { AgentServiceClient } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { NodeFacts } from "@weft/shared/model/facts";
+import type { KernelAnswer, KernelQuestion, NoAnswer, Observation } from "@weft/shared/model/observation";
 import type { NodeReport } from "@weft/shared/model/report";
 import type { Clock } from "../host/host.ts";
 import type { Log } from "../log.ts";
@@ -29,10 +30,15 @@ export interface LinkDuties {
   /** undefined: connected. */
   readonly onState: (trouble: string | undefined) => void;
   readonly onDismissed: (reason: string) => void;
+  /** Somebody wants to know what the kernel counts. */
+  readonly onAttention: () => void;
+  /** Resolves for any question; what goes wrong is part of the answer. */
+  readonly answer: (question: KernelQuestion) => Promise<KernelAnswer | NoAnswer>;
 }
 
 const finalReasons: readonly string[] = ["removed", "banned"];
 const renewalRetryMs = 15_000;
+const mostQuestions = 16;
 /** setTimeout counts in 31 bits. */
 const longestWaitMs = 2 ** 31 - 1;
 
@@ -40,6 +46,9 @@ export class Link {
   readonly #duties: LinkDuties;
   #session: Session | undefined;
   #report: NodeReport | undefined;
+  #streams = 0;
+  #answering = Promise.resolve();
+  #unanswered = 0;
 
   constructor(duties: LinkDuties) {
     this.#duties = duties;
@@ -48,6 +57,15 @@ export class Link {
   /** For unary calls; undefined while the coordinator is away. */
   get client(): AgentServiceClient | undefined {
     return this.#session?.client;
+  }
+
+  /** How many streams there were, this one included; 0: there is none now. */
+  get streams(): number {
+    return this.#session === undefined ? 0 : this.#streams;
+  }
+
+  sendObservation(observation: Observation): void {
+    this.#session?.sendObservation(observation);
   }
 
   sendReport(report: NodeReport): void {
@@ -109,6 +127,7 @@ export class Link {
     const session = await this.#greet(hello);
     this.#session?.close();
     this.#session = session;
+    this.#streams += 1;
     this.#duties.onState(undefined);
     log.info("link: the coordinator is there");
     // The report first: whoever waits for an enforcement waits for this; facts take a moment when they are first read.
@@ -123,6 +142,8 @@ export class Link {
       desired: (state) => this.#duties.onDesired(state),
       bundle: (signed) => void this.#takeBundle(signed),
       dismissal: (reason, banEpoch) => void this.#dismissed(reason, banEpoch),
+      question: (question) => this.#answer(question),
+      attention: () => this.#duties.onAttention(),
       unreadable: (failure) => {
         log.error(`link: ${describeError(failure)}`);
         this.#duties.onUnreadable(failure);
@@ -131,6 +152,23 @@ export class Link {
       client.close();
       throw failure;
     });
+  }
+
+  /** One at a time: each costs a look at the kernel's rules. */
+  #answer(question: KernelQuestion): void {
+    if (this.#unanswered >= mostQuestions) return;
+    this.#unanswered += 1;
+    this.#answering = this.#answering.then(() => this.#answerNow(question));
+  }
+
+  async #answerNow(question: KernelQuestion): Promise<void> {
+    try {
+      this.#session?.sendAnswer(await this.#duties.answer(question));
+    } catch (failure) {
+      this.#duties.log.error(`link: a question is not answered: ${describeError(failure)}`);
+    } finally {
+      this.#unanswered -= 1;
+    }
   }
 
   async #takeBundle(signed: SignedTrustBundle): Promise<void> {

@@ -11,10 +11,13 @@ import type {
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { NodeFacts } from "@weft/shared/model/facts";
+import type { KernelAnswer, KernelQuestion, NoAnswer, Observation } from "@weft/shared/model/observation";
 import type { NodeReport } from "@weft/shared/model/report";
 import { decodeDesired } from "@weft/shared/wire/desired-codec";
 import { encodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
+import { encodeObservation } from "@weft/shared/wire/observation-codec";
+import { decodeQuestion, encodeAnswer } from "@weft/shared/wire/question-codec";
 import { encodeReport } from "@weft/shared/wire/report-codec";
 import { errorOfCall } from "../enrol/unary-call.ts";
 
@@ -22,6 +25,8 @@ export interface SessionEvents {
   desired(state: DesiredState): void;
   bundle(signed: SignedTrustBundle): void;
   dismissal(reason: string, banEpoch: number): void;
+  question(question: KernelQuestion): void;
+  attention(): void;
   /** Something that came could not be understood; the stream goes on. */
   unreadable(failure: unknown): void;
 }
@@ -102,6 +107,14 @@ export class Session {
     this.#write({ $case: "report", value: encodeReport(report) });
   }
 
+  sendObservation(observation: Observation): void {
+    this.#write({ $case: "observation", value: encodeObservation(observation) });
+  }
+
+  sendAnswer(answer: KernelAnswer | NoAnswer): void {
+    this.#write({ $case: "answer", value: encodeAnswer(answer) });
+  }
+
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
@@ -126,6 +139,12 @@ function receive(message: CoordinatorMessage["message"], events: SessionEvents):
       break;
     case "dismissal":
       events.dismissal(message.value.reason, toNumber(message.value.banEpoch, "ban epoch"));
+      break;
+    case "question":
+      events.question(decodeQuestion(message.value));
+      break;
+    case "attention":
+      events.attention();
       break;
     default:
       // A message of a newer coordinator: nothing this release could do with it.

@@ -37,6 +37,7 @@ export interface AgentMessage {
     | { $case: "facts"; value: NodeFacts }
     | { $case: "report"; value: NodeReport }
     | { $case: "observation"; value: Observation }
+    | { $case: "answer"; value: Answer }
     | undefined;
 }
 
@@ -55,10 +56,93 @@ export interface Heartbeat {
   sent: Date | undefined;
 }
 
-/** Flows and denials, by kernel counters; filled by a later release. */
+/** Flows and denials, by kernel counters: what changed since the last message, or everything. */
 export interface Observation {
-  since: Date | undefined;
+  since:
+    | Date
+    | undefined;
+  /** "kernel of web1" */
   witness: string;
+  flows: ObservedFlow[];
+  /** replaces what was said before */
+  complete: boolean;
+  /** the kernel takes nothing new in: what is not named is not known */
+  fullSets: string[];
+  /** flows that did not fit into this message */
+  leftOut: number;
+}
+
+export interface LocalUser {
+  uid: number;
+  /** on this node; empty: it has none */
+  name: string;
+}
+
+export interface ObservedFlow {
+  /** "seen" (asked for), "denied", "audited" (would be denied) */
+  kind: string;
+  /** "in", "out" or "forward" */
+  direction: string;
+  /** address; empty: this node */
+  source: string;
+  /** address; empty: this node */
+  destination: string;
+  /** "tcp" or "udp" */
+  protocol: string;
+  port: number;
+  /** of "out" */
+  user: LocalUser | undefined;
+  packets: bigint;
+  lastSeen: Date | undefined;
+}
+
+/** To a question. Read from the kernel when it was asked. */
+export interface Answer {
+  id: bigint;
+  /** not empty: it could not be answered, and nothing below holds */
+  problem: string;
+  /** "kernel of web1" */
+  witness: string;
+  /** "accept", "drop", "reject" or "unknown" */
+  verdict: string;
+  /** of Weft's table alone; empty: it has no say */
+  ownVerdict: string;
+  /** "policy", "default", "guard", "unjudged", "other-table", "nothing-loaded" */
+  decidedBy: string;
+  /** or guard, or other table */
+  policy: string;
+  file: string;
+  line: number;
+  strength: string;
+  whyUnknown: string;
+  /** the rules that decided, in order */
+  trace: string[];
+  assumed: string[];
+  others: OtherTable[];
+  /** carried by the kernel; 0: none */
+  revision: bigint;
+  digest: string;
+  /** the one asked about */
+  user:
+    | LocalUser
+    | undefined;
+  /** on that port, for "input" */
+  listeners: Listener[];
+  /** let pass only because of audit */
+  audited: boolean;
+}
+
+export interface OtherTable {
+  /** as "inet filter" */
+  table: string;
+  chain: string;
+  verdict: string;
+  whyUnknown: string;
+}
+
+export interface Listener {
+  address: string;
+  user: LocalUser | undefined;
 }
 
 export interface CoordinatorMessage {
@@ -67,7 +151,32 @@ export interface CoordinatorMessage {
     | { $case: "desired"; value: DesiredState }
     | { $case: "bundle"; value: SignedTrustBundle }
     | { $case: "dismissal"; value: Dismissal }
+    | { $case: "question"; value: Question }
+    | { $case: "attention"; value: Attention }
     | undefined;
+}
+
+/** Somebody looks at what kernels count: look now, say it, and go on looking for a while. */
+export interface Attention {
+}
+
+/** What would the kernel do with the first packet of this connection? Data, never a command. */
+export interface Question {
+  id: bigint;
+  /** "input", "output" or "forward" */
+  hook: string;
+  /** address, as the destination's family */
+  source: string;
+  destination: string;
+  /** "tcp" or "udp" */
+  protocol: string;
+  port: number;
+  /** for "output"; empty: root */
+  user: string;
+  /** both ends are this node */
+  local: boolean;
+  /** before a DNAT of this node; 0: none */
+  publishedPort: number;
 }
 
 export interface Welcome {
@@ -151,6 +260,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "observation":
         Observation.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "answer":
+        Answer.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -208,6 +320,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "observation", value: Observation.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "answer", value: Answer.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -232,6 +352,8 @@ export const AgentMessage: MessageFns<AgentMessage> = {
         ? { $case: "report", value: NodeReport.fromJSON(object.report) }
         : isSet(object.observation)
         ? { $case: "observation", value: Observation.fromJSON(object.observation) }
+        : isSet(object.answer)
+        ? { $case: "answer", value: Answer.fromJSON(object.answer) }
         : undefined,
     };
   },
@@ -248,6 +370,8 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       obj.report = NodeReport.toJSON(message.message.value);
     } else if (message.message?.$case === "observation") {
       obj.observation = Observation.toJSON(message.message.value);
+    } else if (message.message?.$case === "answer") {
+      obj.answer = Answer.toJSON(message.message.value);
     }
     return obj;
   },
@@ -285,6 +409,12 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "observation": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "observation", value: Observation.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "answer": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "answer", value: Answer.fromPartial(object.message.value) };
         }
         break;
       }
@@ -572,7 +702,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseObservation(): Observation {
-  return { since: undefined, witness: "" };
+  return { since: undefined, witness: "", flows: [], complete: false, fullSets: [], leftOut: 0 };
 }
 
 export const Observation: MessageFns<Observation> = {
@@ -582,6 +712,18 @@ export const Observation: MessageFns<Observation> = {
     }
     if (message.witness !== "") {
       writer.uint32(18).string(message.witness);
+    }
+    for (const v of message.flows) {
+      ObservedFlow.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.complete !== false) {
+      writer.uint32(32).bool(message.complete);
+    }
+    for (const v of message.fullSets) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(48).uint32(message.leftOut);
     }
     return writer;
   },
@@ -615,6 +757,38 @@ export const Observation: MessageFns<Observation> = {
             message.witness = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.flows.push(ObservedFlow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fullSets.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.leftOut = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -631,6 +805,18 @@ export const Observation: MessageFns<Observation> = {
     return {
       since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
       witness: isSet(object.witness) ? globalThis.String(object.witness) : "",
+      flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => ObservedFlow.fromJSON(e)) : [],
+      complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
+      fullSets: globalThis.Array.isArray(object?.fullSets)
+        ? object.fullSets.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.full_sets)
+        ? object.full_sets.map((e: any) => globalThis.String(e))
+        : [],
+      leftOut: isSet(object.leftOut)
+        ? globalThis.Number(object.leftOut)
+        : isSet(object.left_out)
+        ? globalThis.Number(object.left_out)
+        : 0,
     };
   },
 
@@ -642,6 +828,18 @@ export const Observation: MessageFns<Observation> = {
     if (message.witness !== "") {
       obj.witness = message.witness;
     }
+    if (message.flows?.length) {
+      obj.flows = message.flows.map((e) => ObservedFlow.toJSON(e));
+    }
+    if (message.complete !== false) {
+      obj.complete = message.complete;
+    }
+    if (message.fullSets?.length) {
+      obj.fullSets = message.fullSets;
+    }
+    if (message.leftOut !== 0) {
+      obj.leftOut = Math.round(message.leftOut);
+    }
     return obj;
   },
 
@@ -652,6 +850,916 @@ export const Observation: MessageFns<Observation> = {
     const message = createBaseObservation();
     message.since = object.since ?? undefined;
     message.witness = object.witness ?? "";
+    message.flows = object.flows?.map((e) => ObservedFlow.fromPartial(e)) || [];
+    message.complete = object.complete ?? false;
+    message.fullSets = object.fullSets?.map((e) => e) || [];
+    message.leftOut = object.leftOut ?? 0;
+    return message;
+  },
+};
+
+function createBaseLocalUser(): LocalUser {
+  return { uid: 0, name: "" };
+}
+
+export const LocalUser: MessageFns<LocalUser> = {
+  encode(message: LocalUser, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== 0) {
+      writer.uint32(8).uint32(message.uid);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalUser {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalUser();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LocalUser {
+    return {
+      uid: isSet(object.uid) ? globalThis.Number(object.uid) : 0,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: LocalUser): unknown {
+    const obj: any = {};
+    if (message.uid !== 0) {
+      obj.uid = Math.round(message.uid);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LocalUser>, I>>(base?: I): LocalUser {
+    return LocalUser.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LocalUser>, I>>(object: I): LocalUser {
+    const message = createBaseLocalUser();
+    message.uid = object.uid ?? 0;
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseObservedFlow(): ObservedFlow {
+  return {
+    kind: "",
+    direction: "",
+    source: "",
+    destination: "",
+    protocol: "",
+    port: 0,
+    user: undefined,
+    packets: 0n,
+    lastSeen: undefined,
+  };
+}
+
+export const ObservedFlow: MessageFns<ObservedFlow> = {
+  encode(message: ObservedFlow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.direction !== "") {
+      writer.uint32(18).string(message.direction);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.destination !== "") {
+      writer.uint32(34).string(message.destination);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(42).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(48).uint32(message.port);
+    }
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(58).fork()).join();
+    }
+    if (message.packets !== 0n) {
+      if (BigInt.asUintN(64, message.packets) !== message.packets) {
+        throw new globalThis.Error("value provided for field message.packets of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.packets);
+    }
+    if (message.lastSeen !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastSeen), writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservedFlow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservedFlow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.user = LocalUser.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.packets = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastSeen = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObservedFlow {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      direction: isSet(object.direction) ? globalThis.String(object.direction) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
+      packets: isSet(object.packets) ? BigInt(object.packets) : 0n,
+      lastSeen: isSet(object.lastSeen)
+        ? fromJsonTimestamp(object.lastSeen)
+        : isSet(object.last_seen)
+        ? fromJsonTimestamp(object.last_seen)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ObservedFlow): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.direction !== "") {
+      obj.direction = message.direction;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
+    }
+    if (message.packets !== 0n) {
+      obj.packets = message.packets.toString();
+    }
+    if (message.lastSeen !== undefined) {
+      obj.lastSeen = message.lastSeen.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ObservedFlow>, I>>(base?: I): ObservedFlow {
+    return ObservedFlow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ObservedFlow>, I>>(object: I): ObservedFlow {
+    const message = createBaseObservedFlow();
+    message.kind = object.kind ?? "";
+    message.direction = object.direction ?? "";
+    message.source = object.source ?? "";
+    message.destination = object.destination ?? "";
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
+    message.packets = (object.packets !== undefined && object.packets !== null) ? BigInt(object.packets) : 0n;
+    message.lastSeen = object.lastSeen ?? undefined;
+    return message;
+  },
+};
+
+function createBaseAnswer(): Answer {
+  return {
+    id: 0n,
+    problem: "",
+    witness: "",
+    verdict: "",
+    ownVerdict: "",
+    decidedBy: "",
+    policy: "",
+    file: "",
+    line: 0,
+    strength: "",
+    whyUnknown: "",
+    trace: [],
+    assumed: [],
+    others: [],
+    revision: 0n,
+    digest: "",
+    user: undefined,
+    listeners: [],
+    audited: false,
+  };
+}
+
+export const Answer: MessageFns<Answer> = {
+  encode(message: Answer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.problem !== "") {
+      writer.uint32(18).string(message.problem);
+    }
+    if (message.witness !== "") {
+      writer.uint32(26).string(message.witness);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(34).string(message.verdict);
+    }
+    if (message.ownVerdict !== "") {
+      writer.uint32(42).string(message.ownVerdict);
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(50).string(message.decidedBy);
+    }
+    if (message.policy !== "") {
+      writer.uint32(58).string(message.policy);
+    }
+    if (message.file !== "") {
+      writer.uint32(66).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(72).uint32(message.line);
+    }
+    if (message.strength !== "") {
+      writer.uint32(82).string(message.strength);
+    }
+    if (message.whyUnknown !== "") {
+      writer.uint32(90).string(message.whyUnknown);
+    }
+    for (const v of message.trace) {
+      writer.uint32(98).string(v!);
+    }
+    for (const v of message.assumed) {
+      writer.uint32(106).string(v!);
+    }
+    for (const v of message.others) {
+      OtherTable.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.revision);
+    }
+    if (message.digest !== "") {
+      writer.uint32(130).string(message.digest);
+    }
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.listeners) {
+      Listener.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.audited !== false) {
+      writer.uint32(152).bool(message.audited);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Answer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.witness = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ownVerdict = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.strength = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.whyUnknown = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.trace.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.assumed.push(reader.string());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.others.push(OtherTable.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.user = LocalUser.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.listeners.push(Listener.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.audited = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Answer {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      witness: isSet(object.witness) ? globalThis.String(object.witness) : "",
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      ownVerdict: isSet(object.ownVerdict)
+        ? globalThis.String(object.ownVerdict)
+        : isSet(object.own_verdict)
+        ? globalThis.String(object.own_verdict)
+        : "",
+      decidedBy: isSet(object.decidedBy)
+        ? globalThis.String(object.decidedBy)
+        : isSet(object.decided_by)
+        ? globalThis.String(object.decided_by)
+        : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      strength: isSet(object.strength) ? globalThis.String(object.strength) : "",
+      whyUnknown: isSet(object.whyUnknown)
+        ? globalThis.String(object.whyUnknown)
+        : isSet(object.why_unknown)
+        ? globalThis.String(object.why_unknown)
+        : "",
+      trace: globalThis.Array.isArray(object?.trace)
+        ? object.trace.map((e: any) => globalThis.String(e))
+        : [],
+      assumed: globalThis.Array.isArray(object?.assumed)
+        ? object.assumed.map((e: any) => globalThis.String(e))
+        : [],
+      others: globalThis.Array.isArray(object?.others) ? object.others.map((e: any) => OtherTable.fromJSON(e)) : [],
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
+      listeners: globalThis.Array.isArray(object?.listeners)
+        ? object.listeners.map((e: any) => Listener.fromJSON(e))
+        : [],
+      audited: isSet(object.audited) ? globalThis.Boolean(object.audited) : false,
+    };
+  },
+
+  toJSON(message: Answer): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.witness !== "") {
+      obj.witness = message.witness;
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.ownVerdict !== "") {
+      obj.ownVerdict = message.ownVerdict;
+    }
+    if (message.decidedBy !== "") {
+      obj.decidedBy = message.decidedBy;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.strength !== "") {
+      obj.strength = message.strength;
+    }
+    if (message.whyUnknown !== "") {
+      obj.whyUnknown = message.whyUnknown;
+    }
+    if (message.trace?.length) {
+      obj.trace = message.trace;
+    }
+    if (message.assumed?.length) {
+      obj.assumed = message.assumed;
+    }
+    if (message.others?.length) {
+      obj.others = message.others.map((e) => OtherTable.toJSON(e));
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
+    }
+    if (message.listeners?.length) {
+      obj.listeners = message.listeners.map((e) => Listener.toJSON(e));
+    }
+    if (message.audited !== false) {
+      obj.audited = message.audited;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Answer>, I>>(base?: I): Answer {
+    return Answer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Answer>, I>>(object: I): Answer {
+    const message = createBaseAnswer();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.problem = object.problem ?? "";
+    message.witness = object.witness ?? "";
+    message.verdict = object.verdict ?? "";
+    message.ownVerdict = object.ownVerdict ?? "";
+    message.decidedBy = object.decidedBy ?? "";
+    message.policy = object.policy ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.strength = object.strength ?? "";
+    message.whyUnknown = object.whyUnknown ?? "";
+    message.trace = object.trace?.map((e) => e) || [];
+    message.assumed = object.assumed?.map((e) => e) || [];
+    message.others = object.others?.map((e) => OtherTable.fromPartial(e)) || [];
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.digest = object.digest ?? "";
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
+    message.listeners = object.listeners?.map((e) => Listener.fromPartial(e)) || [];
+    message.audited = object.audited ?? false;
+    return message;
+  },
+};
+
+function createBaseOtherTable(): OtherTable {
+  return { table: "", chain: "", verdict: "", whyUnknown: "" };
+}
+
+export const OtherTable: MessageFns<OtherTable> = {
+  encode(message: OtherTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.chain !== "") {
+      writer.uint32(18).string(message.chain);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(26).string(message.verdict);
+    }
+    if (message.whyUnknown !== "") {
+      writer.uint32(34).string(message.whyUnknown);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OtherTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOtherTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.chain = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.whyUnknown = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OtherTable {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      chain: isSet(object.chain) ? globalThis.String(object.chain) : "",
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      whyUnknown: isSet(object.whyUnknown)
+        ? globalThis.String(object.whyUnknown)
+        : isSet(object.why_unknown)
+        ? globalThis.String(object.why_unknown)
+        : "",
+    };
+  },
+
+  toJSON(message: OtherTable): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.chain !== "") {
+      obj.chain = message.chain;
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.whyUnknown !== "") {
+      obj.whyUnknown = message.whyUnknown;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OtherTable>, I>>(base?: I): OtherTable {
+    return OtherTable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OtherTable>, I>>(object: I): OtherTable {
+    const message = createBaseOtherTable();
+    message.table = object.table ?? "";
+    message.chain = object.chain ?? "";
+    message.verdict = object.verdict ?? "";
+    message.whyUnknown = object.whyUnknown ?? "";
+    return message;
+  },
+};
+
+function createBaseListener(): Listener {
+  return { address: "", user: undefined };
+}
+
+export const Listener: MessageFns<Listener> = {
+  encode(message: Listener, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Listener {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListener();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = LocalUser.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Listener {
+    return {
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
+    };
+  },
+
+  toJSON(message: Listener): unknown {
+    const obj: any = {};
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Listener>, I>>(base?: I): Listener {
+    return Listener.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Listener>, I>>(object: I): Listener {
+    const message = createBaseListener();
+    message.address = object.address ?? "";
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     return message;
   },
 };
@@ -674,6 +1782,12 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         break;
       case "dismissal":
         Dismissal.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
+      case "question":
+        Question.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
+      case "attention":
+        Attention.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -724,6 +1838,22 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "dismissal", value: Dismissal.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "question", value: Question.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "attention", value: Attention.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -746,6 +1876,10 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         ? { $case: "bundle", value: SignedTrustBundle.fromJSON(object.bundle) }
         : isSet(object.dismissal)
         ? { $case: "dismissal", value: Dismissal.fromJSON(object.dismissal) }
+        : isSet(object.question)
+        ? { $case: "question", value: Question.fromJSON(object.question) }
+        : isSet(object.attention)
+        ? { $case: "attention", value: Attention.fromJSON(object.attention) }
         : undefined,
     };
   },
@@ -760,6 +1894,10 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       obj.bundle = SignedTrustBundle.toJSON(message.message.value);
     } else if (message.message?.$case === "dismissal") {
       obj.dismissal = Dismissal.toJSON(message.message.value);
+    } else if (message.message?.$case === "question") {
+      obj.question = Question.toJSON(message.message.value);
+    } else if (message.message?.$case === "attention") {
+      obj.attention = Attention.toJSON(message.message.value);
     }
     return obj;
   },
@@ -794,7 +1932,285 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         }
         break;
       }
+      case "question": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "question", value: Question.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "attention": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "attention", value: Attention.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseAttention(): Attention {
+  return {};
+}
+
+export const Attention: MessageFns<Attention> = {
+  encode(_: Attention, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attention {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttention();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): Attention {
+    return {};
+  },
+
+  toJSON(_: Attention): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Attention>, I>>(base?: I): Attention {
+    return Attention.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Attention>, I>>(_: I): Attention {
+    const message = createBaseAttention();
+    return message;
+  },
+};
+
+function createBaseQuestion(): Question {
+  return {
+    id: 0n,
+    hook: "",
+    source: "",
+    destination: "",
+    protocol: "",
+    port: 0,
+    user: "",
+    local: false,
+    publishedPort: 0,
+  };
+}
+
+export const Question: MessageFns<Question> = {
+  encode(message: Question, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.hook !== "") {
+      writer.uint32(18).string(message.hook);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.destination !== "") {
+      writer.uint32(34).string(message.destination);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(42).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(48).uint32(message.port);
+    }
+    if (message.user !== "") {
+      writer.uint32(58).string(message.user);
+    }
+    if (message.local !== false) {
+      writer.uint32(64).bool(message.local);
+    }
+    if (message.publishedPort !== 0) {
+      writer.uint32(72).uint32(message.publishedPort);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Question {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hook = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.local = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.publishedPort = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Question {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      hook: isSet(object.hook) ? globalThis.String(object.hook) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      local: isSet(object.local) ? globalThis.Boolean(object.local) : false,
+      publishedPort: isSet(object.publishedPort)
+        ? globalThis.Number(object.publishedPort)
+        : isSet(object.published_port)
+        ? globalThis.Number(object.published_port)
+        : 0,
+    };
+  },
+
+  toJSON(message: Question): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.hook !== "") {
+      obj.hook = message.hook;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.local !== false) {
+      obj.local = message.local;
+    }
+    if (message.publishedPort !== 0) {
+      obj.publishedPort = Math.round(message.publishedPort);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Question>, I>>(base?: I): Question {
+    return Question.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Question>, I>>(object: I): Question {
+    const message = createBaseQuestion();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.hook = object.hook ?? "";
+    message.source = object.source ?? "";
+    message.destination = object.destination ?? "";
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.user = object.user ?? "";
+    message.local = object.local ?? false;
+    message.publishedPort = object.publishedPort ?? 0;
     return message;
   },
 };

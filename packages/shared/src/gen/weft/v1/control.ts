@@ -210,6 +210,120 @@ export interface VersionResponse {
   version: string;
 }
 
+export interface WhyRequest {
+  /** service, node, USER@NODE or address */
+  from: string;
+  /** service, node or address */
+  to: string;
+  /** "8080", "8080/udp" or a port's name; empty: the ports of the service */
+  port: string;
+  /** node that forwards, for a source behind it */
+  via: string;
+}
+
+export interface WhyResponse {
+  paths: WhyPath[];
+  /** more pairs of instances than are asked */
+  leftOut: number;
+}
+
+/** One sender, one receiver, one port. */
+export interface WhyPath {
+  /** "web on web1" */
+  from: string;
+  /** "api on api1" */
+  to: string;
+  /** address */
+  source: string;
+  destination: string;
+  protocol: string;
+  port: number;
+  /** "allowed", "refused" or "unknown" */
+  verdict: string;
+  /** the verdict's reason */
+  sentence: string;
+  /** of an allowed one: "address+uid" or "address" */
+  strength: string;
+  steps: WhyStep[];
+  /** unified diff of the mesh file that would flip it */
+  patch: string;
+  /** what it does, or why there is none */
+  patchNote: string;
+}
+
+export interface WhyStep {
+  /** "name", "sender", "forward", "receiver", "listener", "identity" */
+  kind: string;
+  /** "ok", "refused", "unknown" or "bad" */
+  verdict: string;
+  text: string;
+  policy: string;
+  file: string;
+  line: number;
+  witness: string;
+  revision: bigint;
+  digest: string;
+  trace: string[];
+  remarks: string[];
+}
+
+export interface ObservationsRequest {
+  /** empty: all */
+  node: string;
+}
+
+export interface ObservationsResponse {
+  at:
+    | Date
+    | undefined;
+  /** newest first */
+  flows: NamedFlow[];
+  declared: DeclaredFlow[];
+  /** what may be missing, one sentence each */
+  unknown: string[];
+}
+
+export interface NamedFlow {
+  /** "allowed", "denied" or "audited" */
+  kind: string;
+  source: FlowEnd | undefined;
+  destination: FlowEnd | undefined;
+  protocol: string;
+  port: number;
+  portName: string;
+  count: bigint;
+  lastSeen: Date | undefined;
+  witness: string;
+  /** whose kernel counted */
+  node: string;
+  /** policy name, or "default" */
+  decidedBy: string;
+  file: string;
+  line: number;
+  /** a line of the mesh file */
+  wouldAllow: string;
+}
+
+export interface FlowEnd {
+  /** "web", "user mallory", "node hub", or empty: no identity */
+  name: string;
+  /** "service", "user", "node", "none" */
+  kind: string;
+  node: string;
+  address: string;
+  spiffeId: string;
+}
+
+export interface DeclaredFlow {
+  source: string;
+  destination: string;
+  protocol: string;
+  port: number;
+  portName: string;
+  policy: string;
+  action: string;
+}
+
 function createBaseMeshSource(): MeshSource {
   return { name: "", text: "" };
 }
@@ -3122,6 +3236,1525 @@ export const VersionResponse: MessageFns<VersionResponse> = {
   },
 };
 
+function createBaseWhyRequest(): WhyRequest {
+  return { from: "", to: "", port: "", via: "" };
+}
+
+export const WhyRequest: MessageFns<WhyRequest> = {
+  encode(message: WhyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(18).string(message.to);
+    }
+    if (message.port !== "") {
+      writer.uint32(26).string(message.port);
+    }
+    if (message.via !== "") {
+      writer.uint32(34).string(message.via);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.port = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.via = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WhyRequest {
+    return {
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      to: isSet(object.to) ? globalThis.String(object.to) : "",
+      port: isSet(object.port) ? globalThis.String(object.port) : "",
+      via: isSet(object.via) ? globalThis.String(object.via) : "",
+    };
+  },
+
+  toJSON(message: WhyRequest): unknown {
+    const obj: any = {};
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.to !== "") {
+      obj.to = message.to;
+    }
+    if (message.port !== "") {
+      obj.port = message.port;
+    }
+    if (message.via !== "") {
+      obj.via = message.via;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WhyRequest>, I>>(base?: I): WhyRequest {
+    return WhyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WhyRequest>, I>>(object: I): WhyRequest {
+    const message = createBaseWhyRequest();
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
+    message.port = object.port ?? "";
+    message.via = object.via ?? "";
+    return message;
+  },
+};
+
+function createBaseWhyResponse(): WhyResponse {
+  return { paths: [], leftOut: 0 };
+}
+
+export const WhyResponse: MessageFns<WhyResponse> = {
+  encode(message: WhyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.paths) {
+      WhyPath.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(16).uint32(message.leftOut);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paths.push(WhyPath.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leftOut = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WhyResponse {
+    return {
+      paths: globalThis.Array.isArray(object?.paths) ? object.paths.map((e: any) => WhyPath.fromJSON(e)) : [],
+      leftOut: isSet(object.leftOut)
+        ? globalThis.Number(object.leftOut)
+        : isSet(object.left_out)
+        ? globalThis.Number(object.left_out)
+        : 0,
+    };
+  },
+
+  toJSON(message: WhyResponse): unknown {
+    const obj: any = {};
+    if (message.paths?.length) {
+      obj.paths = message.paths.map((e) => WhyPath.toJSON(e));
+    }
+    if (message.leftOut !== 0) {
+      obj.leftOut = Math.round(message.leftOut);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WhyResponse>, I>>(base?: I): WhyResponse {
+    return WhyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WhyResponse>, I>>(object: I): WhyResponse {
+    const message = createBaseWhyResponse();
+    message.paths = object.paths?.map((e) => WhyPath.fromPartial(e)) || [];
+    message.leftOut = object.leftOut ?? 0;
+    return message;
+  },
+};
+
+function createBaseWhyPath(): WhyPath {
+  return {
+    from: "",
+    to: "",
+    source: "",
+    destination: "",
+    protocol: "",
+    port: 0,
+    verdict: "",
+    sentence: "",
+    strength: "",
+    steps: [],
+    patch: "",
+    patchNote: "",
+  };
+}
+
+export const WhyPath: MessageFns<WhyPath> = {
+  encode(message: WhyPath, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(18).string(message.to);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.destination !== "") {
+      writer.uint32(34).string(message.destination);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(42).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(48).uint32(message.port);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(58).string(message.verdict);
+    }
+    if (message.sentence !== "") {
+      writer.uint32(66).string(message.sentence);
+    }
+    if (message.strength !== "") {
+      writer.uint32(74).string(message.strength);
+    }
+    for (const v of message.steps) {
+      WhyStep.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.patch !== "") {
+      writer.uint32(90).string(message.patch);
+    }
+    if (message.patchNote !== "") {
+      writer.uint32(98).string(message.patchNote);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyPath {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyPath();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.strength = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.steps.push(WhyStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.patch = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.patchNote = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WhyPath {
+    return {
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      to: isSet(object.to) ? globalThis.String(object.to) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      sentence: isSet(object.sentence) ? globalThis.String(object.sentence) : "",
+      strength: isSet(object.strength) ? globalThis.String(object.strength) : "",
+      steps: globalThis.Array.isArray(object?.steps) ? object.steps.map((e: any) => WhyStep.fromJSON(e)) : [],
+      patch: isSet(object.patch) ? globalThis.String(object.patch) : "",
+      patchNote: isSet(object.patchNote)
+        ? globalThis.String(object.patchNote)
+        : isSet(object.patch_note)
+        ? globalThis.String(object.patch_note)
+        : "",
+    };
+  },
+
+  toJSON(message: WhyPath): unknown {
+    const obj: any = {};
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.to !== "") {
+      obj.to = message.to;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.sentence !== "") {
+      obj.sentence = message.sentence;
+    }
+    if (message.strength !== "") {
+      obj.strength = message.strength;
+    }
+    if (message.steps?.length) {
+      obj.steps = message.steps.map((e) => WhyStep.toJSON(e));
+    }
+    if (message.patch !== "") {
+      obj.patch = message.patch;
+    }
+    if (message.patchNote !== "") {
+      obj.patchNote = message.patchNote;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WhyPath>, I>>(base?: I): WhyPath {
+    return WhyPath.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WhyPath>, I>>(object: I): WhyPath {
+    const message = createBaseWhyPath();
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
+    message.source = object.source ?? "";
+    message.destination = object.destination ?? "";
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.sentence = object.sentence ?? "";
+    message.strength = object.strength ?? "";
+    message.steps = object.steps?.map((e) => WhyStep.fromPartial(e)) || [];
+    message.patch = object.patch ?? "";
+    message.patchNote = object.patchNote ?? "";
+    return message;
+  },
+};
+
+function createBaseWhyStep(): WhyStep {
+  return {
+    kind: "",
+    verdict: "",
+    text: "",
+    policy: "",
+    file: "",
+    line: 0,
+    witness: "",
+    revision: 0n,
+    digest: "",
+    trace: [],
+    remarks: [],
+  };
+}
+
+export const WhyStep: MessageFns<WhyStep> = {
+  encode(message: WhyStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(18).string(message.verdict);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.policy !== "") {
+      writer.uint32(34).string(message.policy);
+    }
+    if (message.file !== "") {
+      writer.uint32(42).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(48).uint32(message.line);
+    }
+    if (message.witness !== "") {
+      writer.uint32(58).string(message.witness);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.revision);
+    }
+    if (message.digest !== "") {
+      writer.uint32(74).string(message.digest);
+    }
+    for (const v of message.trace) {
+      writer.uint32(82).string(v!);
+    }
+    for (const v of message.remarks) {
+      writer.uint32(90).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WhyStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhyStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.witness = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.trace.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.remarks.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WhyStep {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      witness: isSet(object.witness) ? globalThis.String(object.witness) : "",
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      trace: globalThis.Array.isArray(object?.trace) ? object.trace.map((e: any) => globalThis.String(e)) : [],
+      remarks: globalThis.Array.isArray(object?.remarks) ? object.remarks.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: WhyStep): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.witness !== "") {
+      obj.witness = message.witness;
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.trace?.length) {
+      obj.trace = message.trace;
+    }
+    if (message.remarks?.length) {
+      obj.remarks = message.remarks;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WhyStep>, I>>(base?: I): WhyStep {
+    return WhyStep.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WhyStep>, I>>(object: I): WhyStep {
+    const message = createBaseWhyStep();
+    message.kind = object.kind ?? "";
+    message.verdict = object.verdict ?? "";
+    message.text = object.text ?? "";
+    message.policy = object.policy ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.witness = object.witness ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.digest = object.digest ?? "";
+    message.trace = object.trace?.map((e) => e) || [];
+    message.remarks = object.remarks?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseObservationsRequest(): ObservationsRequest {
+  return { node: "" };
+}
+
+export const ObservationsRequest: MessageFns<ObservationsRequest> = {
+  encode(message: ObservationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObservationsRequest {
+    return { node: isSet(object.node) ? globalThis.String(object.node) : "" };
+  },
+
+  toJSON(message: ObservationsRequest): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ObservationsRequest>, I>>(base?: I): ObservationsRequest {
+    return ObservationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ObservationsRequest>, I>>(object: I): ObservationsRequest {
+    const message = createBaseObservationsRequest();
+    message.node = object.node ?? "";
+    return message;
+  },
+};
+
+function createBaseObservationsResponse(): ObservationsResponse {
+  return { at: undefined, flows: [], declared: [], unknown: [] };
+}
+
+export const ObservationsResponse: MessageFns<ObservationsResponse> = {
+  encode(message: ObservationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(10).fork()).join();
+    }
+    for (const v of message.flows) {
+      NamedFlow.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.declared) {
+      DeclaredFlow.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.unknown) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.flows.push(NamedFlow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.declared.push(DeclaredFlow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unknown.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObservationsResponse {
+    return {
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      flows: globalThis.Array.isArray(object?.flows) ? object.flows.map((e: any) => NamedFlow.fromJSON(e)) : [],
+      declared: globalThis.Array.isArray(object?.declared)
+        ? object.declared.map((e: any) => DeclaredFlow.fromJSON(e))
+        : [],
+      unknown: globalThis.Array.isArray(object?.unknown) ? object.unknown.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ObservationsResponse): unknown {
+    const obj: any = {};
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.flows?.length) {
+      obj.flows = message.flows.map((e) => NamedFlow.toJSON(e));
+    }
+    if (message.declared?.length) {
+      obj.declared = message.declared.map((e) => DeclaredFlow.toJSON(e));
+    }
+    if (message.unknown?.length) {
+      obj.unknown = message.unknown;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ObservationsResponse>, I>>(base?: I): ObservationsResponse {
+    return ObservationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ObservationsResponse>, I>>(object: I): ObservationsResponse {
+    const message = createBaseObservationsResponse();
+    message.at = object.at ?? undefined;
+    message.flows = object.flows?.map((e) => NamedFlow.fromPartial(e)) || [];
+    message.declared = object.declared?.map((e) => DeclaredFlow.fromPartial(e)) || [];
+    message.unknown = object.unknown?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseNamedFlow(): NamedFlow {
+  return {
+    kind: "",
+    source: undefined,
+    destination: undefined,
+    protocol: "",
+    port: 0,
+    portName: "",
+    count: 0n,
+    lastSeen: undefined,
+    witness: "",
+    node: "",
+    decidedBy: "",
+    file: "",
+    line: 0,
+    wouldAllow: "",
+  };
+}
+
+export const NamedFlow: MessageFns<NamedFlow> = {
+  encode(message: NamedFlow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.source !== undefined) {
+      FlowEnd.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    if (message.destination !== undefined) {
+      FlowEnd.encode(message.destination, writer.uint32(26).fork()).join();
+    }
+    if (message.protocol !== "") {
+      writer.uint32(34).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(40).uint32(message.port);
+    }
+    if (message.portName !== "") {
+      writer.uint32(50).string(message.portName);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asUintN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.count);
+    }
+    if (message.lastSeen !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastSeen), writer.uint32(66).fork()).join();
+    }
+    if (message.witness !== "") {
+      writer.uint32(74).string(message.witness);
+    }
+    if (message.node !== "") {
+      writer.uint32(82).string(message.node);
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(90).string(message.decidedBy);
+    }
+    if (message.file !== "") {
+      writer.uint32(98).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(104).uint32(message.line);
+    }
+    if (message.wouldAllow !== "") {
+      writer.uint32(114).string(message.wouldAllow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NamedFlow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamedFlow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = FlowEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.destination = FlowEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.portName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.count = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.lastSeen = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.witness = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.wouldAllow = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NamedFlow {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      source: isSet(object.source) ? FlowEnd.fromJSON(object.source) : undefined,
+      destination: isSet(object.destination) ? FlowEnd.fromJSON(object.destination) : undefined,
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      portName: isSet(object.portName)
+        ? globalThis.String(object.portName)
+        : isSet(object.port_name)
+        ? globalThis.String(object.port_name)
+        : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      lastSeen: isSet(object.lastSeen)
+        ? fromJsonTimestamp(object.lastSeen)
+        : isSet(object.last_seen)
+        ? fromJsonTimestamp(object.last_seen)
+        : undefined,
+      witness: isSet(object.witness) ? globalThis.String(object.witness) : "",
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      decidedBy: isSet(object.decidedBy)
+        ? globalThis.String(object.decidedBy)
+        : isSet(object.decided_by)
+        ? globalThis.String(object.decided_by)
+        : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      wouldAllow: isSet(object.wouldAllow)
+        ? globalThis.String(object.wouldAllow)
+        : isSet(object.would_allow)
+        ? globalThis.String(object.would_allow)
+        : "",
+    };
+  },
+
+  toJSON(message: NamedFlow): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.source !== undefined) {
+      obj.source = FlowEnd.toJSON(message.source);
+    }
+    if (message.destination !== undefined) {
+      obj.destination = FlowEnd.toJSON(message.destination);
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.portName !== "") {
+      obj.portName = message.portName;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.lastSeen !== undefined) {
+      obj.lastSeen = message.lastSeen.toISOString();
+    }
+    if (message.witness !== "") {
+      obj.witness = message.witness;
+    }
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.decidedBy !== "") {
+      obj.decidedBy = message.decidedBy;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.wouldAllow !== "") {
+      obj.wouldAllow = message.wouldAllow;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NamedFlow>, I>>(base?: I): NamedFlow {
+    return NamedFlow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NamedFlow>, I>>(object: I): NamedFlow {
+    const message = createBaseNamedFlow();
+    message.kind = object.kind ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? FlowEnd.fromPartial(object.source)
+      : undefined;
+    message.destination = (object.destination !== undefined && object.destination !== null)
+      ? FlowEnd.fromPartial(object.destination)
+      : undefined;
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.portName = object.portName ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.lastSeen = object.lastSeen ?? undefined;
+    message.witness = object.witness ?? "";
+    message.node = object.node ?? "";
+    message.decidedBy = object.decidedBy ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.wouldAllow = object.wouldAllow ?? "";
+    return message;
+  },
+};
+
+function createBaseFlowEnd(): FlowEnd {
+  return { name: "", kind: "", node: "", address: "", spiffeId: "" };
+}
+
+export const FlowEnd: MessageFns<FlowEnd> = {
+  encode(message: FlowEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.node !== "") {
+      writer.uint32(26).string(message.node);
+    }
+    if (message.address !== "") {
+      writer.uint32(34).string(message.address);
+    }
+    if (message.spiffeId !== "") {
+      writer.uint32(42).string(message.spiffeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FlowEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFlowEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FlowEnd {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      spiffeId: isSet(object.spiffeId)
+        ? globalThis.String(object.spiffeId)
+        : isSet(object.spiffe_id)
+        ? globalThis.String(object.spiffe_id)
+        : "",
+    };
+  },
+
+  toJSON(message: FlowEnd): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.spiffeId !== "") {
+      obj.spiffeId = message.spiffeId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FlowEnd>, I>>(base?: I): FlowEnd {
+    return FlowEnd.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FlowEnd>, I>>(object: I): FlowEnd {
+    const message = createBaseFlowEnd();
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? "";
+    message.node = object.node ?? "";
+    message.address = object.address ?? "";
+    message.spiffeId = object.spiffeId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeclaredFlow(): DeclaredFlow {
+  return { source: "", destination: "", protocol: "", port: 0, portName: "", policy: "", action: "" };
+}
+
+export const DeclaredFlow: MessageFns<DeclaredFlow> = {
+  encode(message: DeclaredFlow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== "") {
+      writer.uint32(10).string(message.source);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(26).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).uint32(message.port);
+    }
+    if (message.portName !== "") {
+      writer.uint32(42).string(message.portName);
+    }
+    if (message.policy !== "") {
+      writer.uint32(50).string(message.policy);
+    }
+    if (message.action !== "") {
+      writer.uint32(58).string(message.action);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeclaredFlow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeclaredFlow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.portName = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeclaredFlow {
+    return {
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      portName: isSet(object.portName)
+        ? globalThis.String(object.portName)
+        : isSet(object.port_name)
+        ? globalThis.String(object.port_name)
+        : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+    };
+  },
+
+  toJSON(message: DeclaredFlow): unknown {
+    const obj: any = {};
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.portName !== "") {
+      obj.portName = message.portName;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeclaredFlow>, I>>(base?: I): DeclaredFlow {
+    return DeclaredFlow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeclaredFlow>, I>>(object: I): DeclaredFlow {
+    const message = createBaseDeclaredFlow();
+    message.source = object.source ?? "";
+    message.destination = object.destination ?? "";
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.portName = object.portName ?? "";
+    message.policy = object.policy ?? "";
+    message.action = object.action ?? "";
+    return message;
+  },
+};
+
 export type ControlServiceService = typeof ControlServiceService;
 export const ControlServiceService = {
   plan: {
@@ -3207,6 +4840,27 @@ export const ControlServiceService = {
     responseSerialize: (value: VersionResponse): Buffer => Buffer.from(VersionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VersionResponse => VersionResponse.decode(value),
   },
+  /** Asked of the kernels on the way. */
+  why: {
+    path: "/weft.v1.ControlService/Why" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WhyRequest): Buffer => Buffer.from(WhyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WhyRequest => WhyRequest.decode(value),
+    responseSerialize: (value: WhyResponse): Buffer => Buffer.from(WhyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WhyResponse => WhyResponse.decode(value),
+  },
+  /** What the kernels have seen, by identity. */
+  observations: {
+    path: "/weft.v1.ControlService/Observations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ObservationsRequest): Buffer => Buffer.from(ObservationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ObservationsRequest => ObservationsRequest.decode(value),
+    responseSerialize: (value: ObservationsResponse): Buffer =>
+      Buffer.from(ObservationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ObservationsResponse => ObservationsResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
@@ -3221,6 +4875,10 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   addNode: handleUnaryCall<AddNodeRequest, AddNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
   version: handleUnaryCall<VersionRequest, VersionResponse>;
+  /** Asked of the kernels on the way. */
+  why: handleUnaryCall<WhyRequest, WhyResponse>;
+  /** What the kernels have seen, by identity. */
+  observations: handleUnaryCall<ObservationsRequest, ObservationsResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -3335,6 +4993,35 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VersionResponse) => void,
+  ): ClientUnaryCall;
+  /** Asked of the kernels on the way. */
+  why(request: WhyRequest, callback: (error: ServiceError | null, response: WhyResponse) => void): ClientUnaryCall;
+  why(
+    request: WhyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: WhyResponse) => void,
+  ): ClientUnaryCall;
+  why(
+    request: WhyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: WhyResponse) => void,
+  ): ClientUnaryCall;
+  /** What the kernels have seen, by identity. */
+  observations(
+    request: ObservationsRequest,
+    callback: (error: ServiceError | null, response: ObservationsResponse) => void,
+  ): ClientUnaryCall;
+  observations(
+    request: ObservationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ObservationsResponse) => void,
+  ): ClientUnaryCall;
+  observations(
+    request: ObservationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ObservationsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "@jest/globals";
+import type { ObservedFlow } from "@weft/shared/model/observation";
+import { compileMesh } from "../compile/compile.ts";
+import type { NodeObservations } from "../fleet/observations.ts";
+import { loadMesh } from "../mesh/validate.ts";
+import { identityText } from "./identify.ts";
+import { namedFlows } from "./named-flows.ts";
+
+const now = new Date("2026-11-22T12:00:00Z");
+const text = `weft: v1
+mesh: shop
+trustDomain: mesh.internal
+nodes:
+  hub: { address: 10.77.0.10 }
+  web1: { address: 10.77.0.11 }
+  api1: { address: 10.77.0.12 }
+services:
+  web: { nodes: [web1], user: web, ports: { http: 8080/tcp } }
+  api: { nodes: [api1], user: api, ports: { http: 8080/tcp } }
+policies:
+  - { name: web-to-api, from: [web], to: api }
+  - { name: no-guests, from: [{ cidr: 192.0.2.0/24 }], to: api, action: deny }
+`;
+const { mesh } = loadMesh([{ name: "mesh.yaml", text }], { coordinatorNode: "hub" });
+if (mesh === undefined) throw new Error("the sample has problems");
+const place = { node: "hub", address: "10.77.0.10", agentPort: 7443, enrolmentPort: 7444, spirePort: 8081 };
+const compiled = compileMesh(mesh, place);
+
+const flow = (more: Partial<ObservedFlow>): ObservedFlow => ({
+  kind: "seen",
+  direction: "in",
+  source: undefined,
+  destination: undefined,
+  protocol: "tcp",
+  port: 8080,
+  uid: undefined,
+  user: "",
+  packets: 1,
+  lastSeen: now,
+  ...more,
+});
+const of = (node: string, ...flows: ObservedFlow[]): NodeObservations => ({
+  node,
+  flows,
+  fullSets: [],
+  leftOut: 0,
+  heard: now,
+});
+const named = (...observed: NodeObservations[]) => namedFlows(mesh, compiled, observed);
+const toApi = { direction: "out", destination: "10.77.0.12" } as const;
+
+describe("a flow", () => {
+  it("between nodes is one flow with two witnesses, the sender by its user", () => {
+    const flows = named(
+      of("web1", flow({ ...toApi, uid: 998, user: "web", packets: 4 })),
+      of("api1", flow({ source: "10.77.0.11", packets: 4 })),
+    );
+    expect(flows).toHaveLength(1);
+    expect(flows[0]).toMatchObject({
+      kind: "allowed",
+      source: { kind: "service", name: "web", spiffeId: "spiffe://mesh.internal/web" },
+      destination: { kind: "service", name: "api", node: "api1" },
+      portName: "http",
+      count: 4,
+      witness: "kernels of web1 and api1",
+      wouldAllow: "",
+    });
+  });
+
+  it("that one end alone tells of has one witness", () => {
+    expect(named(of("web1", flow({ ...toApi, user: "web", uid: 998 })))[0]?.witness).toBe("kernel of web1");
+  });
+
+  it("that was refused at either end is no allowed flow", () => {
+    const asked = flow({ ...toApi, uid: 2, user: "mallory" });
+    const home = named(of("web1", asked, { ...asked, kind: "denied" }));
+    expect(home.map(({ kind }) => kind)).toEqual(["denied"]);
+    const away = named(of("web1", asked), of("api1", flow({ kind: "denied", source: "10.77.0.11" })));
+    expect(away.map(({ kind }) => kind)).toEqual(["denied"]);
+  });
+
+  it("that was refused once and passes now is allowed again", () => {
+    const earlier = new Date(now.getTime() - 60_000);
+    const kinds = named(
+      of(
+        "api1",
+        flow({ source: "10.77.0.9" }),
+        flow({ kind: "denied", source: "10.77.0.9", lastSeen: earlier }),
+      ),
+    ).map(({ kind }) => kind);
+    expect(kinds).toEqual(["allowed", "denied"]);
+  });
+});
+
+describe("a denial", () => {
+  const denied = (more: Partial<ObservedFlow>) => flow({ kind: "denied", ...more });
+
+  it("names who has no identity, and the line that would allow it", () => {
+    const [found] = named(of("api1", denied({ source: "10.77.0.9" })));
+    expect(found && identityText(found.source)).toBe("no identity, 10.77.0.9");
+    expect(found?.origin).toBeUndefined();
+    expect(found?.wouldAllow).toBe(
+      "- { name: 10-77-0-9-to-api, from: [{ cidr: 10.77.0.9 }], to: api, ports: [http] }",
+    );
+  });
+
+  it("names the user of a node, and the policy that denies", () => {
+    const [mallory] = named(of("web1", denied({ ...toApi, uid: 2666, user: "mallory" })));
+    expect(mallory && identityText(mallory.source)).toBe("user mallory on web1");
+    const [guest] = named(of("api1", denied({ source: "192.0.2.7" })));
+    expect(guest).toMatchObject({ origin: { policy: "no-guests", line: 13 }, wouldAllow: "" });
+  });
+
+  it("of a port nobody declares has no line", () => {
+    const [found] = named(of("hub", denied({ source: "10.77.0.66", port: 7443 })));
+    expect(found).toMatchObject({ destination: { kind: "node", name: "hub" }, wouldAllow: "" });
+  });
+});

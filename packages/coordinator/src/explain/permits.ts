@@ -1,0 +1,92 @@
+// In: what the nodes of both ends are to enforce, and one connection. Out: whether that lets it pass, and the rule that
+// says so. Pure: the meaning of the compiled mesh, for trying out a change of the file. What holds now, kernels say.
+import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import type { DesiredContent, EgressRule, Origin, PortRange, Protocol } from "@weft/shared/model/desired";
+
+export interface Connection {
+  /** Of the sender; undefined: not one of the mesh. */
+  readonly fromNode: string | undefined;
+  /** Empty: no service's. */
+  readonly user: string;
+  readonly source: string;
+  readonly toNode: string | undefined;
+  readonly destination: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+export interface Permission {
+  readonly allowed: boolean;
+  /** undefined: a default. */
+  readonly origin: Origin | undefined;
+}
+
+type Compiled = ReadonlyMap<string, DesiredContent>;
+
+export function permits(compiled: Compiled, connection: Connection): Permission {
+  const sent = sending(compiled, connection);
+  if (!sent.allowed) return sent;
+  const received = receiving(compiled, connection);
+  return received.allowed ? { allowed: true, origin: received.origin ?? sent.origin } : received;
+}
+
+const covers = (range: string, address: string): boolean => {
+  const outer = parseCidr(range);
+  const inner = parseCidr(address);
+  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
+};
+
+const includes = (range: PortRange | undefined, { protocol, port }: Connection): boolean =>
+  range === undefined || (range.protocol === protocol && range.from <= port && port <= range.to);
+
+const byDefault = (allowed: boolean): Permission => ({ allowed, origin: undefined });
+
+export function sending(compiled: Compiled, connection: Connection): Permission {
+  const { fromNode, user, destination } = connection;
+  const policy = fromNode === undefined ? undefined : compiled.get(fromNode)?.policy;
+  if (policy === undefined) return byDefault(true);
+  const mine = policy.egress.filter(
+    (rule) =>
+      (rule.user === "" || rule.user === user) &&
+      covers(rule.destination, destination) &&
+      includes(rule.port, connection),
+  );
+  const deny = mine.find(({ action, mode }) => action === "deny" && mode === "enforce");
+  if (deny !== undefined) return { allowed: false, origin: deny.origin };
+  const isRange = (rule: EgressRule) => rule.to === rule.destination;
+  const allow = (inside: boolean) =>
+    mine.find((rule) => rule.action === "allow" && (!inside || !isRange(rule)));
+  const endpoint = policy.mesh.find(
+    ({ address, port }) => address === destination && includes(port, connection),
+  );
+  if (endpoint !== undefined) {
+    const rule = allow(true);
+    if (rule !== undefined) return { allowed: true, origin: rule.origin };
+    return byDefault(endpoint.mode === "audit");
+  }
+  const isService = compiled
+    .get(fromNode ?? "")
+    ?.identity.workloads.some((workload) => workload.user === user);
+  if (policy.egressDefault === "allow" || isService !== true) return byDefault(true);
+  const isNode = [...compiled.values()].some(({ address }) => address === destination);
+  const rule = isNode ? undefined : allow(false);
+  if (rule !== undefined) return { allowed: true, origin: rule.origin };
+  return byDefault(policy.mode === "audit");
+}
+
+export function receiving(compiled: Compiled, connection: Connection): Permission {
+  const { toNode, source } = connection;
+  const policy = toNode === undefined ? undefined : compiled.get(toNode)?.policy;
+  const endpoint = policy?.services.find(({ port }) => includes(port, connection));
+  if (policy === undefined || endpoint === undefined) return byDefault(true);
+  const mine = policy.ingress.filter(
+    (rule) => covers(rule.source, source) && includes(rule.port, connection),
+  );
+  const deny = mine.find(({ action, mode }) => action === "deny" && mode === "enforce");
+  if (deny !== undefined) return { allowed: false, origin: deny.origin };
+  const isNode = [...compiled.values()].some(({ address }) => address === source);
+  // a range never speaks for a node
+  const allow = mine.find((rule) => rule.action === "allow" && (!isNode || rule.from !== rule.source));
+  if (allow !== undefined) return { allowed: true, origin: allow.origin };
+  return byDefault(endpoint.mode === "audit");
+}

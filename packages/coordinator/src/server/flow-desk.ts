@@ -1,0 +1,110 @@
+// In: what operators ask of flows. Out: what kernels have counted, fresh from the nodes that answer, by identity.
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { ObservationsResponse } from "@weft/shared/gen/weft/v1/control";
+import type { Mesh } from "@weft/shared/model/mesh";
+import { declaredFlows } from "../explain/declared-flows.ts";
+import { namedFlows } from "../explain/named-flows.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { isMember } from "../fleet/node-view.ts";
+import type { Observations } from "../fleet/observations.ts";
+import type { MeshAuthority } from "../rollout/mesh-authority.ts";
+import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface FlowDeskParts {
+  readonly authority: MeshAuthority;
+  readonly compiler: MeshCompiler;
+  readonly fleet: Fleet;
+  readonly observations: Observations;
+  readonly sessions: Sessions;
+  readonly now: () => Date;
+}
+
+/** Nodes that are asked for a fresh word are given this long. */
+const freshWithinMs = 1_500;
+const lookAgainMs = 25;
+
+export function requireMesh(authority: MeshAuthority): Mesh {
+  if (authority.mesh !== undefined) return authority.mesh;
+  throw new WeftError("WEFT-E103", "no mesh file was applied yet", { hint: "weft apply mesh.yaml" });
+}
+
+export class FlowDesk {
+  readonly #parts: FlowDeskParts;
+  #compiled: { readonly mesh: Mesh; readonly content: CompiledMesh } | undefined;
+
+  constructor(parts: FlowDeskParts) {
+    this.#parts = parts;
+  }
+
+  /** Has nodes look, and waits a moment for their word. */
+  async #refresh(names: readonly string[]): Promise<void> {
+    const { sessions, observations, now } = this.#parts;
+    const asked = now();
+    const waiting = new Set(names.filter((name) => sessions.of(name) !== undefined));
+    for (const name of waiting) sessions.of(name)?.send("attention", { $case: "attention", value: {} });
+    const until = performance.now() + freshWithinMs;
+    while (waiting.size > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+      for (const name of waiting) {
+        const heard = observations.heard(name);
+        if (heard !== undefined && heard >= asked) waiting.delete(name);
+      }
+    }
+  }
+
+  async observations(node: string): Promise<ObservationsResponse> {
+    const { observations, fleet, now } = this.#parts;
+    const mesh = requireMesh(this.#parts.authority);
+    if (node !== "" && !mesh.nodes.some(({ name }) => name === node))
+      throw new WeftError("WEFT-E103", `the mesh has no node "${node}"`);
+    // all of them: the other end of a flow is told by its own kernel
+    await this.#refresh(mesh.nodes.map(({ name }) => name));
+    const at = now();
+    const observed = observations.all(at).filter((each) => mesh.nodes.some(({ name }) => name === each.node));
+    const concerns = (name: string) => node === "" || name === node;
+    const flows = namedFlows(mesh, this.#content(mesh), observed).filter(
+      ({ source, destination, node: counted }) => [source.node, destination.node, counted].some(concerns),
+    );
+    const unknown = mesh.nodes
+      .filter(({ name }) => concerns(name))
+      .flatMap(({ name }) => {
+        const held = observed.find((each) => each.node === name);
+        if (held === undefined)
+          return isMember(fleet.view(name)) ? [`${name} has told nothing yet: UNKNOWN`] : [];
+        return [
+          ...held.fullSets.map((set) => `${name}: set ${set} is full: what is not listed is UNKNOWN`),
+          ...(held.leftOut > 0 ? [`${name}: ${held.leftOut} flows are not listed`] : []),
+          ...(fleet.view(name).connected
+            ? []
+            : [`${name} is not connected; last heard ${held.heard.toISOString()}`]),
+        ];
+      });
+    return {
+      at,
+      flows: flows.map((flow) => ({
+        kind: flow.kind,
+        source: flow.source,
+        destination: flow.destination,
+        protocol: flow.protocol,
+        port: flow.port,
+        portName: flow.portName,
+        count: BigInt(flow.count),
+        lastSeen: flow.lastSeen,
+        witness: flow.witness,
+        node: flow.node,
+        decidedBy: flow.kind === "allowed" ? "" : (flow.origin?.policy ?? "default"),
+        file: flow.origin?.file ?? "",
+        line: flow.origin?.line ?? 0,
+        wouldAllow: flow.wouldAllow,
+      })),
+      declared: declaredFlows(mesh),
+      unknown,
+    };
+  }
+
+  #content(mesh: Mesh): CompiledMesh {
+    if (this.#compiled?.mesh !== mesh) this.#compiled = { mesh, content: this.#parts.compiler.compile(mesh) };
+    return this.#compiled.content;
+  }
+}

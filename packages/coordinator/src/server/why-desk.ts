@@ -1,0 +1,218 @@
+// In: `weft why`: two ends and a port. Out: the answer, put together from what the kernels on the way say now and what
+// the mesh file means. Asks nodes; changes nothing.
+import { WeftError } from "@weft/shared/errors/weft-error";
+import type { WhyPath, WhyRequest, WhyResponse } from "@weft/shared/gen/weft/v1/control";
+import { familyOf } from "@weft/shared/model/address";
+import type { Mesh } from "@weft/shared/model/mesh";
+import type { KernelQuestion } from "@weft/shared/model/observation";
+import { compileRecords } from "../compile/names.ts";
+import { type AskedPort, type Endpoint, endpointsOf, portsOf } from "../explain/endpoints.ts";
+import { flipOf } from "../explain/flip.ts";
+import { identityText } from "../explain/identify.ts";
+import {
+  type HookAnswer,
+  identityStep,
+  listenerStep,
+  pathVerdict,
+  plainStep,
+  type WhyStep,
+} from "../explain/why-path.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { statusOf } from "../fleet/node-view.ts";
+import type { MeshAuthority } from "../rollout/mesh-authority.ts";
+import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
+import type { SourceText } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+import { requireMesh } from "./flow-desk.ts";
+import type { QuestionDesk } from "./question-desk.ts";
+
+export interface WhyDeskParts {
+  readonly authority: MeshAuthority;
+  readonly compiler: MeshCompiler;
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly desk: QuestionDesk;
+  readonly now: () => Date;
+}
+
+/** Pairs of instances, times ports: more would be a scan. */
+const mostPaths = 16;
+
+interface Pair {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly port: AskedPort;
+}
+
+export class WhyDesk {
+  readonly #parts: WhyDeskParts;
+
+  constructor(parts: WhyDeskParts) {
+    this.#parts = parts;
+  }
+
+  async why({ from, to, port, via }: WhyRequest): Promise<WhyResponse> {
+    const mesh = requireMesh(this.#parts.authority);
+    if (via !== "" && !mesh.nodes.some(({ name }) => name === via))
+      throw new WeftError("WEFT-E103", `the mesh has no node "${via}"`);
+    const otherNode = (address: string) => this.#nodeWith(address);
+    const pairs = endpointsOf(mesh, from, otherNode).flatMap((sender) =>
+      endpointsOf(mesh, to, otherNode).flatMap((receiver) =>
+        portsOf(port, receiver).map((asked): Pair => ({ from: sender, to: receiver, port: asked })),
+      ),
+    );
+    const paths: WhyPath[] = [];
+    for (const pair of pairs.slice(0, mostPaths)) paths.push(await this.#path(mesh, pair, via));
+    return { paths, leftOut: Math.max(0, pairs.length - mostPaths) };
+  }
+
+  /** By the facts a node told of itself. */
+  #nodeWith(address: string): string | undefined {
+    return this.#parts.fleet
+      .views()
+      .find(
+        (view) =>
+          view.address !== "" &&
+          view.facts?.interfaces.some(({ addresses }) =>
+            addresses.some((each) => each.split("/")[0] === address),
+          ),
+      )?.name;
+  }
+
+  async #path(mesh: Mesh, { from, to, port }: Pair, via: string): Promise<WhyPath> {
+    const { protocol } = port;
+    const source = from.identity.address;
+    const destination = to.identity.address;
+    const ends = {
+      from: identityText(from.identity),
+      to: to.identity.kind === "none" ? destination : identityText(to.identity),
+      source,
+      destination,
+      protocol,
+      port: port.port,
+    };
+    if (familyOf(source) !== familyOf(destination))
+      return {
+        ...ends,
+        verdict: "unknown",
+        sentence: `${source} and ${destination} are of different families`,
+        strength: "",
+        steps: [],
+        patch: "",
+        patchNote: "",
+      };
+    const hooks = await this.#ask(from, to, port, via);
+    const receiver = hooks.find(({ kind }) => kind === "receiver");
+    const after = [
+      ...(receiver === undefined
+        ? []
+        : listenerStep(receiver.answer, to.service?.user ?? "", `${port.port}/${protocol}`)),
+      ...[from, to]
+        .filter(({ identity }) => identity.kind === "service")
+        .map(({ identity }) => identityStep(identity, this.#status(identity.node))),
+    ];
+    const judged = pathVerdict(hooks, this.#nameStep(mesh, from, to), after);
+    const connection = {
+      fromNode: from.identity.node === "" ? undefined : from.identity.node,
+      user: from.user,
+      source,
+      toNode: to.identity.node === "" ? undefined : to.identity.node,
+      destination,
+      protocol,
+      port: port.port,
+    };
+    const flip =
+      judged.verdict === "unknown"
+        ? { patch: "", note: "" }
+        : flipOf({
+            sources: this.#sources(),
+            mesh,
+            from: from.identity,
+            to: to.identity,
+            connection,
+            allow: judged.verdict === "refused",
+            tryOut: (sources) => this.#tryOut(sources),
+          });
+    return {
+      ...ends,
+      verdict: judged.verdict,
+      sentence: judged.sentence,
+      strength: judged.verdict === "allowed" ? judged.strength : "",
+      steps: judged.steps.map((step) => ({
+        ...step,
+        revision: BigInt(step.revision),
+        trace: [...step.trace],
+        remarks: [...step.remarks],
+      })),
+      patch: flip.patch,
+      patchNote: flip.note,
+    };
+  }
+
+  /** Every kernel on the way, all at once. */
+  async #ask(from: Endpoint, to: Endpoint, port: AskedPort, via: string): Promise<HookAnswer[]> {
+    const { desk, store } = this.#parts;
+    const sender = from.identity;
+    const receiver = to.identity;
+    const ask = async (
+      kind: HookAnswer["kind"],
+      node: string,
+      what: Pick<KernelQuestion, "hook" | "source" | "user">,
+    ): Promise<HookAnswer> => {
+      const answer = await desk.ask(node, {
+        ...what,
+        destination: receiver.address,
+        ...port,
+        local: sender.node !== "" && sender.node === receiver.node,
+        publishedPort: undefined,
+      });
+      return { kind, node, answer, wanted: store.desired.get(node) };
+    };
+    const asked: Promise<HookAnswer>[] = [];
+    const source = sender.address;
+    if (sender.node !== "")
+      asked.push(ask("sender", sender.node, { hook: "output", source, user: from.user }));
+    // behind masquerading the receiver sees the node that forwards
+    const behind =
+      via === ""
+        ? source
+        : (requireMesh(this.#parts.authority).nodes.find(({ name }) => name === via)?.address ?? source);
+    if (via !== "") asked.push(ask("forward", via, { hook: "forward", source, user: "" }));
+    if (receiver.node !== "")
+      asked.push(ask("receiver", receiver.node, { hook: "input", source: behind, user: "" }));
+    return Promise.all(asked);
+  }
+
+  #nameStep(mesh: Mesh, from: Endpoint, to: Endpoint): WhyStep[] {
+    if (to.identity.kind === "none") return [];
+    const { zone } = mesh.dns;
+    const name = to.service === undefined ? `${to.identity.node}.node.${zone}` : `${to.service.name}.${zone}`;
+    const values = compileRecords(mesh)
+      .filter((record) => record.name === name && record.type !== "SRV")
+      .map(({ value }) => value);
+    const dns = this.#status(from.identity.node)?.report?.dns;
+    const where =
+      from.identity.node === ""
+        ? ""
+        : dns === undefined
+          ? `; ${from.identity.node} has not reported on its names`
+          : `; names are ${dns.state} on ${from.identity.node}`;
+    const verdict = values.length === 0 || dns?.state === "failed" ? "bad" : "ok";
+    return [plainStep("name", verdict, `${name} is ${values.join(", ") || "no name"}${where}`)];
+  }
+
+  #status(node: string) {
+    const { fleet, now } = this.#parts;
+    return node === "" ? undefined : statusOf(fleet.view(node), now());
+  }
+
+  #sources(): readonly SourceText[] {
+    const { store, authority } = this.#parts;
+    return store.revisions.sources(authority.revision) ?? [];
+  }
+
+  #tryOut(sources: readonly SourceText[]) {
+    const { mesh } = this.#parts.compiler.load(sources);
+    return mesh === undefined ? undefined : { mesh, compiled: this.#parts.compiler.compile(mesh) };
+  }
+}

@@ -1,0 +1,44 @@
+// What is shown of flows, as the coordinator tells it. No behaviour.
+
+export interface FlowEndView {
+  readonly name: string;
+  readonly kind: string;
+  readonly node: string;
+  readonly address: string;
+  readonly spiffeId: string;
+}
+
+export interface FlowView {
+  readonly kind: string;
+  readonly source: FlowEndView;
+  readonly destination: FlowEndView;
+  readonly protocol: string;
+  readonly port: number;
+  readonly portName: string;
+  readonly count: number;
+  readonly lastSeen: Date;
+  readonly witness: string;
+  readonly node: string;
+  readonly decidedBy: string;
+  readonly file: string;
+  readonly line: number;
+  readonly wouldAllow: string;
+}
+
+export interface DeclaredView {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly portName: string;
+  readonly policy: string;
+  readonly action: string;
+}
+
+export interface ObservedView {
+  readonly at: Date;
+  readonly flows: readonly FlowView[];
+  readonly declared: readonly DeclaredView[];
+  /** What may be missing. */
+  readonly unknown: readonly string[];
+}

@@ -1,0 +1,131 @@
+// In: the coordinator's answer to `weft why`. Out: its lines, and its JSON (docs/why.md). Pure.
+import { type Paint, printable, type Tone } from "./paint.ts";
+
+export interface WhyStepView {
+  readonly kind: string;
+  readonly verdict: string;
+  readonly text: string;
+  readonly policy: string;
+  readonly file: string;
+  readonly line: number;
+  readonly witness: string;
+  readonly revision: number;
+  readonly digest: string;
+  readonly trace: readonly string[];
+  readonly remarks: readonly string[];
+}
+
+export interface WhyPathView {
+  readonly from: string;
+  readonly to: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly verdict: string;
+  readonly sentence: string;
+  readonly strength: string;
+  readonly steps: readonly WhyStepView[];
+  readonly patch: string;
+  readonly patchNote: string;
+}
+
+export interface WhyView {
+  readonly paths: readonly WhyPathView[];
+  readonly leftOut: number;
+}
+
+const verdictTones: Readonly<Record<string, Tone>> = {
+  allowed: "good",
+  ok: "good",
+  refused: "bad",
+  bad: "bad",
+  unknown: "doubtful",
+};
+const words: Readonly<Record<string, string>> = {
+  ok: "ok",
+  refused: "REFUSED",
+  bad: "!",
+  unknown: "UNKNOWN",
+};
+const strengths: Readonly<Record<string, string>> = {
+  "address+uid": "address and uid: root on the sender, or whoever can use its address, counts as the service",
+  address: "address alone: whoever can use it counts as the sender",
+  mtls: "mutual TLS",
+};
+
+function toneOf(verdict: string): Tone {
+  return verdictTones[verdict] ?? "plain";
+}
+
+function stepLines(step: WhyStepView, paint: Paint, trace: boolean): string[] {
+  const word = paint(toneOf(step.verdict), (words[step.verdict] ?? step.verdict).padEnd(8));
+  const witness =
+    step.witness === ""
+      ? ""
+      : ` (${step.witness}${step.revision === 0 ? "" : `, revision ${step.revision}`})`;
+  const rules = trace ? step.trace.map((line) => `                     ${printable(line)}`) : [];
+  return [
+    `  ${step.kind.padEnd(9)} ${word} ${printable(`${step.text}${witness}`)}`,
+    ...step.remarks.map((remark) => `                     ${paint("doubtful", printable(remark))}`),
+    ...rules,
+  ];
+}
+
+function pathLines(path: WhyPathView, paint: Paint, trace: boolean): string[] {
+  const title = `${path.from} -> ${path.to} ${path.destination}:${path.port}/${path.protocol}`;
+  const patch = path.patch.trimEnd();
+  const turn = path.verdict === "refused" ? "to allow it" : "to refuse it";
+  return [
+    `${paint(toneOf(path.verdict), path.verdict.toUpperCase())}  ${printable(title)}`,
+    `  ${printable(path.sentence)}`,
+    "",
+    ...path.steps.flatMap((step) => stepLines(step, paint, trace)),
+    ...(path.strength === "" ? [] : [`  strength  ${strengths[path.strength] ?? path.strength}`]),
+    ...(path.patchNote === "" ? [] : ["", `${turn}: ${printable(path.patchNote)}`]),
+    ...(patch === ""
+      ? []
+      : patch
+          .split("\n")
+          .map(
+            (line) =>
+              `  ${paint(line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : "quiet", printable(line))}`,
+          )),
+  ];
+}
+
+export function renderWhy({ paths, leftOut }: WhyView, paint: Paint, trace: boolean): string[] {
+  return [
+    ...paths.flatMap((path, index) => [...(index === 0 ? [] : [""]), ...pathLines(path, paint, trace)]),
+    ...(leftOut === 0 ? [] : ["", `${leftOut} more pairs of instances and ports were not asked`]),
+  ];
+}
+
+/** All paths together: "mixed" when instances differ. */
+export function overallVerdict({ paths }: WhyView): string {
+  const verdicts = [...new Set(paths.map(({ verdict }) => verdict))];
+  return verdicts.length === 1 ? (verdicts[0] ?? "unknown") : verdicts.length === 0 ? "unknown" : "mixed";
+}
+
+export function whyJson(why: WhyView) {
+  const none = <T>(value: T, empty: T): T | null => (value === empty ? null : value);
+  return {
+    verdict: overallVerdict(why),
+    leftOut: why.leftOut,
+    paths: why.paths.map((path) => ({
+      ...path,
+      strength: none(path.strength, ""),
+      patch: none(path.patch, ""),
+      patchNote: none(path.patchNote, ""),
+      steps: path.steps.map((step) => ({
+        ...step,
+        policy: none(step.policy, ""),
+        file: none(step.file, ""),
+        line: none(step.line, 0),
+        witness: none(step.witness, ""),
+        revision: none(step.revision, 0),
+        digest: none(step.digest, ""),
+      })),
+    })),
+  };
+}

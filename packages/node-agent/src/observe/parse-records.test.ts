@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@jest/globals";
+import { FlowChanges } from "./flow-changes.ts";
+import { parseRecords } from "./parse-records.ts";
+
+const now = new Date("2026-11-22T12:00:00Z");
+
+function setLine(name: string, elements: unknown[], size = 65_536): string {
+  const set = { family: "inet", name, table: "weft", size, timeout: 3600, elem: elements };
+  return JSON.stringify({ nftables: [{ metainfo: {} }, { set }] });
+}
+const element = (concat: unknown[], packets: number, expires = 3590) => ({
+  elem: { val: { concat }, expires, counter: { packets, bytes: 60 } },
+});
+
+describe("what the kernel recorded", () => {
+  it("is read with direction, ends, port, uid, count and last use", () => {
+    const printed = [
+      "",
+      setLine("denied_out4", [element(["10.77.0.12", "tcp", 8080, 2666], 3)]),
+      setLine("seen_in6", [element(["fd77::66", 17, 5300], 1, 3600)]),
+      setLine("denied_forward4", [element(["172.17.0.2", "10.77.0.12", "tcp", 80], 1)]),
+      setLine("rev", [1]),
+    ].join("\n");
+    expect(parseRecords(printed, now)).toEqual({
+      fullSets: [],
+      flows: [
+        {
+          kind: "denied",
+          direction: "out",
+          source: undefined,
+          destination: "10.77.0.12",
+          protocol: "tcp",
+          port: 8080,
+          uid: 2666,
+          user: "",
+          packets: 3,
+          lastSeen: new Date("2026-11-22T11:59:50Z"),
+        },
+        expect.objectContaining({ direction: "in", source: "fd77::66", protocol: "udp", lastSeen: now }),
+        expect.objectContaining({ direction: "forward", source: "172.17.0.2", destination: "10.77.0.12" }),
+      ],
+    });
+  });
+
+  it("leaves out what is neither TCP nor UDP, and names full sets", () => {
+    const printed = setLine(
+      "denied_in4",
+      [element(["10.77.0.9", "icmp", 0], 1), element(["10.77.0.9", "tcp", 1], 1)],
+      2,
+    );
+    const { flows, fullSets } = parseRecords(printed, now);
+    expect(flows).toHaveLength(1);
+    expect(fullSets).toEqual(["denied_in4"]);
+  });
+});
+
+describe("what is told of it", () => {
+  const flowsOf = (printed: string) => parseRecords(printed, now).flows;
+  const many = (packets: number) =>
+    flowsOf(
+      [
+        setLine("seen_in4", [
+          element(["10.77.0.1", "tcp", 80], packets),
+          element(["10.77.0.2", "tcp", 80], 1),
+        ]),
+        setLine("denied_in4", [element(["10.77.0.3", "tcp", 80], 1)]),
+      ].join("\n"),
+    );
+
+  it("is what is new or was used again, refusals first", () => {
+    const changes = new FlowChanges(10);
+    expect(changes.take(many(1)).flows.map(({ kind }) => kind)).toEqual(["denied", "seen", "seen"]);
+    expect(changes.take(many(1)).flows).toEqual([]);
+    expect(changes.take(many(5)).flows).toMatchObject([{ source: "10.77.0.1", packets: 5 }]);
+    changes.forget();
+    expect(changes.take(many(5)).flows).toHaveLength(3);
+  });
+
+  it("is bounded, and the rest comes with the next look", () => {
+    const changes = new FlowChanges(2);
+    const first = changes.take(many(1));
+    expect(first.flows).toHaveLength(2);
+    expect(first.leftOut).toBe(1);
+    expect(changes.take(many(1))).toMatchObject({ flows: [{ kind: "seen" }], leftOut: 0 });
+  });
+
+  it("is told again when the kernel had forgotten it", () => {
+    const changes = new FlowChanges(10);
+    changes.take(many(1));
+    changes.take([]);
+    expect(changes.take(many(1)).flows).toHaveLength(3);
+  });
+});

@@ -1,0 +1,77 @@
+// In: what `nft -j` printed of the sets the kernel fills, and when. Out: flows as values, and the sets that are full.
+// Pure. A set's name says what it records: KIND_DIRECTION and the family.
+import { parseAddress } from "@weft/shared/model/address";
+import type { Protocol } from "@weft/shared/model/desired";
+import type { Direction, FlowKind, ObservedFlow } from "@weft/shared/model/observation";
+
+export interface Records {
+  /** Without the names of users. */
+  readonly flows: readonly ObservedFlow[];
+  readonly fullSets: readonly string[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function objectOf(value: unknown): Json | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export const recordName = /^(seen|denied|audited)_(in|out|forward)[46]$/;
+const protocols: Readonly<Record<string, Protocol>> = { tcp: "tcp", 6: "tcp", udp: "udp", 17: "udp" };
+
+/** One JSON document a line. */
+export function parseRecords(printed: string, now: Date): Records {
+  const flows: ObservedFlow[] = [];
+  const fullSets: string[] = [];
+  for (const line of printed.split("\n")) {
+    if (!line.startsWith("{")) continue;
+    for (const item of listOf(objectOf(JSON.parse(line))?.["nftables"])) {
+      const set = objectOf(objectOf(item)?.["set"]);
+      const name = String(set?.["name"] ?? "");
+      const [, kind, direction] = recordName.exec(name) ?? [];
+      if (set === undefined || kind === undefined || direction === undefined) continue;
+      const elements = listOf(set["elem"]);
+      if (elements.length > 0 && elements.length >= Number(set["size"])) fullSets.push(name);
+      for (const element of elements) {
+        const flow = flowOf(element, set, { kind: kind as FlowKind, direction: direction as Direction }, now);
+        if (flow !== undefined) flows.push(flow);
+      }
+    }
+  }
+  return { flows, fullSets };
+}
+
+/** undefined: neither TCP nor UDP. */
+function flowOf(
+  entry: unknown,
+  set: Json,
+  named: Pick<ObservedFlow, "kind" | "direction">,
+  now: Date,
+): ObservedFlow | undefined {
+  const element = objectOf(objectOf(entry)?.["elem"]);
+  const key = listOf(objectOf(element?.["val"])?.["concat"]);
+  const { direction } = named;
+  const addresses = direction === "forward" ? 2 : 1;
+  const [protocolText, port, uid] = key.slice(addresses);
+  const protocol = protocols[String(protocolText)];
+  if (element === undefined || protocol === undefined || typeof port !== "number") return undefined;
+  const [first, second] = key.slice(0, addresses).map((text) => parseAddress(String(text)));
+  const timeout = Number(element["timeout"] ?? set["timeout"]);
+  const left = Number(element["expires"]);
+  const age = Number.isFinite(timeout - left) ? Math.max(0, timeout - left) : 0;
+  return {
+    ...named,
+    source: direction === "out" ? undefined : first,
+    destination: direction === "out" ? first : second,
+    protocol,
+    port,
+    uid: direction === "out" && typeof uid === "number" ? uid : undefined,
+    user: "",
+    packets: Number(objectOf(element["counter"])?.["packets"] ?? 0),
+    lastSeen: new Date(now.getTime() - age * 1000),
+  };
+}

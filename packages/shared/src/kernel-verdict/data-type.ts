@@ -1,0 +1,80 @@
+// In: a constant as nft prints it, and the type of what it is compared with. Out: the interval of numbers it stands
+// for; undefined when this release does not know it. Pure.
+import { parseCidr } from "../model/address.ts";
+import { asList, asObject } from "./json.ts";
+
+export type DataType =
+  | "address4"
+  | "address6"
+  | "protocol"
+  | "port"
+  | "uid"
+  | "family"
+  | "etherType"
+  | "state"
+  | "status"
+  | "direction"
+  | "tcpFlags";
+
+export interface Interval {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+const words: Partial<Record<DataType, Readonly<Record<string, bigint>>>> = {
+  protocol: { icmp: 1n, tcp: 6n, udp: 17n, "ipv6-icmp": 58n, icmpv6: 58n },
+  family: { ipv4: 2n, ipv6: 10n },
+  etherType: { ip: 0x0800n, ip6: 0x86ddn, arp: 0x0806n },
+  state: { invalid: 1n, established: 2n, related: 4n, new: 8n, untracked: 64n },
+  status: { expected: 1n, "seen-reply": 2n, assured: 4n, confirmed: 8n, snat: 16n, dnat: 32n, dying: 512n },
+  direction: { original: 0n, reply: 1n },
+  tcpFlags: { fin: 1n, syn: 2n, rst: 4n, psh: 8n, ack: 16n, urg: 32n, ecn: 64n, cwr: 128n },
+};
+
+const flags: ReadonlySet<DataType> = new Set(["state", "status", "tcpFlags"]);
+
+function addressInterval(text: string, type: "address4" | "address6"): Interval | undefined {
+  const cidr = parseCidr(text);
+  if (cidr === undefined || cidr.family !== (type === "address4" ? 4 : 6)) return undefined;
+  const size = BigInt((cidr.family === 4 ? 32 : 128) - cidr.bits);
+  return { from: cidr.network, to: cidr.network | ((1n << size) - 1n) };
+}
+
+function scalar(type: DataType, value: unknown): Interval | undefined {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0) {
+    const number = BigInt(value);
+    return { from: number, to: number };
+  }
+  if (typeof value !== "string") return undefined;
+  if (type === "address4" || type === "address6") return addressInterval(value, type);
+  const word = words[type]?.[value];
+  if (word !== undefined) return { from: word, to: word };
+  return /^\d+$/.test(value) ? { from: BigInt(value), to: BigInt(value) } : undefined;
+}
+
+export function intervalOf(type: DataType, constant: unknown): Interval | undefined {
+  const object = asObject(constant);
+  const prefix = asObject(object?.["prefix"]);
+  if (prefix !== undefined) {
+    if (type !== "address4" && type !== "address6") return undefined;
+    return addressInterval(`${String(prefix["addr"])}/${String(prefix["len"])}`, type);
+  }
+  const range = asList(object?.["range"]);
+  if (range !== undefined) {
+    const from = scalar(type, range[0]);
+    const to = scalar(type, range[1]);
+    return from === undefined || to === undefined ? undefined : { from: from.from, to: to.to };
+  }
+  // a list of flags, bare or as {"|": [...]}, is all of them together
+  const list = asList(constant) ?? asList(object?.["|"]);
+  if (list !== undefined && flags.has(type)) {
+    let sum = 0n;
+    for (const part of list) {
+      const flag = intervalOf(type, part);
+      if (flag === undefined || flag.from !== flag.to) return undefined;
+      sum |= flag.from;
+    }
+    return { from: sum, to: sum };
+  }
+  return scalar(type, constant);
+}

@@ -1,0 +1,88 @@
+// What a kernel has counted, and what it is asked (wire: weft/v1/agent.proto). No behaviour.
+import type { Protocol, Strength } from "./desired.ts";
+
+/** seen: asked for, whatever came of it. denied: refused. audited: would be refused, and passed. */
+export type FlowKind = "seen" | "denied" | "audited";
+export type Direction = "in" | "out" | "forward";
+
+export interface ObservedFlow {
+  readonly kind: FlowKind;
+  readonly direction: Direction;
+  /** undefined: the node itself. */
+  readonly source: string | undefined;
+  readonly destination: string | undefined;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** Of "out". */
+  readonly uid: number | undefined;
+  readonly user: string;
+  readonly packets: number;
+  readonly lastSeen: Date;
+}
+
+export interface Observation {
+  readonly witness: string;
+  readonly flows: readonly ObservedFlow[];
+  /** Replaces what was said before. */
+  readonly complete: boolean;
+  readonly fullSets: readonly string[];
+  readonly leftOut: number;
+}
+
+export interface KernelQuestion {
+  readonly id: number;
+  readonly hook: "input" | "output" | "forward";
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** For "output"; empty: root. */
+  readonly user: string;
+  readonly local: boolean;
+  readonly publishedPort: number | undefined;
+}
+
+export type AnswerVerdict = "accept" | "drop" | "reject" | "unknown";
+export type DecidedBy = "policy" | "default" | "guard" | "unjudged" | "other-table" | "nothing-loaded";
+
+export interface OtherTable {
+  readonly table: string;
+  readonly chain: string;
+  readonly verdict: AnswerVerdict;
+  readonly whyUnknown: string;
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly uid: number;
+  readonly user: string;
+}
+
+export interface KernelAnswer {
+  readonly id: number;
+  readonly witness: string;
+  readonly verdict: AnswerVerdict;
+  /** Of Weft's table alone; undefined: it has no say. */
+  readonly ownVerdict: AnswerVerdict | undefined;
+  readonly decidedBy: DecidedBy;
+  readonly policy: string;
+  readonly file: string;
+  readonly line: number;
+  readonly strength: Strength;
+  readonly whyUnknown: string;
+  readonly trace: readonly string[];
+  readonly assumed: readonly string[];
+  readonly others: readonly OtherTable[];
+  /** 0: none. */
+  readonly revision: number;
+  readonly digest: string;
+  readonly uid: number | undefined;
+  readonly listeners: readonly Listener[];
+  readonly audited: boolean;
+}
+
+/** A question that could not be answered, and why. */
+export interface NoAnswer {
+  readonly id: number;
+  readonly problem: string;
+}

@@ -1,0 +1,60 @@
+// Observation <-> weft.v1. What a node says of its own kernel; bounded, because a node may be lying.
+import type * as wire from "../gen/weft/v1/agent.ts";
+import { parseAddress } from "../model/address.ts";
+import type { Direction, FlowKind, Observation, ObservedFlow } from "../model/observation.ts";
+import { oneOf, present, toNumber } from "./number.ts";
+
+const kinds: readonly FlowKind[] = ["seen", "denied", "audited"];
+const directions: readonly Direction[] = ["in", "out", "forward"];
+/** In one message; the rest is counted. */
+export const mostFlows = 1_000;
+const longestText = 64;
+
+export function encodeObservation(observation: Observation): wire.Observation {
+  return {
+    since: undefined,
+    witness: observation.witness,
+    flows: observation.flows.map((flow) => ({
+      kind: flow.kind,
+      direction: flow.direction,
+      protocol: flow.protocol,
+      port: flow.port,
+      lastSeen: flow.lastSeen,
+      user: flow.uid === undefined ? undefined : { uid: flow.uid, name: flow.user },
+      source: flow.source ?? "",
+      destination: flow.destination ?? "",
+      packets: BigInt(flow.packets),
+    })),
+    complete: observation.complete,
+    fullSets: [...observation.fullSets],
+    leftOut: observation.leftOut,
+  };
+}
+
+export function decodeObservation(message: wire.Observation): Observation {
+  const flows = message.flows.slice(0, mostFlows).map(decodeFlow);
+  return {
+    witness: message.witness.slice(0, longestText),
+    flows,
+    complete: message.complete,
+    fullSets: message.fullSets.slice(0, 32).map((name) => name.slice(0, longestText)),
+    leftOut: message.leftOut + message.flows.length - flows.length,
+  };
+}
+
+function decodeFlow(flow: wire.ObservedFlow): ObservedFlow {
+  const source = flow.source === "" ? undefined : parseAddress(flow.source);
+  const destination = flow.destination === "" ? undefined : parseAddress(flow.destination);
+  return {
+    kind: oneOf(flow.kind, kinds, "kind of flow"),
+    direction: oneOf(flow.direction, directions, "direction"),
+    source,
+    destination,
+    protocol: oneOf(flow.protocol, ["tcp", "udp"] as const, "protocol"),
+    port: flow.port & 0xffff,
+    uid: flow.user?.uid,
+    user: (flow.user?.name ?? "").slice(0, longestText),
+    packets: toNumber(flow.packets, "packets"),
+    lastSeen: present(flow.lastSeen, "time of a flow"),
+  };
+}

@@ -1,0 +1,94 @@
+import { describe, expect, it } from "@jest/globals";
+import { Answer, Observation, Question } from "../gen/weft/v1/agent.ts";
+import type { KernelAnswer, KernelQuestion, Observation as ObservationValue } from "../model/observation.ts";
+import { decodeObservation, encodeObservation, mostFlows } from "./observation-codec.ts";
+import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from "./question-codec.ts";
+
+const question: KernelQuestion = {
+  id: 7,
+  hook: "output",
+  source: "10.77.0.11",
+  destination: "10.77.0.12",
+  protocol: "tcp",
+  port: 8080,
+  user: "web",
+  local: false,
+  publishedPort: undefined,
+};
+const answer: KernelAnswer = {
+  id: 7,
+  witness: "kernel of web1",
+  verdict: "accept",
+  ownVerdict: "accept",
+  decidedBy: "policy",
+  policy: "web-to-api",
+  file: "mesh.yaml",
+  line: 12,
+  strength: "address+uid",
+  whyUnknown: "",
+  trace: ["judge_out (rule 3): accept"],
+  assumed: [],
+  others: [{ table: "inet ufw", chain: "input", verdict: "unknown", whyUnknown: "xt" }],
+  revision: 4,
+  digest: "ab",
+  uid: 0,
+  listeners: [{ address: "::", uid: 998, user: "api" }],
+  audited: false,
+};
+const flow = {
+  kind: "denied",
+  direction: "out",
+  source: undefined,
+  destination: "10.77.0.12",
+  protocol: "tcp",
+  port: 8080,
+  uid: 0,
+  user: "root",
+  packets: 3,
+  lastSeen: new Date("2026-11-22T12:00:00Z"),
+} as const;
+
+describe("questions, answers and observations", () => {
+  it("come back as they went", () => {
+    const asked = Question.decode(Question.encode(encodeQuestion(question)).finish());
+    expect(decodeQuestion(asked)).toEqual(question);
+    const told = Answer.decode(Answer.encode(encodeAnswer(answer)).finish());
+    expect(decodeAnswer(told)).toEqual(answer);
+    expect(decodeAnswer(encodeAnswer({ id: 3, problem: "no such user" }))).toEqual({
+      id: 3,
+      problem: "no such user",
+    });
+    const observation: ObservationValue = {
+      witness: "kernel of web1",
+      flows: [flow],
+      complete: true,
+      fullSets: ["seen_in4"],
+      leftOut: 2,
+    };
+    const sent = Observation.decode(Observation.encode(encodeObservation(observation)).finish());
+    expect(decodeObservation(sent)).toEqual(observation);
+  });
+
+  it("are refused when they make no sense, or name what is no user", () => {
+    const bad: Partial<KernelQuestion>[] = [
+      { user: "-x" },
+      { user: "a b" },
+      { source: "fd77::1" },
+      { destination: "nowhere" },
+      { port: 0 },
+      { port: 70_000 },
+      { hook: "prerouting" as never },
+    ];
+    for (const part of bad) expect(() => decodeQuestion(encodeQuestion({ ...question, ...part }))).toThrow();
+    expect(() => decodeAnswer({ ...encodeAnswer(answer), verdict: "maybe" })).toThrow();
+  });
+
+  it("are bounded, whoever lies", () => {
+    const flows = Array.from({ length: mostFlows + 5 }, (_, port) => ({ ...flow, port }));
+    const long = encodeObservation({ witness: "", flows, complete: false, fullSets: [], leftOut: 0 });
+    expect(decodeObservation(long)).toMatchObject({ leftOut: 5 });
+    const chatty = { ...answer, trace: Array.from({ length: 500 }, () => "x".repeat(5_000)) };
+    const heard = decodeAnswer(encodeAnswer(chatty));
+    expect("trace" in heard ? JSON.stringify(heard.trace).length : 0).toBeLessThan(25_000);
+  });
+});

@@ -1,0 +1,134 @@
+// Question and Answer <-> weft.v1. Both are checked: a question is data, and so is what a node answers.
+import { WeftError } from "../errors/weft-error.ts";
+import type * as wire from "../gen/weft/v1/agent.ts";
+import { familyOf, parseAddress } from "../model/address.ts";
+import type { Strength } from "../model/desired.ts";
+import type {
+  AnswerVerdict,
+  DecidedBy,
+  KernelAnswer,
+  KernelQuestion,
+  NoAnswer,
+} from "../model/observation.ts";
+import { oneOf, toNumber } from "./number.ts";
+
+const hooks: readonly KernelQuestion["hook"][] = ["input", "output", "forward"];
+const protocols = ["tcp", "udp"] as const;
+const verdicts: readonly AnswerVerdict[] = ["accept", "drop", "reject", "unknown"];
+const strengths: readonly Strength[] = ["mtls", "address+uid", "address"];
+const decisions: readonly DecidedBy[] = [
+  "policy",
+  "default",
+  "guard",
+  "unjudged",
+  "other-table",
+  "nothing-loaded",
+];
+
+export function encodeQuestion(question: KernelQuestion): wire.Question {
+  return { ...question, id: BigInt(question.id), publishedPort: question.publishedPort ?? 0 };
+}
+
+export function decodeQuestion(message: wire.Question): KernelQuestion {
+  const source = parseAddress(message.source);
+  const destination = parseAddress(message.destination);
+  if (familyOf(source) !== familyOf(destination))
+    throw new WeftError("WEFT-E003", `${source} and ${destination} are of different families`);
+  if (!/^[A-Za-z0-9_.-]{0,32}$/.test(message.user) || message.user.startsWith("-"))
+    throw new WeftError("WEFT-E003", "what a question names is no user");
+  return {
+    id: toNumber(message.id, "question"),
+    hook: oneOf(message.hook, hooks, "hook"),
+    source,
+    destination,
+    protocol: oneOf(message.protocol, protocols, "protocol"),
+    port: portOf(message.port),
+    user: message.user,
+    local: message.local,
+    publishedPort: message.publishedPort === 0 ? undefined : portOf(message.publishedPort),
+  };
+}
+
+function portOf(port: number): number {
+  if (port < 1 || port > 65535) throw new WeftError("WEFT-E003", `${port} is no port`);
+  return port;
+}
+
+export function encodeAnswer(answer: KernelAnswer | NoAnswer): wire.Answer {
+  if ("problem" in answer) return { ...nothing, id: BigInt(answer.id), problem: answer.problem };
+  const { uid, ...rest } = answer;
+  return {
+    ...rest,
+    user: uid === undefined ? undefined : { uid, name: "" },
+    id: BigInt(answer.id),
+    problem: "",
+    ownVerdict: answer.ownVerdict ?? "",
+    trace: [...answer.trace],
+    assumed: [...answer.assumed],
+    others: answer.others.map((other) => ({ ...other })),
+    revision: BigInt(answer.revision),
+    listeners: answer.listeners.map(({ address, uid: owner, user }) => ({
+      address,
+      user: { uid: owner, name: user },
+    })),
+  };
+}
+
+const nothing: wire.Answer = {
+  id: 0n,
+  problem: "",
+  witness: "",
+  verdict: "unknown",
+  ownVerdict: "",
+  decidedBy: "nothing-loaded",
+  policy: "",
+  file: "",
+  line: 0,
+  strength: "address",
+  whyUnknown: "",
+  trace: [],
+  assumed: [],
+  others: [],
+  revision: 0n,
+  digest: "",
+  user: undefined,
+  listeners: [],
+  audited: false,
+};
+
+const most = 64;
+const short = (text: string): string => text.slice(0, 300);
+
+export function decodeAnswer(message: wire.Answer): KernelAnswer | NoAnswer {
+  const id = toNumber(message.id, "question");
+  if (message.problem !== "") return { id, problem: short(message.problem) };
+  return {
+    id,
+    witness: short(message.witness),
+    verdict: oneOf(message.verdict, verdicts, "verdict"),
+    ownVerdict: message.ownVerdict === "" ? undefined : oneOf(message.ownVerdict, verdicts, "verdict"),
+    decidedBy: oneOf(message.decidedBy, decisions, "decision"),
+    policy: short(message.policy),
+    file: short(message.file),
+    line: message.line,
+    strength: oneOf(message.strength, strengths, "strength"),
+    whyUnknown: short(message.whyUnknown),
+    trace: message.trace.slice(0, most).map(short),
+    assumed: message.assumed.slice(0, most).map(short),
+    others: message.others.slice(0, most).map((other) => ({
+      table: short(other.table),
+      chain: short(other.chain),
+      verdict: oneOf(other.verdict, verdicts, "verdict"),
+      whyUnknown: short(other.whyUnknown),
+    })),
+    revision: toNumber(message.revision, "revision"),
+    digest: short(message.digest),
+    uid: message.user?.uid,
+    listeners: message.listeners.slice(0, most).map(({ address, user }) => ({
+      address: short(address),
+      uid: user?.uid ?? 0,
+      user: short(user?.name ?? ""),
+    })),
+    audited: message.audited,
+  };
+}
