@@ -6,6 +6,8 @@ import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
 import type { DesiredContent } from "../../packages/shared/src/model/desired.ts";
 import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
 import { renderNftables, renderRemoval } from "../../packages/shared/src/render/nftables.ts";
+import { inSlot } from "../../packages/shared/src/render/nftables-slots.ts";
+import { policySets } from "../../packages/shared/src/render/nftables-table.ts";
 import { installHostPrograms } from "../../scripts/lab-src/host-programs.ts";
 import { KernelNet } from "./kernel-net.ts";
 import { labProgress } from "./lab.ts";
@@ -92,7 +94,9 @@ export class PolicyNet {
     return contents;
   }
 
+  /** Of a set the kernel fills, or of the policy's set in slot a, where a direct load puts it. */
   elements(host: string, set: string): string {
-    return this.net.run(host, ["nft", "list", "set", "inet", "weft", set]);
+    const name = policySets.some((item) => item.name === set) ? inSlot("a", set) : set;
+    return this.net.run(host, ["nft", "list", "set", "inet", "weft", name]);
   }
 }

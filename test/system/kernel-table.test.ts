@@ -212,14 +212,11 @@ describe("the table", () => {
 
   it("keeps over a change what the kernel recorded, and what is not ours to empty", async () => {
     lab.enforce(webToApi);
-    net.nft(
-      "api1",
-      "add set inet weft armed { type nf_proto; flags timeout; }\nadd element inet weft armed { ipv4 timeout 1h }\n",
-    );
+    net.nft("api1", "add element inet weft glass_from4 { 192.0.2.0/28 timeout 1h }\n");
     await net.as("rogue", user.root).dial(address.api1.v4, 8080);
     lab.enforce(nobody);
     expect(lab.elements("api1", "denied_in4")).toMatch(/10\.77\.0\.66 \. tcp \. 8080 counter packets 1/);
-    expect(lab.elements("api1", "armed")).toContain("ipv4 timeout 1h");
+    expect(lab.elements("api1", "glass_from4")).toContain("192.0.2.0/28 timeout 1h");
     expect(lab.elements("api1", "in_tcp_allow4")).not.toContain("10.77.0.11");
   });
 
@@ -242,10 +239,10 @@ describe("the table", () => {
     net.nft("api1", script);
     expect(rulesetFingerprint(listing("api1"))).toBe(before);
     const hands = [
-      "insert rule inet weft judge_in accept",
-      "delete element inet weft tcp_ports { 8080 }",
-      "add element inet weft in_tcp_allow4 { 8080 . 10.77.0.66 }",
-      "flush chain inet weft refuse_in",
+      "insert rule inet weft a_judge_in accept",
+      "delete element inet weft a_tcp_ports { 8080 }",
+      "add element inet weft a_in_tcp_allow4 { 8080 . 10.77.0.66 }",
+      "flush chain inet weft a_refuse_in",
       "add chain inet weft input { type filter hook input priority filter; policy drop; }",
       "add chain inet weft extra",
     ];
@@ -260,7 +257,7 @@ describe("the table", () => {
     const contents = lab.enforce(webToApi);
     net.nft(
       "api1",
-      "insert rule inet weft judge_in accept\nadd element inet weft in_tcp_allow4 { 8080 . 10.77.0.66 }\n",
+      "insert rule inet weft a_judge_in accept\nadd element inet weft a_in_tcp_allow4 { 8080 . 10.77.0.66 }\n",
     );
     expect(await net.as("rogue", user.root).dial(address.api1.v4, 8080)).toBe("open");
     net.nft("api1", lab.script(contents.get("api1")!));

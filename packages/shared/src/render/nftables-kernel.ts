@@ -35,6 +35,28 @@ export function parseKernelRevision(nftJson: string): { revision: number; digest
   return undefined;
 }
 
+export interface ArmedState {
+  /** Of the candidate that judges now. */
+  readonly digest: string;
+  /** Whole seconds, rounded down. */
+  readonly expiresSeconds: number;
+}
+
+/** From `nft -j list set inet weft armed`: elements that have expired are not in it. Undefined: nothing is armed. */
+export function parseArmed(nftJson: string): ArmedState | undefined {
+  for (const item of itemsOf(nftJson)) {
+    const set = item["set"];
+    if (!isObject(set) || set["name"] !== "armed" || !Array.isArray(set["elem"])) continue;
+    for (const entry of set["elem"]) {
+      const element: unknown = isObject(entry) ? entry["elem"] : undefined;
+      if (!isObject(element)) continue;
+      const digest = /^digest=([0-9a-f]{64})$/.exec(String(element["comment"]))?.[1];
+      if (digest !== undefined) return { digest, expiresSeconds: Number(element["expires"] ?? 0) };
+    }
+  }
+  return undefined;
+}
+
 /**
  * From `nft -j list table inet weft`: rules in their order, chains, and sets with their elements; without handles,
  * counters and what the kernel itself put into sets. Equal fingerprints: the same is enforced.

@@ -1,5 +1,5 @@
-// The sets of the table `inet weft` as they stand on every node. Constant: what differs from node to node are only the
-// elements (nftables-elements.ts). The rules over them are in nftables-chains.ts. Pure.
+// The sets of one policy in the table `inet weft`, to stand in a slot (nftables-slots.ts). Constant: what differs from
+// node to node are only the elements (nftables-elements.ts). The rules over them are in nftables-chains.ts. Pure.
 
 /** A set that the policy fills: emptied and filled again with every change. */
 export interface PolicySet {
@@ -49,8 +49,6 @@ function setsOf(family: 4 | 6): PolicySet[] {
 }
 
 export const policySets: readonly PolicySet[] = [
-  // one element: the revision, with the digest in its comment
-  policySet("rev", "mark", false),
   policySet("coordinator_ports", "inet_service"),
   policySet("enrolment_ports", "inet_service"),
   policySet("guard_ports", port),

@@ -1,13 +1,14 @@
 // In: what a node is to enforce, the revision it comes from, and the uids of its users. Out: nft scripts. Pure.
-// Each script is one transaction for `nft -f`, right on an empty kernel and over any older state of the table: chains
-// and policy sets are emptied and filled again, what the kernel recorded stays, and the table is never deleted.
+// Each script is one transaction for `nft -f`: chains and policy sets are emptied and filled again, what the kernel
+// recorded stays, and the table is never deleted.
 import { WeftError } from "../errors/weft-error.ts";
 import type { DesiredContent, DesiredPolicy } from "../model/desired.ts";
-import { chains } from "./nftables-chains.ts";
 import { policyElements, type UidText } from "./nftables-elements.ts";
-import { policySets, recordSets } from "./nftables-table.ts";
+import { armScript, confirmScript, directScript } from "./nftables-script.ts";
+import type { Slot } from "./nftables-slots.ts";
+import { policySets } from "./nftables-table.ts";
 
-export { parseKernelRevision, rulesetFingerprint } from "./nftables-kernel.ts";
+export { type ArmedState, parseArmed, parseKernelRevision, rulesetFingerprint } from "./nftables-kernel.ts";
 
 export interface RenderInput {
   readonly content: DesiredContent;
@@ -21,11 +22,25 @@ export interface RenderInput {
 const maxUid = 0xffff_fffe;
 const maxMark = 0xffff_ffff;
 
-export function renderNftables({ content, revision, digest, uids }: RenderInput): string {
-  if (!Number.isInteger(revision) || revision < 1 || revision > maxMark)
-    throw new WeftError("WEFT-E003", `${revision} is no revision the kernel can carry`);
-  if (!/^[0-9a-f]{64}$/.test(digest)) throw new WeftError("WEFT-E003", "the digest is no SHA-256 in hex");
-  return script(content, uidTextOf(uids), `${revision} comment "digest=${digest}"`);
+/** In force at once, and whole: what boot loads, and what a machine is given that has no policy yet. */
+export function renderNftables({ content, revision, digest, uids }: RenderInput, slot: Slot = "a"): string {
+  const rev = revText(revision, digest);
+  return directScript(slot, policyElements(content, uidTextOf(uids)), rev);
+}
+
+/** Beside the confirmed policy, which is in the other slot, and in force instead of it until the time is up. */
+export function renderArming({ content, digest, uids }: RenderInput, slot: Slot, timeoutMs: number): string {
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
+    throw new WeftError("WEFT-E003", `${timeoutMs} ms is no time to confirm in`);
+  return armScript(slot, policyElements(content, uidTextOf(uids)), digest, timeoutMs);
+}
+
+/** Refused by the kernel as a whole when the candidate is armed no more. */
+export function renderConfirm(
+  slot: Slot,
+  { revision, digest }: Pick<RenderInput, "revision" | "digest">,
+): string {
+  return confirmScript(slot, revText(revision, digest));
 }
 
 /** Guards, and every service port closed to everybody: for a boot without rules that can be trusted. */
@@ -42,7 +57,11 @@ export function renderGuardsOnly(content: DesiredContent): string {
     forward: [],
     mode: "enforce",
   };
-  return script({ ...content, policy }, () => undefined, '0 comment "guards-only"');
+  return directScript(
+    "a",
+    policyElements({ ...content, policy }, () => undefined),
+    '0 comment "guards-only"',
+  );
 }
 
 /**
@@ -60,7 +79,11 @@ export function renderTracking(content: DesiredContent): string {
     forward: [],
     guard: { ...content.policy.guard, isCoordinator: false },
   };
-  return script({ ...content, identity, policy }, () => undefined, '0 comment "tracking"');
+  return directScript(
+    "a",
+    policyElements({ ...content, identity, policy }, () => undefined),
+    '0 comment "tracking"',
+  );
 }
 
 /** Takes the table away, if it is there. */
@@ -88,25 +111,9 @@ function uidTextOf(uids: ReadonlyMap<string, number>): UidText {
   };
 }
 
-function script(content: DesiredContent, uidOf: UidText, rev: string): string {
-  const elements = policyElements(content, uidOf);
-  const lines = ["add table inet weft"];
-  for (const { name, type, interval } of policySets)
-    lines.push(`add set inet weft ${name} { type ${type};${interval ? " flags interval;" : ""} }`);
-  for (const { name, spec } of recordSets) lines.push(`add set inet weft ${name} { ${spec} }`);
-  for (const { name, hook } of chains)
-    lines.push(
-      hook === undefined
-        ? `add chain inet weft ${name}`
-        : `add chain inet weft ${name} { type filter hook ${hook} priority filter; policy accept; }`,
-    );
-  lines.push("flush table inet weft");
-  for (const { name } of policySets) lines.push(`flush set inet weft ${name}`);
-  for (const { name, rules } of chains)
-    for (const rule of rules) lines.push(`add rule inet weft ${name} ${rule}`);
-  for (const { name } of policySets) {
-    const found = name === "rev" ? [rev] : (elements.get(name) ?? []);
-    if (found.length > 0) lines.push(`add element inet weft ${name} {`, `  ${found.join(",\n  ")}`, "}");
-  }
-  return `${lines.join("\n")}\n`;
+function revText(revision: number, digest: string): string {
+  if (!Number.isInteger(revision) || revision < 1 || revision > maxMark)
+    throw new WeftError("WEFT-E003", `${revision} is no revision the kernel can carry`);
+  if (!/^[0-9a-f]{64}$/.test(digest)) throw new WeftError("WEFT-E003", "the digest is no SHA-256 in hex");
+  return `${revision} comment "digest=${digest}"`;
 }
