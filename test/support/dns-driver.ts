@@ -29,6 +29,7 @@ function unplanned<K extends StepKind>(kind: K): Executor<K> {
 const table: ExecutorTable = {
   fetchComponent: unplanned("fetchComponent"),
   loadPolicy: unplanned("loadPolicy"),
+  armPolicy: unplanned("armPolicy"),
   attestSpireAgent: unplanned("attestSpireAgent"),
   writeFile: new WriteFile(host.files),
   removeFile: new RemoveFile(host.files),

@@ -264,6 +264,7 @@ export class FakeCoordinator {
         done(null, { svid: this.svidFor(request.csr, exchangeId(trustDomain, "web1"), 300_000) }),
       fetchComponent: (stream) => stream.end(),
       probe: ({ request }, done) => done(null, { nonce: request.nonce, serverTime: new Date() }),
+      probeBack: (_call, done) => done(null, { ports: [] }),
       leave: (_call, done) => done(null, {}),
     };
     return service as grpc.UntypedServiceImplementation;

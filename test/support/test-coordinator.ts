@@ -209,6 +209,7 @@ export class TestCoordinator {
       baseRevision: 0n,
       wait: change.wait ?? false,
       timeoutSeconds: change.timeoutSeconds ?? 10,
+      confirmTimeoutSeconds: 0,
     });
     return new Promise((resolve, reject) => {
       const events: ApplyEvent[] = [];

@@ -8,7 +8,7 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { encodeDesired } from "@weft/shared/wire/desired-codec";
 import type { Membership } from "./enrolment/membership.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { isEnforced, isMember, stateOf, statusOf } from "./fleet/node-view.ts";
+import { hasFailed, isEnforced, isMember, stateOf, statusOf } from "./fleet/node-view.ts";
 import type { ReportKeeper } from "./fleet/report-keeper.ts";
 import type { Logger } from "./logger.ts";
 import type { ConditionBoard } from "./rollout/condition-board.ts";
@@ -76,6 +76,7 @@ export class Coordinator implements SessionEvents {
     if (outcome.kind === "refused") return outcome;
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
+    this.#tryAgain(order.confirmTimeoutSeconds);
     log.info("applied", {
       revision: outcome.revision,
       unchanged: outcome.unchanged,
@@ -83,6 +84,16 @@ export class Coordinator implements SessionEvents {
     });
     void this.#parts.reconcile();
     return outcome;
+  }
+
+  /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
+  #tryAgain(confirmTimeoutSeconds: number): void {
+    const { fleet, authority } = this.#parts;
+    for (const view of fleet.views()) {
+      if (!isMember(view) || !hasFailed(view) || view.wanted === undefined) continue;
+      const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
+      if (again !== undefined) this.#give(again);
+    }
   }
 
   /** Members named by the mesh whose kernels do not carry the newest state. */
@@ -195,7 +206,8 @@ export class Coordinator implements SessionEvents {
       session.send("bundle", { $case: "bundle", value: bundle.signed });
     const wanted = store.desired.get(node);
     const decision = resume(greeting, wanted);
-    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted);
+    // One that holds nothing for certain may have it armed already.
+    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted, greeting.generation === 0);
     if (decision.kind !== "raise") return;
     const raised = authority.raise(node, decision.generation);
     if (raised !== undefined) this.#give(raised);
@@ -259,13 +271,14 @@ export class Coordinator implements SessionEvents {
     return this.#parts.bundle()?.banEpoch ?? 0;
   }
 
-  #give(state: DesiredState): void {
-    this.#noteWanted(state);
+  #give(state: DesiredState, underWay = false): void {
+    this.#noteWanted(state, underWay);
     this.#parts.sessions.of(state.node)?.send("desired", { $case: "desired", value: encodeDesired(state) });
   }
 
-  #noteWanted({ node, generation, digest, revision }: DesiredState): void {
-    this.#parts.fleet.note(node, { kind: "wanted", wanted: { generation, digest, revision } });
+  #noteWanted({ node, generation, digest, revision }: DesiredState, underWay = false): void {
+    const wanted = { generation, digest, revision };
+    this.#parts.fleet.note(node, { kind: "wanted", wanted, underWay });
   }
 
   #nameNodes(): void {

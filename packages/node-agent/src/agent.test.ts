@@ -5,6 +5,7 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { emptyContent, sealed } from "../../../test/support/desired.ts";
 import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
+import { noCutter } from "./policy/flow-cutter.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
@@ -55,6 +56,8 @@ beforeEach(() => {
     get enforced() {
       return enforced;
     },
+    hasPending: async () => false,
+    takeCutDue: () => undefined,
     reconcile: (desired: DesiredState) => {
       looked.push(`policy ${desired.generation}`);
       return policyWork(desired);
@@ -76,6 +79,7 @@ beforeEach(() => {
     log: { info: () => {}, warn: () => {}, error: () => {} },
     node: "web1",
     policy,
+    cutter: noCutter,
     dns,
     identity,
     keepDesired: (desired) => keep(desired),
@@ -159,6 +163,25 @@ describe("Agent", () => {
     await until("the repair", () => enforced !== undefined);
     expect(last()?.enforcedRevision).toBe(1);
     expect(looked).not.toContain("policy 2");
+  });
+
+  it("does not begin anew when it is told again what it works on", async () => {
+    let aborted = false;
+    let finish = () => {};
+    identityWork = (_desired, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener("abort", () => {
+          aborted = true;
+        });
+        finish = () => resolve(nothing);
+      });
+    agent.submit(state(1));
+    await until("the work", () => looked.includes("identity 1"));
+    agent.submit(state(1));
+    identityWork = async () => nothing;
+    finish();
+    await until("a second look", () => looked.filter((line) => line === "policy 1").length === 2);
+    expect([aborted, kept]).toEqual([false, [1]]);
   });
 
   it("applies nothing that is not on disk, says why, and goes on when there is room", async () => {

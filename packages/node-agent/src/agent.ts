@@ -13,6 +13,7 @@ import { superseded } from "./apply/runner.ts";
 import { ConditionBook } from "./conditions.ts";
 import type { Host } from "./host/host.ts";
 import type { Log } from "./log.ts";
+import type { FlowCutter } from "./policy/flow-cutter.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
@@ -23,6 +24,7 @@ export interface AgentParts {
   readonly log: Log;
   readonly node: string;
   readonly policy: PolicySection;
+  readonly cutter: FlowCutter;
   readonly dns: DnsSection;
   readonly identity: IdentitySection;
   readonly keepDesired: (state: DesiredState) => Promise<void>;
@@ -66,7 +68,11 @@ export class Agent {
   /** @param isKept it is already on disk */
   submit(state: DesiredState, isKept = false): void {
     if (isKept) this.#current = state;
-    else this.#waiting = state;
+    else if (this.#waiting === undefined && isSame(this.#current, state)) {
+      // A coordinator that does not know how far we are says it again: no reason to begin anew.
+      this.lookAgain();
+      return;
+    } else this.#waiting = state;
     this.#running?.abort(superseded);
     this.#wake?.();
   }
@@ -111,7 +117,8 @@ export class Agent {
 
   /** Once over the sections, for a start that must not wait for the coordinator. */
   async enforcePolicyFromDisk(): Promise<void> {
-    if (this.#current !== undefined)
+    // What is still armed takes its time, and the coordinator to prove it: that is for the loop.
+    if (this.#current !== undefined && !(await this.#parts.policy.hasPending()))
       await this.#section("policy", () => this.#policy(this.#current, new AbortController().signal));
   }
 
@@ -142,12 +149,20 @@ export class Agent {
     await this.#section("policy", () => this.#policy(desired, signal));
     // Whoever waits for the rules waits for this report, not for what comes after.
     await this.#publish();
+    await this.#cut(signal);
     if (signal.aborted) return;
     // Side by side: they have nothing in common, and a join waits for both.
     await Promise.all([
       this.#section("dns", () => dns.reconcile(desired, signal)).then(() => this.#publish()),
       this.#section("identity", () => identity.reconcile(desired, signal)),
     ]);
+  }
+
+  /** After the coordinator was told. */
+  async #cut(signal: AbortSignal): Promise<void> {
+    const { policy, cutter } = this.#parts;
+    const occasion = policy.takeCutDue();
+    if (occasion !== undefined) this.conditions.set("cut", await cutter.cut(occasion, signal));
   }
 
   async #policy(desired: DesiredState | undefined, signal: AbortSignal): Promise<SectionResult> {
@@ -158,7 +173,8 @@ export class Agent {
     const isEnforced = enforced?.revision === desired.revision && enforced.digest === desired.digest;
     const before = this.#phase;
     if (isEnforced) this.#phase = "enforced";
-    else if (result.end !== "superseded") this.#phase = enforced === undefined ? "failed" : "reverted";
+    else if (result.end !== "superseded" && result.end !== "waiting")
+      this.#phase = enforced === undefined ? "failed" : "reverted";
     if (this.#phase !== before) log.info(`policy: revision ${desired.revision} is ${this.#phase}`);
     return result;
   }
@@ -246,4 +262,8 @@ export class Agent {
       this.#mishap(failure);
     }
   }
+}
+
+function isSame(a: DesiredState | undefined, b: DesiredState): boolean {
+  return a?.generation === b.generation && a.digest === b.digest;
 }

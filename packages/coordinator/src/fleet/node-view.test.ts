@@ -73,13 +73,18 @@ describe("the verdict", () => {
     ],
     [
       "REVERTED when the newest failed",
-      [...base, report({ phase: "failed", digest: "new", enforcedDigest: "old" })],
+      [...base, report({ generation: 3, phase: "failed", digest: "new", enforcedDigest: "old" })],
       "REVERTED",
     ],
     [
       "REVERTED when the newest was taken back",
-      [...base, report({ phase: "reverted", digest: "new", enforcedDigest: "old" })],
+      [...base, report({ generation: 3, phase: "reverted", digest: "new", enforcedDigest: "old" })],
       "REVERTED",
+    ],
+    [
+      "APPLYING when the same was given anew after it was taken back",
+      [...base, report({ generation: 2, phase: "reverted", digest: "new", enforcedDigest: "old" })],
+      "APPLYING",
     ],
     ["APPLYING when an older one failed", [...base, report({ phase: "failed", digest: "old" })], "APPLYING"],
     [

@@ -31,7 +31,8 @@ export interface NodeView {
 export type NodeEvent =
   | { readonly kind: "named"; readonly address: string }
   | { readonly kind: "unnamed" }
-  | { readonly kind: "wanted"; readonly wanted: Wanted }
+  /** `underWay`: the node may be in the midst of it, because it was given the same before. */
+  | { readonly kind: "wanted"; readonly wanted: Wanted; readonly underWay?: boolean }
   | { readonly kind: "enrolment"; readonly state: EnrolmentState; readonly at: Date }
   | { readonly kind: "connected"; readonly at: Date; readonly agentVersion: string }
   | { readonly kind: "disconnected" }
@@ -90,12 +91,13 @@ export function isEnforced(view: NodeView): boolean {
   );
 }
 
-/** The node tried the newest state and could not have it. */
+/** The node tried the newest state and could not have it. Said of an older generation, it is no word about this one. */
 export function hasFailed(view: NodeView): boolean {
   const { report, wanted } = view;
   return (
     report !== undefined &&
     report.digest === wanted?.digest &&
+    report.generation >= wanted.generation &&
     (report.phase === "failed" || report.phase === "reverted")
   );
 }

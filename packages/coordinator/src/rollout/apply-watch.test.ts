@@ -26,7 +26,7 @@ const watch = (nodes: string[], timeoutMs = 5_000) =>
     say: (word) => words.push(word),
   });
 const say = (node: string, change: Parameters<typeof reportOf>[0]) =>
-  fleet.note(node, { kind: "report", at, report: reportOf({ digest, ...change }) });
+  fleet.note(node, { kind: "report", at, report: reportOf({ generation: 2, digest, ...change }) });
 const enforce = (node: string) =>
   say(node, { phase: "enforced", enforcedDigest: digest, witness: `kernel of ${node}` });
 const fail = (node: string) =>
@@ -63,6 +63,20 @@ describe("waiting for an apply", () => {
     expect(words.filter(({ phase }) => phase === "failed")).toEqual([
       { node: "api1", phase: "failed", afterMs: 0, detail: "loadPolicy revision 2: no" },
     ]);
+  });
+
+  it("tells what has undone itself from what failed", async () => {
+    const result = watch(["web1"]);
+    const conditions = [{ code: "POLICY_REVERTED", detail: "port 22 is not reached", since: at }] as const;
+    say("web1", { phase: "reverted", conditions });
+    expect(await result).toEqual({ complete: false, missing: ["web1"] });
+    expect(words).toMatchObject([{ node: "web1", phase: "reverted", detail: "port 22 is not reached" }]);
+  });
+
+  it("takes no word about an older generation of the same state for the answer", async () => {
+    say("web1", { generation: 1, phase: "reverted" });
+    expect(await watch(["web1"], 20)).toEqual({ complete: false, missing: ["web1"] });
+    expect(words).toEqual([]);
   });
 
   it("goes on while one that failed tries again", async () => {

@@ -5,7 +5,8 @@ import { hasFailed, isEnforced, type NodeView } from "../fleet/node-view.ts";
 
 export interface NodeWord {
   readonly node: string;
-  readonly phase: "enforced" | "failed";
+  /** "reverted": it was tried, was not confirmed, and has undone itself. */
+  readonly phase: "enforced" | "failed" | "reverted";
   readonly afterMs: number;
   readonly detail: string;
 }
@@ -22,6 +23,13 @@ export interface WatchOrder {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly say: (word: NodeWord) => void;
+}
+
+function refusalOf(view: NodeView): Pick<NodeWord, "phase" | "detail"> {
+  const undone = view.report?.conditions.find(({ code }) => code === "POLICY_REVERTED");
+  return undone === undefined
+    ? { phase: "failed", detail: failureOf(view) }
+    : { phase: "reverted", detail: undone.detail };
 }
 
 function failureOf({ report }: NodeView): string {
@@ -45,7 +53,7 @@ export function watchApply(order: WatchOrder): Promise<ApplyResult> {
       failed.delete(node);
       say({ node, phase: "enforced", afterMs, detail: view.report?.witness ?? "" });
     } else if (hasFailed(view)) {
-      if (!failed.has(node)) say({ node, phase: "failed", afterMs, detail: failureOf(view) });
+      if (!failed.has(node)) say({ node, afterMs, ...refusalOf(view) });
       failed.add(node);
     } else failed.delete(node);
   };

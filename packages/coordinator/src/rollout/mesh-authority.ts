@@ -14,6 +14,8 @@ export interface ApplyOrder {
   readonly claimedBy: string;
   /** 0: whatever is current. */
   readonly baseRevision: number;
+  /** 0: the default. */
+  readonly confirmTimeoutSeconds: number;
 }
 
 export type ApplyOutcome =
@@ -109,7 +111,8 @@ export class MeshAuthority {
         subject: `revision ${current.revision}`,
         detail: order.reason,
       });
-      return { revision: current, changed: this.#record(mesh, current.revision) };
+      const changed = this.#record(mesh, current.revision, order.confirmTimeoutSeconds);
+      return { revision: current, changed };
     });
     this.#mesh = mesh;
     this.#revision = revision;
@@ -117,11 +120,11 @@ export class MeshAuthority {
   }
 
   /** One generation more of the same content, for a node that holds a higher number than was given from here. */
-  raise(node: string, generation: number): DesiredState | undefined {
+  raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
     const { store } = this.#parts;
     const state = store.desired.get(node);
     if (state === undefined) return undefined;
-    const raised = { ...state, generation };
+    const raised = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
     store.desired.put(raised);
     return raised;
   }
@@ -151,13 +154,19 @@ export class MeshAuthority {
     return undefined;
   }
 
-  #record(mesh: Mesh, revision: number): DesiredState[] {
+  #record(mesh: Mesh, revision: number, confirmTimeoutSeconds = 0): DesiredState[] {
     const { store, compiler } = this.#parts;
     const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    const changed = newGenerations(last, compiler.compile(mesh), revision);
+    const changed = newGenerations(last, compiler.compile(mesh), revision).map((state) =>
+      withConfirmTimeout(state, confirmTimeoutSeconds),
+    );
     store.transaction(() => {
       for (const state of changed) store.desired.put(state);
     });
     return changed;
   }
+}
+
+function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
+  return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
 }

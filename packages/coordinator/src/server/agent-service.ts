@@ -3,7 +3,9 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentServiceServer } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
+import { decodePort } from "@weft/shared/wire/desired-codec";
 import type { RateLimit } from "../enrolment/rate-limit.ts";
+import type { GuardReach } from "../fleet/guard-reach.ts";
 import type { NodeGate } from "./authorise.ts";
 import type { ComponentFiles } from "./component-files.ts";
 import type { Handlers } from "./handlers.ts";
@@ -18,6 +20,7 @@ export interface AgentServiceParts {
   readonly mintLimit: RateLimit;
   readonly components: ComponentFiles;
   readonly sessions: SessionHandler;
+  readonly guardReach: GuardReach;
   readonly bundle: () => SignedTrustBundle | undefined;
   readonly leave: (node: string) => Promise<void>;
   readonly now: () => Date;
@@ -60,6 +63,10 @@ export function agentService(parts: AgentServiceParts): AgentServiceServer {
     probe: handlers.unary("Probe", ({ nonce }, call) => {
       gate.admit(call);
       return { nonce: nonce.subarray(0, 64), serverTime: parts.now() };
+    }),
+    probeBack: handlers.unary("ProbeBack", async ({ ports }, call) => {
+      const { node } = gate.admit(call);
+      return { ports: await parts.guardReach.probe(node.name, ports.map(decodePort)) };
     }),
     leave: handlers.unary("Leave", async (_request, call) => {
       const { node } = gate.admit(call);

@@ -3,6 +3,7 @@
 
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent, ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
+import { longestConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { toNumber } from "@weft/shared/wire/number";
 import { encodeProblem } from "@weft/shared/wire/problem-codec";
 import { encodeFleetStatus, encodeNodeStatus } from "@weft/shared/wire/status-codec";
@@ -70,6 +71,7 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
         reason: request.reason,
         claimedBy: request.claimedBy,
         baseRevision: toNumber(request.baseRevision, "base revision"),
+        confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
       });
       if (outcome.kind === "refused") {
         const problems = outcome.problems.map(encodeProblem);

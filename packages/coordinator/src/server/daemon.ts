@@ -18,6 +18,7 @@ import { Membership } from "../enrolment/membership.ts";
 import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
+import { GuardReach } from "../fleet/guard-reach.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
@@ -33,6 +34,7 @@ import { NodeGate } from "./authorise.ts";
 import { BundlePublisher, type Published } from "./bundle-publisher.ts";
 import { ComponentFiles } from "./component-files.ts";
 import { controlService } from "./control-service.ts";
+import { dialTcp } from "./dial.ts";
 import { Doorkeeper, type DoorLimits } from "./doorkeeper.ts";
 import { enrolmentService } from "./enrolment-service.ts";
 import { explaining } from "./explaining.ts";
@@ -106,6 +108,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const handlers = new Handlers(log);
   const fleet = new Fleet();
   const sessions = new Sessions();
+  const desired = (node: string) => store.desired.get(node);
+  const guardReach = new GuardReach({ fleet, desired, dial: dialTcp });
   const board = new ConditionBoard(now);
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
@@ -184,6 +188,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         heartbeatSeconds,
         banEpoch: () => publisher.current?.banEpoch ?? 0,
       }),
+      guardReach,
       bundle: () => publisher.current?.signed,
       leave: (node) => coordinator.leave(node),
       now,

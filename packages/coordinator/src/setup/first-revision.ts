@@ -35,6 +35,7 @@ export async function applyFirstRevision(
     claimedBy: context.claimedBy,
     wait: false,
     timeoutSeconds: 0,
+    confirmTimeoutSeconds: 0,
   };
   const { exitCode, revision } = await applySources(control, order, listening, context.signal);
   if (exitCode !== exitCodes.done)

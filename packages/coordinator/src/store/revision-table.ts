@@ -61,7 +61,8 @@ export class SqliteRevisions implements RevisionTable {
 
 function desiredOf(row: Row): StoredDesired {
   // Written by this program and sealed by its digest: one comparison tells whether it is still what was written.
-  const content = json(row, "content") as DesiredContent;
+  const { confirmTimeoutSeconds, ...content } = json(row, "content") as DesiredContent &
+    Pick<StoredDesired, "confirmTimeoutSeconds">;
   const digest = parseDigest(text(row, "digest"));
   const node = text(row, "node");
   if (digestOf(content) !== digest)
@@ -72,7 +73,13 @@ function desiredOf(row: Row): StoredDesired {
         hint: "restore the newest backup of the state directory",
       },
     );
-  return { ...content, generation: integer(row, "generation"), digest, revision: integer(row, "revision") };
+  return {
+    ...content,
+    generation: integer(row, "generation"),
+    digest,
+    revision: integer(row, "revision"),
+    ...(confirmTimeoutSeconds === undefined ? {} : { confirmTimeoutSeconds }),
+  };
 }
 
 export class SqliteDesired implements DesiredTable {

@@ -58,7 +58,7 @@ describe("LoadPolicy", () => {
     await executor.verify(args(1));
     expect(order).toEqual(["check rules 1", "load rules 1"]);
     expect(await confirmed()).toBe("rules 1");
-    expect(await host.files.info(places.pendingPolicy)).toBeUndefined();
+    expect(await host.files.info(places.loadingPolicy)).toBeUndefined();
     expect((await host.files.info(places.confirmedPolicy))?.mode).toBe(0o600);
   });
 

@@ -1,17 +1,20 @@
-// In: one nft script. Out: it in the kernel, read back, and on disk as the one for boot. Order: pending file fsynced,
-// checked, loaded in one transaction, read back, renamed to confirmed, fsynced. Boot ignores pending: whatever a crash
-// leaves, the next boot has the last rules that were proved to be in force.
+// In: one nft script that needs no proof: the first on a machine, or one that was confirmed before. Out: it in the
+// kernel, read back, and on disk as the one for boot. Order: loading file fsynced, checked, loaded in one transaction,
+// read back, renamed to confirmed, fsynced. Boot ignores the loading file: whatever a crash leaves, the next boot has
+// the last rules that were seen in force.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
 import type { Host } from "../host/host.ts";
-import { type ConfirmedPolicy, readConfirmed, writeConfirmedRecord } from "../policy/confirmed.ts";
+import {
+  type ConfirmedPolicy,
+  policyMode,
+  readConfirmed,
+  writeConfirmedRecord,
+} from "../policy/confirmed.ts";
 import { checkFile, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
-
-/** Read by weft-restore, which is root without the right to pass over modes. */
-const policyMode = 0o600;
 
 type Args = StepArgs["loadPolicy"];
 
@@ -29,14 +32,14 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     const { files, exec, clock } = this.#host;
     const before = await readConfirmed(files);
     await files.makeDirectory(places.policy, 0o700);
-    await files.write(places.pendingPolicy, args.text, { mode: policyMode });
-    await checkFile(exec, places.pendingPolicy);
+    await files.write(places.loadingPolicy, args.text, { mode: policyMode });
+    await checkFile(exec, places.loadingPolicy);
     signal.throwIfAborted();
     if (args.tracking !== undefined && before === undefined) {
       await loadScript(exec, args.tracking);
       await clock.sleep(this.#trackingMs);
     }
-    await loadFile(exec, places.pendingPolicy);
+    await loadFile(exec, places.loadingPolicy);
     try {
       await this.#confirm(args, before);
     } catch (failure) {
@@ -50,8 +53,9 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
   async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
     const { files } = this.#host;
     const fingerprint = await this.#readBack(args);
-    if (before !== undefined) await files.write(places.previousPolicy, before.text, { mode: policyMode });
-    await files.rename(places.pendingPolicy, places.confirmedPolicy);
+    if (before !== undefined && before.text !== args.text)
+      await files.write(places.previousPolicy, before.text, { mode: policyMode });
+    await files.rename(places.loadingPolicy, places.confirmedPolicy);
     await writeConfirmedRecord(files, { revision: args.revision, digest: args.digest, fingerprint });
   }
 

@@ -4,6 +4,8 @@ import type { ComponentStore } from "../components/component-store.ts";
 import type { DnsClient } from "../dns/query.ts";
 import { GiveResolver, TakeResolver } from "../dns/take-resolver.ts";
 import type { Host } from "../host/host.ts";
+import type { DeadMan } from "../policy/dead-man.ts";
+import { ArmPolicy } from "./exec-arm.ts";
 import { FetchComponent } from "./exec-component.ts";
 import { RemoveFile, WriteFile } from "./exec-file.ts";
 import { LoadPolicy } from "./exec-policy.ts";
@@ -18,10 +20,11 @@ export interface ExecutorEdges {
   readonly host: Host;
   readonly components: ComponentStore;
   readonly dns: DnsClient;
+  readonly deadMan: DeadMan;
   readonly spire: Omit<SpireDuties, "host">;
 }
 
-export function makeExecutors({ host, components, dns, spire }: ExecutorEdges): ExecutorTable {
+export function makeExecutors({ host, components, dns, deadMan, spire }: ExecutorEdges): ExecutorTable {
   return {
     fetchComponent: new FetchComponent(components),
     writeFile: new WriteFile(host.files),
@@ -29,6 +32,7 @@ export function makeExecutors({ host, components, dns, spire }: ExecutorEdges): 
     enableUnit: new EnableUnit(host.units),
     disableUnit: new DisableUnit(host.units),
     loadPolicy: new LoadPolicy(host, trackingMs),
+    armPolicy: new ArmPolicy(host, deadMan),
     attestSpireAgent: new AttestSpireAgent({ host, ...spire }),
     takeResolver: new TakeResolver(host, dns),
     giveResolver: new GiveResolver(host),

@@ -16,9 +16,12 @@ import { checkDesired, readDesired, writeDesired } from "../link/desired-store.t
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
+import { CoordinatorReach } from "../link/reach-proof.ts";
 import type { Log } from "../log.ts";
 import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
+import { DeadMan } from "../policy/dead-man.ts";
+import { noCutter } from "../policy/flow-cutter.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
@@ -72,7 +75,13 @@ export async function runAgent(parts: RunParts): Promise<void> {
     const svid = await mintExchange(open, { trustDomain, node, roots, now: host.clock.now() }, abort);
     return { certificatePem: svid.chainPem, keyPem: svid.keyPem };
   };
-  const table = makeExecutors({ host, components, dns: parts.dns, spire: { health: parts.health, mint } });
+  const reach = new CoordinatorReach({
+    freshClient: () => identity.client(true),
+    isLinked: () => client() !== undefined,
+  });
+  const deadMan = new DeadMan(host, reach);
+  const spire = { health: parts.health, mint };
+  const table = makeExecutors({ host, components, dns: parts.dns, deadMan, spire });
   const identitySection = new IdentitySection(host, table, {
     components,
     health: parts.health,
@@ -84,7 +93,8 @@ export async function runAgent(parts: RunParts): Promise<void> {
     host,
     log,
     node,
-    policy: new PolicySection(host, table, log, watch),
+    policy: new PolicySection({ host, table, log, watch, deadMan, canProve: () => reach.ready }),
+    cutter: noCutter,
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),

@@ -72,8 +72,11 @@ export class NodeIdentity {
     );
   }
 
-  /** A client that shows the SVID of this moment and talks to nobody but the coordinator. */
-  client(): AgentServiceClient {
+  /**
+   * A client that shows the SVID of this moment and talks to nobody but the coordinator.
+   * @param isFresh it makes a connection of its own, whatever others there are
+   */
+  client(isFresh = false): AgentServiceClient {
     if (this.#svid === undefined || this.#bundle === undefined)
       throw new WeftError("WEFT-E205", "this node has no SVID to show");
     const { credentials, channelOptions } = makeChannelCredentials({
@@ -83,7 +86,11 @@ export class NodeIdentity {
       expectId: coordinatorId(this.#enrolment.trustDomain),
     });
     const at = { address: this.#enrolment.coordinatorAddress, port: this.#enrolment.agentPort };
-    return new AgentServiceClient(targetOf(at), credentials, { ...channelOptions, ...channelLimits });
+    return new AgentServiceClient(targetOf(at), credentials, {
+      ...channelOptions,
+      ...channelLimits,
+      ...(isFresh ? { "grpc.use_local_subchannel_pool": 1 } : {}),
+    });
   }
 
   async takeBundle(signed: SignedTrustBundle): Promise<void> {

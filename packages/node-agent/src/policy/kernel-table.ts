@@ -1,6 +1,11 @@
 // In: nft scripts. Out: the kernel's table `inet weft` as it is, and changes to it. The only place that runs nft.
 import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
-import { parseKernelRevision, rulesetFingerprint } from "@weft/shared/render/nftables";
+import {
+  type ArmedState,
+  parseArmed,
+  parseKernelRevision,
+  rulesetFingerprint,
+} from "@weft/shared/render/nftables";
 import type { Exec } from "../host/host.ts";
 
 export interface KernelTable {
@@ -48,6 +53,15 @@ export async function readKernelTable(
     throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
   }
   return memory.of(stdout);
+}
+
+/** undefined: no candidate judges, because none was armed, its time is over, or there is no table of this release. */
+export async function readArmed(exec: Exec): Promise<ArmedState | undefined> {
+  const args = ["-j", "list", "set", "inet", "weft", "armed"];
+  const { code, stdout, stderr } = await exec.run("nft", args, { allow: [0, 1] });
+  if (code === 0) return parseArmed(stdout);
+  if (/No such file or directory/.test(stderr)) return undefined;
+  throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
 }
 
 async function nft(exec: Exec, args: readonly string[], input: string | undefined): Promise<void> {

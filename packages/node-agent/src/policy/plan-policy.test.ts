@@ -1,41 +1,93 @@
 import { describe, expect, it } from "@jest/globals";
+import type { ConfirmedPolicy } from "./confirmed.ts";
 import { planPolicy } from "./plan-policy.ts";
 
-const wanted = { text: "rules", revision: 2, digest: "d", tracking: "track" };
-const confirmed = { text: "rules", revision: 2, digest: "d", fingerprint: "f" };
+const wanted = {
+  generation: 5,
+  revision: 2,
+  digest: "d",
+  textIn: (slot: string) => `rules ${slot}`,
+  armIn: (slot: string) => `arm ${slot}`,
+  tracking: () => "track",
+};
+const confirmed: ConfirmedPolicy = {
+  text: "rules a",
+  slot: "a",
+  revision: 2,
+  digest: "d",
+  guardPorts: [],
+  fingerprint: "f",
+};
 const kernel = { revision: 2, digest: "d", fingerprint: "f" };
+const older = { ...confirmed, text: "older a", revision: 1, digest: "c" };
+const olderKernel = { revision: 1, digest: "c", fingerprint: "f" };
+const plan = (observed: Partial<Parameters<typeof planPolicy>[1]>, change = {}) =>
+  planPolicy({ ...wanted, ...change }, { confirmed, kernel, reverted: undefined, ...observed });
 
 describe("planPolicy", () => {
   it("does nothing when disk and kernel have it", () => {
-    expect(planPolicy(wanted, { confirmed, kernel })).toEqual({ steps: [], drift: undefined });
+    expect(plan({})).toEqual({ steps: [], drift: undefined });
   });
 
-  it("tracks first on a machine without a table", () => {
-    const { steps, drift } = planPolicy(wanted, { confirmed: undefined, kernel: undefined });
-    expect(steps).toMatchObject([{ kind: "loadPolicy", args: { tracking: "track", revision: 2 } }]);
+  it("tracks first on a machine without a table, and loads directly: there is nothing to go back to", () => {
+    const { steps, drift } = plan({ confirmed: undefined, kernel: undefined });
+    expect(steps).toMatchObject([
+      { kind: "loadPolicy", args: { text: "rules a", tracking: "track", revision: 2 } },
+    ]);
     expect(drift).toBeUndefined();
   });
 
-  it("loads a new text, without calling the old one drifted", () => {
-    const { steps, drift } = planPolicy({ ...wanted, text: "other", revision: 3 }, { confirmed, kernel });
-    expect(steps).toMatchObject([{ args: { text: "other", revision: 3, tracking: undefined } }]);
-    expect(drift).toBeUndefined();
+  it("arms a new policy in the slot that is free, without calling the old one drifted", () => {
+    for (const [slot, free] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      const { steps, drift } = plan({ confirmed: { ...older, slot }, kernel: olderKernel });
+      expect(steps).toEqual([
+        {
+          kind: "armPolicy",
+          args: { text: `rules ${free}`, arm: `arm ${free}`, revision: 2, digest: "d", generation: 5 },
+        },
+      ]);
+      expect(drift).toBeUndefined();
+    }
+  });
+
+  it("loads the confirmed one first when the kernel has something else to go back to", () => {
+    for (const found of [undefined, { ...olderKernel, fingerprint: "other" }]) {
+      const { steps } = plan({ confirmed: older, kernel: found });
+      expect(steps.map(({ kind }) => kind)).toEqual(["loadPolicy", "armPolicy"]);
+      expect(steps[0]).toMatchObject({ args: { text: "older a", revision: 1 } });
+    }
+  });
+
+  it("loads directly what is the same policy written anew, in its own slot", () => {
+    const b = { ...confirmed, slot: "b", text: "rules b, of other uids" } as const;
+    expect(plan({ confirmed: b }).steps).toMatchObject([{ kind: "loadPolicy", args: { text: "rules b" } }]);
+  });
+
+  it("holds still after it was undone, until a newer generation comes", () => {
+    const reverted = { generation: 5, digest: "d", reason: "" };
+    const observed = { confirmed: older, kernel: olderKernel, reverted };
+    expect(plan(observed).steps).toEqual([]);
+    expect(plan(observed, { generation: 6 }).steps).toMatchObject([{ kind: "armPolicy" }]);
+    // and still keeps the one before in force
+    expect(plan({ ...observed, kernel: undefined }).steps).toMatchObject([
+      { kind: "loadPolicy", args: { text: "older a" } },
+    ]);
   });
 
   it.each([
     ["gone", undefined],
     ["changed", { ...kernel, fingerprint: "other" }],
   ])("puts back a table that is %s, and says so", (what, found) => {
-    const { steps, drift } = planPolicy(wanted, { confirmed, kernel: found });
+    const { steps, drift } = plan({ kernel: found });
     expect(steps).toHaveLength(1);
     expect(drift).toContain(what);
   });
 
   it("loads again, without blame, what a crash left without a record", () => {
-    const { steps, drift } = planPolicy(wanted, {
-      confirmed: { ...confirmed, revision: 0, digest: "", fingerprint: "" },
-      kernel: undefined,
-    });
+    const { steps, drift } = plan({ confirmed: { ...confirmed, fingerprint: "" }, kernel: undefined });
     expect(steps).toHaveLength(1);
     expect(drift).toBeUndefined();
   });

@@ -1,17 +1,22 @@
 // In: the desired state. Out: its rules in the kernel, proved by the kernel; who they name, as uids of this machine.
 
-import type { DesiredState } from "@weft/shared/model/desired";
-import { renderNftables, renderTracking } from "@weft/shared/render/nftables";
+import { isWeftError } from "@weft/shared/errors/weft-error";
+import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
+import { renderArming, renderNftables, renderTracking } from "@weft/shared/render/nftables";
+import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
 import { runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
+import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
+import type { CutOccasion } from "../policy/flow-cutter.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import type { Unchanged } from "../policy/kernel-watch.ts";
-import { planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
+import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
+import { isReverted, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
@@ -35,11 +40,23 @@ interface Lookup {
   readonly digest: string;
 }
 
+export interface PolicyParts {
+  readonly host: Host;
+  readonly table: ExecutorTable;
+  readonly log: Log;
+  readonly watch: Unchanged;
+  readonly deadMan: DeadMan;
+  /** Whether somebody is there who could prove a change. */
+  readonly canProve: () => boolean;
+}
+
 export class PolicySection {
   readonly #host: Host;
   readonly #table: ExecutorTable;
   readonly #log: Log;
   readonly #watch: Unchanged;
+  readonly #deadMan: DeadMan;
+  readonly #canProve: () => boolean;
   readonly #memory = new TableMemory();
   #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
   #lookup: Lookup | undefined;
@@ -53,11 +70,16 @@ export class PolicySection {
       }
     | undefined;
 
-  constructor(host: Host, table: ExecutorTable, log: Log, watch: Unchanged) {
+  /** Rules of a different policy came into force, or went out of it. */
+  #cutDue: CutOccasion | undefined = "started";
+
+  constructor({ host, table, log, watch, deadMan, canProve }: PolicyParts) {
     this.#watch = watch;
     this.#host = host;
     this.#table = table;
     this.#log = log;
+    this.#deadMan = deadMan;
+    this.#canProve = canProve;
   }
 
   /** By the kernel's word of the last look. */
@@ -67,13 +89,18 @@ export class PolicySection {
 
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
     const { files, clock } = this.#host;
+    if (!(await this.#settle(signal))) return { end: "superseded", steps: [], findings: [] };
     const { uids, conditions } = await this.#users(desired);
     const wanted = this.#rendered(desired, uids);
     const observed = {
       confirmed: await readConfirmed(files),
       kernel: await this.#kernel(),
+      reverted: await readReverted(files),
     };
-    const { steps, drift } = planPolicy(wanted, observed);
+    const plan = planPolicy(wanted, observed);
+    const { drift } = plan;
+    const steps = this.#canProve() ? plan.steps : plan.steps.filter(({ kind }) => kind !== "armPolicy");
+    const isWaiting = steps.length < plan.steps.length;
     if (drift !== undefined) {
       this.#log.warn(`policy: ${drift}; putting it back`);
       this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
@@ -81,11 +108,16 @@ export class PolicySection {
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
     this.#note(run === undefined ? observed.kernel : await this.#readKernel());
     const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
-    if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
+    const reverted = steps.length === 0 ? observed.reverted : await readReverted(files);
+    const isHeld = isReverted(desired, reverted);
+    if (isHeld && reverted !== undefined) findings.push(revertedFinding(desired, reverted));
+    else if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
+    if (steps.some(({ kind }) => kind === "armPolicy")) this.#cutDue = isHeld ? "reverted" : "confirmed";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
     else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
       findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
+    if (isWaiting && run?.end !== "reverted") return { end: "waiting", steps: run?.steps ?? [], findings };
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
   }
 
@@ -103,13 +135,52 @@ export class PolicySection {
     return table;
   }
 
+  /** A policy is armed that this process knows nothing of: an agent before it began. */
+  async hasPending(): Promise<boolean> {
+    return (await readPending(this.#host.files)) !== undefined;
+  }
+
+  /** What flows are to be looked at for, once: to be asked after the coordinator was told. */
+  takeCutDue(): CutOccasion | undefined {
+    const due = this.#cutDue;
+    this.#cutDue = undefined;
+    return due;
+  }
+
+  /** False when something newer, or the end, came in between. */
+  async #settle(signal: AbortSignal): Promise<boolean> {
+    try {
+      const settled = await this.#deadMan.settle(signal);
+      if (settled === undefined) return true;
+      this.#read = undefined;
+      this.#log.info(`policy: what was pending is ${settled}`);
+      if (settled !== "never-armed") this.#cutDue = settled;
+    } catch (failure) {
+      if (signal.aborted && failure === signal.reason) return false;
+      if (!isWeftError(failure) || failure.code !== "WEFT-E403") throw failure;
+      this.#read = undefined;
+      this.#log.warn(`policy: ${failure.message}: ${failure.why ?? ""}`);
+      this.#cutDue = "reverted";
+    }
+    return true;
+  }
+
   /** Rendered once for a state and its uids: a look every few seconds should cost no more than asking the kernel. */
   #rendered(desired: DesiredState, uids: ReadonlyMap<string, number>): WantedPolicy {
     const held = this.#wanted;
     if (held?.desired === desired && held.uids === uids) return held.policy;
-    const { revision, digest } = desired;
-    const text = renderNftables({ content: desired, revision, digest, uids });
-    const policy = { text, revision, digest, tracking: renderTracking(desired) };
+    const { generation, revision, digest } = desired;
+    const input = { content: desired, revision, digest, uids };
+    const timeoutMs = (desired.confirmTimeoutSeconds ?? defaultConfirmTimeoutSeconds) * 1000;
+    const texts = new Map<Slot, string>();
+    const textIn = (slot: Slot) => {
+      const text = texts.get(slot) ?? renderNftables(input, slot);
+      texts.set(slot, text);
+      return text;
+    };
+    const armIn = (slot: Slot) => renderArming(input, slot, timeoutMs);
+    const tracking = () => renderTracking(desired);
+    const policy: WantedPolicy = { generation, revision, digest, textIn, armIn, tracking };
     this.#wanted = { desired, uids, policy };
     return policy;
   }
@@ -139,4 +210,8 @@ export class PolicySection {
     if (range === undefined || reserved === undefined) return [];
     return portConditions(desired.policy.services, parseEphemeralPorts(range, reserved));
   }
+}
+
+function revertedFinding({ revision }: DesiredState, { reason }: RevertedState): Finding {
+  return { code: "POLICY_REVERTED", detail: `revision ${revision} is undone: ${reason}` };
 }

@@ -7,7 +7,8 @@ import type { RunEnd } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 
 export interface SectionResult {
-  readonly end: RunEnd | "nothing";
+  /** "waiting": for somebody who could prove a change; nothing was tried yet. */
+  readonly end: RunEnd | "nothing" | "waiting";
   readonly steps: readonly StepReport[];
   readonly findings: readonly Finding[];
 }

@@ -13,7 +13,13 @@ export const places = {
   desired: "/var/lib/weft/agent/desired.json",
   report: "/var/lib/weft/agent/report.json",
   policy: "/var/lib/weft/policy",
+  /** A script on its way into the kernel, where nothing has to be proved. */
+  loadingPolicy: "/var/lib/weft/policy/loading.nft",
+  /** What is armed and not confirmed. Boot ignores it. */
   pendingPolicy: "/var/lib/weft/policy/pending.nft",
+  pendingRecord: "/var/lib/weft/policy/pending.json",
+  /** The last state that was not confirmed in time, so that it is not tried again by itself. */
+  revertedRecord: "/var/lib/weft/policy/reverted.json",
   confirmedPolicy: "/var/lib/weft/policy/confirmed.nft",
   previousPolicy: "/var/lib/weft/policy/previous.nft",
   /** What the confirmed file is: generation, revision, digest, fingerprint. */

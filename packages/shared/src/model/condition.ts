@@ -30,6 +30,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "the previous rules stay in force; read the detail, then `journalctl -u weft-node-agent`",
   },
+  POLICY_REVERTED: {
+    title: "the new rules were not confirmed and have undone themselves",
+    severity: "error",
+    dependsOn: [],
+    hint: "the rules before are in force; read the detail, correct the mesh file, and `weft apply` it (the same file again tries once more)",
+  },
   POLICY_DRIFTED: {
     title: "the rules in the kernel are not the ones that were confirmed",
     severity: "error",

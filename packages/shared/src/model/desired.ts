@@ -128,4 +128,9 @@ export interface DesiredState extends DesiredContent {
   readonly digest: Digest;
   /** Of the mesh file this was compiled from. */
   readonly revision: number;
+  /** New rules that are not proved within it undo themselves. undefined: the default. */
+  readonly confirmTimeoutSeconds?: number | undefined;
 }
+
+export const defaultConfirmTimeoutSeconds = 15;
+export const longestConfirmTimeoutSeconds = 3600;

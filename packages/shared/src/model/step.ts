@@ -18,6 +18,19 @@ export interface StepArgs {
     /** Loaded first where the machine has no table of ours yet: connections get tracked before they are judged. */
     readonly tracking: string | undefined;
   };
+  /**
+   * Put a new policy in force beside the confirmed one, for a time; prove that the machine can still be reached, and
+   * confirm it. Unproved, it ends by itself in the kernel.
+   */
+  readonly armPolicy: {
+    /** The policy as boot would load it: alone. */
+    readonly text: string;
+    /** The policy beside the confirmed one. */
+    readonly arm: string;
+    readonly revision: number;
+    readonly digest: string;
+    readonly generation: number;
+  };
   /** Give the SPIRE agent what a fresh attestation needs, start it, and wait until it is healthy. */
   readonly attestSpireAgent: { readonly agentId: string };
   /** Point the host's resolver at weft-dns, recording how it was. */
@@ -48,6 +61,7 @@ export function subjectOf(step: Step): string {
     case "disableUnit":
       return step.args.unit;
     case "loadPolicy":
+    case "armPolicy":
       return `revision ${step.args.revision}`;
     case "attestSpireAgent":
       return step.args.agentId;

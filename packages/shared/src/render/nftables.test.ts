@@ -101,9 +101,9 @@ describe("the script", () => {
     expect(lines.findIndex((line) => line.startsWith("add rule"))).toBeGreaterThan(
       lines.findLastIndex((line) => line.startsWith("flush")),
     );
-    expect(lines.filter((line) => /flush set inet weft (seen|denied|audited|enrolling)/.test(line))).toEqual(
-      [],
-    );
+    expect(
+      lines.filter((line) => /flush set inet weft (seen|denied|audited|enrolling|glass)/.test(line)),
+    ).toEqual([]);
   });
 
   it("has no rule that both records and decides, but for the rate of enrolment, which only ever admits", () => {
@@ -112,7 +112,7 @@ describe("the script", () => {
       .filter((line) => /\bupdate @/.test(line) && /\b(accept|reject|drop|goto|jump|return)\b/.test(line));
     expect(mixed).toHaveLength(2);
     for (const line of mixed)
-      expect(line).toMatch(/^add rule inet weft guard_enrolment update @enrolling.* accept$/);
+      expect(line).toMatch(/^add rule inet weft [ab]_guard_enrolment update @enrolling.* accept$/);
   });
 
   it("has an IPv6 twin for every IPv4 rule", () => {
@@ -129,10 +129,10 @@ describe("the script", () => {
     for (const uid of [undefined, 0, -1, 1.5, 2 ** 32 - 1]) {
       const known = uid === undefined ? new Map<string, number>() : new Map([["api", uid]]);
       const script = renderNftables({ content, revision: 7, digest, uids: known });
-      expect(script).not.toMatch(/add element inet weft (out|outside)_/);
+      expect(script).not.toMatch(/add element inet weft [ab]_(out|outside)_/);
     }
     expect(render()).toContain(
-      'add element inet weft outside_allow_all4 {\n  1002 . 198.51.100.0/24 comment "web-to-api mesh.yaml:12"\n}',
+      'add element inet weft a_outside_allow_all4 {\n  1002 . 198.51.100.0/24 comment "web-to-api mesh.yaml:12"\n}',
     );
   });
 
@@ -153,12 +153,12 @@ describe("the script", () => {
       ...content,
       policy: { ...content.policy, services: [{ ...api, mode: "audit" }] },
     });
-    expect(guards).not.toMatch(/add element inet weft (in_|out_|outside_allow|forward_|tcp_audit)/);
-    expect(guards).toContain("add element inet weft tcp_ports");
+    expect(guards).not.toMatch(/add element inet weft [ab]_(in_|out_|outside_allow|forward_|tcp_audit)/);
+    expect(guards).toContain("add element inet weft a_tcp_ports");
     expect(guards).toContain('add element inet weft rev {\n  0 comment "guards-only"\n}');
     const tracking = renderTracking(content);
     expect(tracking).not.toMatch(
-      /add element inet weft (tcp_|udp_|mesh|coordinator_|enrolment_|outside_uids)/,
+      /add element inet weft [ab]_(tcp_|udp_|mesh|coordinator_|enrolment_|outside_uids)/,
     );
   });
 

@@ -2,23 +2,24 @@
 import { WeftError } from "../errors/weft-error.ts";
 import type * as wire from "../gen/weft/v1/desired.ts";
 import { normaliseAddress, parseCidr } from "../model/address.ts";
-import type {
-  Action,
-  DesiredDns,
-  DesiredIdentity,
-  DesiredPolicy,
-  DesiredState,
-  DnsMode,
-  DnsRecord,
-  EgressRule,
-  Endpoint,
-  Guard,
-  IngressRule,
-  Mode,
-  Origin,
-  PortRange,
-  Protocol,
-  Strength,
+import {
+  type Action,
+  type DesiredDns,
+  type DesiredIdentity,
+  type DesiredPolicy,
+  type DesiredState,
+  type DnsMode,
+  type DnsRecord,
+  type EgressRule,
+  type Endpoint,
+  type Guard,
+  type IngressRule,
+  longestConfirmTimeoutSeconds,
+  type Mode,
+  type Origin,
+  type PortRange,
+  type Protocol,
+  type Strength,
 } from "../model/desired.ts";
 import { parseDigest, parseNodeName } from "../model/ids.ts";
 import { oneOf, present, toNumber } from "./number.ts";
@@ -45,6 +46,7 @@ export function encodeDesired(state: DesiredState): wire.DesiredState {
       workloads: state.identity.workloads.map((workload) => ({ ...workload, unit: workload.unit ?? "" })),
     },
     policy: encodePolicy(state.policy),
+    confirmTimeoutSeconds: state.confirmTimeoutSeconds ?? 0,
     dns: {
       zone: state.dns.zone,
       mode: state.dns.mode,
@@ -98,7 +100,13 @@ export function decodeDesired(message: wire.DesiredState): DesiredState {
     identity: decodeIdentity(present(message.identity, "identity")),
     policy: decodePolicy(present(message.policy, "policy")),
     dns: decodeDns(present(message.dns, "dns")),
+    ...confirmTimeout(message.confirmTimeoutSeconds),
   };
+}
+
+function confirmTimeout(seconds: number): Pick<DesiredState, "confirmTimeoutSeconds"> {
+  if (seconds === 0) return {};
+  return { confirmTimeoutSeconds: Math.min(seconds, longestConfirmTimeoutSeconds) };
 }
 
 function decodeIdentity(message: wire.DesiredIdentity): DesiredIdentity {
@@ -197,7 +205,7 @@ function decodeOrigin(message: wire.Origin | undefined): Origin {
   return { policy: origin.policy, file: origin.file, line: origin.line };
 }
 
-function decodePort(message: wire.PortRange): PortRange {
+export function decodePort(message: wire.PortRange): PortRange {
   const from = portNumber(message.from);
   const to = portNumber(message.to);
   if (from > to) throw new WeftError("WEFT-E003", `port range ${from}-${to} runs backwards`);

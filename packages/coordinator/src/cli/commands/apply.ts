@@ -1,8 +1,10 @@
 // `weft apply`: makes a mesh file the wanted state. With --wait it returns when the kernels carry the revision.
-// Exit 2: problems in the file; 3: refused by a guard; 4: some nodes failed; 5: some nodes are missing at the timeout.
+// Exit 1: undone everywhere; 2: problems in the file; 3: refused by a guard; 4: failed or undone on some nodes; 5: some
+// nodes are missing at the timeout.
 
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent } from "@weft/shared/gen/weft/v1/control";
+import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
 import type { Command } from "commander";
 import type { SourceText } from "../../store/records.ts";
@@ -20,6 +22,7 @@ import { withControl } from "../with-control.ts";
 interface Options {
   readonly wait?: true;
   readonly timeout: number;
+  readonly confirmTimeout?: number;
   readonly reason?: string;
   readonly json?: true;
 }
@@ -30,6 +33,8 @@ export interface ApplyWish {
   readonly claimedBy: string;
   readonly wait: boolean;
   readonly timeoutSeconds: number;
+  /** 0: the default. */
+  readonly confirmTimeoutSeconds: number;
 }
 
 export interface ApplyOutcome {
@@ -55,9 +60,16 @@ function refused({ problems, message }: Events["refused"], terminal: Terminal): 
   return exitCodes.refused;
 }
 
+/** What became of the nodes that were waited for. */
+interface Tally {
+  readonly enforced: ReadonlySet<string>;
+  readonly failed: ReadonlySet<string>;
+  readonly reverted: ReadonlySet<string>;
+}
+
 function finished(
   { complete, missing }: Events["done"],
-  failed: ReadonlySet<string>,
+  { enforced, failed, reverted }: Tally,
   wish: ApplyWish,
   revision: number,
   terminal: Terminal,
@@ -66,14 +78,23 @@ function finished(
     terminal.out(`revision ${revision} is in force everywhere`);
     return exitCodes.done;
   }
-  const late = missing.filter((name) => !failed.has(name));
+  const late = missing.filter((name) => !failed.has(name) && !reverted.has(name));
   if (failed.size > 0) terminal.err(`failed: ${[...failed].join(", ")} (WEFT-E102)`);
   if (late.length > 0)
     terminal.err(
       `revision ${revision} is not in force after ${wish.timeoutSeconds} s on: ${late.join(", ")} (WEFT-E102)`,
     );
-  terminal.err("  Do: run `weft status`; the nodes go on trying, nothing was taken back");
-  return late.length > 0 ? exitCodes.timedOut : exitCodes.partly;
+  if (reverted.size > 0)
+    terminal.err(
+      `REVERTED: ${[...reverted].join(", ")}; what was in force there before is in force again (WEFT-E403)`,
+    );
+  terminal.err(
+    late.length + failed.size > 0
+      ? "  Do: run `weft status`; the nodes named as failed or late go on trying"
+      : "  Do: correct the mesh file and apply it; the same file again tries once more",
+  );
+  if (late.length > 0) return exitCodes.timedOut;
+  return reverted.size > 0 && enforced.size === 0 ? exitCodes.failed : exitCodes.partly;
 }
 
 /** Sends the sources and narrates what comes back. */
@@ -83,7 +104,7 @@ export async function applySources(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ApplyOutcome> {
-  const failed = new Set<string>();
+  const tally = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let revision = 0;
   const request = { ...wish, sources: [...wish.sources], baseRevision: 0n };
   for await (const { event } of control.apply(request, signal)) {
@@ -104,13 +125,16 @@ export async function applySources(
         const { node, phase, afterMs, detail } = event.value;
         const more =
           detail === "" ? "" : phase === "enforced" ? ` (${printable(detail)})` : `: ${printable(detail)}`;
-        if (phase === "failed") failed.add(node);
-        else failed.delete(node);
-        terminal.out(`  ${node} ${phase} after ${durationText(afterMs)}${more}`);
+        for (const [name, nodes] of Object.entries(tally))
+          if (name === phase) nodes.add(node);
+          else nodes.delete(node);
+        terminal.out(
+          `  ${node} ${phase === "reverted" ? "REVERTED" : phase} after ${durationText(afterMs)}${more}`,
+        );
         break;
       }
       case "done":
-        return { exitCode: finished(event.value, failed, wish, revision, terminal), revision };
+        return { exitCode: finished(event.value, tally, wish, revision, terminal), revision };
       case undefined:
         break;
     }
@@ -149,15 +173,24 @@ export function addApplyCommand(program: Command, context: CliContext): void {
     .argument("<file...>", "the mesh file, or a directory with its parts")
     .option("--wait", "return when the kernels of all concerned nodes carry the revision")
     .option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
+    .option(
+      "--confirm-timeout <seconds>",
+      `new rules that fresh connections do not confirm within it undo themselves (default: ${defaultConfirmTimeoutSeconds})`,
+      parseSeconds,
+    )
     .option("--reason <text>", "why, for the history")
     .option("--json", "print the events as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
+      const { confirmTimeout = 0 } = options;
       const wish: ApplyWish = {
         sources: await context.readSources(files),
         reason: options.reason ?? "",
         claimedBy: context.claimedBy,
         wait: options.wait === true,
-        timeoutSeconds: options.timeout,
+        // long enough to be told what became of it
+        timeoutSeconds:
+          confirmTimeout === 0 ? options.timeout : Math.max(options.timeout, confirmTimeout + 5),
+        confirmTimeoutSeconds: confirmTimeout,
       };
       const exitCode = await withControl(context, command, async (control) => {
         if (options.json) return applyAsJson(control, wish, context);

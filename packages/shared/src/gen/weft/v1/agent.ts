@@ -23,7 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { DesiredState } from "./desired.ts";
+import { DesiredState, PortRange } from "./desired.ts";
 import { NodeFacts } from "./facts.ts";
 import { NodeReport } from "./report.ts";
 import { SignedTrustBundle, X509Svid } from "./trust.ts";
@@ -230,6 +230,23 @@ export interface ProbeRequest {
 export interface ProbeResponse {
   nonce: Buffer;
   serverTime: Date | undefined;
+}
+
+export interface ProbeBackRequest {
+  /** tcp; at most 32 ports are tried, always at the asking node's own address */
+  ports: PortRange[];
+}
+
+export interface ProbeBackResponse {
+  ports: ProbedPort[];
+}
+
+export interface ProbedPort {
+  port: number;
+  /** "open", "closed" or "unknown": when the node last had nothing under way */
+  before: string;
+  /** now */
+  open: boolean;
 }
 
 export interface LeaveRequest {
@@ -3055,6 +3072,245 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
   },
 };
 
+function createBaseProbeBackRequest(): ProbeBackRequest {
+  return { ports: [] };
+}
+
+export const ProbeBackRequest: MessageFns<ProbeBackRequest> = {
+  encode(message: ProbeBackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ports) {
+      PortRange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeBackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeBackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ports.push(PortRange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeBackRequest {
+    return {
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => PortRange.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ProbeBackRequest): unknown {
+    const obj: any = {};
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => PortRange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProbeBackRequest>, I>>(base?: I): ProbeBackRequest {
+    return ProbeBackRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProbeBackRequest>, I>>(object: I): ProbeBackRequest {
+    const message = createBaseProbeBackRequest();
+    message.ports = object.ports?.map((e) => PortRange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProbeBackResponse(): ProbeBackResponse {
+  return { ports: [] };
+}
+
+export const ProbeBackResponse: MessageFns<ProbeBackResponse> = {
+  encode(message: ProbeBackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ports) {
+      ProbedPort.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeBackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeBackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ports.push(ProbedPort.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeBackResponse {
+    return {
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => ProbedPort.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ProbeBackResponse): unknown {
+    const obj: any = {};
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => ProbedPort.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProbeBackResponse>, I>>(base?: I): ProbeBackResponse {
+    return ProbeBackResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProbeBackResponse>, I>>(object: I): ProbeBackResponse {
+    const message = createBaseProbeBackResponse();
+    message.ports = object.ports?.map((e) => ProbedPort.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProbedPort(): ProbedPort {
+  return { port: 0, before: "", open: false };
+}
+
+export const ProbedPort: MessageFns<ProbedPort> = {
+  encode(message: ProbedPort, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.before !== "") {
+      writer.uint32(18).string(message.before);
+    }
+    if (message.open !== false) {
+      writer.uint32(24).bool(message.open);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbedPort {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbedPort();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbedPort {
+    return {
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      before: isSet(object.before) ? globalThis.String(object.before) : "",
+      open: isSet(object.open) ? globalThis.Boolean(object.open) : false,
+    };
+  },
+
+  toJSON(message: ProbedPort): unknown {
+    const obj: any = {};
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.before !== "") {
+      obj.before = message.before;
+    }
+    if (message.open !== false) {
+      obj.open = message.open;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProbedPort>, I>>(base?: I): ProbedPort {
+    return ProbedPort.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProbedPort>, I>>(object: I): ProbedPort {
+    const message = createBaseProbedPort();
+    message.port = object.port ?? 0;
+    message.before = object.before ?? "";
+    message.open = object.open ?? false;
+    return message;
+  },
+};
+
 function createBaseLeaveRequest(): LeaveRequest {
   return {};
 }
@@ -3214,6 +3470,19 @@ export const AgentServiceService = {
     responseSerialize: (value: ProbeResponse): Buffer => Buffer.from(ProbeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
   },
+  /**
+   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
+   * node's guard ports, and says what it could reach before and what it reaches now.
+   */
+  probeBack: {
+    path: "/weft.v1.AgentService/ProbeBack" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ProbeBackRequest): Buffer => Buffer.from(ProbeBackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProbeBackRequest => ProbeBackRequest.decode(value),
+    responseSerialize: (value: ProbeBackResponse): Buffer => Buffer.from(ProbeBackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProbeBackResponse => ProbeBackResponse.decode(value),
+  },
   /** The node has undone everything and goes. */
   leave: {
     path: "/weft.v1.AgentService/Leave" as const,
@@ -3236,6 +3505,11 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   fetchComponent: handleServerStreamingCall<FetchComponentRequest, FetchComponentResponse>;
   /** A fresh connection that proves the way to the coordinator is open. */
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
+  /**
+   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
+   * node's guard ports, and says what it could reach before and what it reaches now.
+   */
+  probeBack: handleUnaryCall<ProbeBackRequest, ProbeBackResponse>;
   /** The node has undone everything and goes. */
   leave: handleUnaryCall<LeaveRequest, LeaveResponse>;
 }
@@ -3301,6 +3575,25 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
+   * node's guard ports, and says what it could reach before and what it reaches now.
+   */
+  probeBack(
+    request: ProbeBackRequest,
+    callback: (error: ServiceError | null, response: ProbeBackResponse) => void,
+  ): ClientUnaryCall;
+  probeBack(
+    request: ProbeBackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ProbeBackResponse) => void,
+  ): ClientUnaryCall;
+  probeBack(
+    request: ProbeBackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ProbeBackResponse) => void,
   ): ClientUnaryCall;
   /** The node has undone everything and goes. */
   leave(

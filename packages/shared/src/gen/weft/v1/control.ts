@@ -71,6 +71,8 @@ export interface ApplyRequest {
   baseRevision: bigint;
   wait: boolean;
   timeoutSeconds: number;
+  /** 0: the default */
+  confirmTimeoutSeconds: number;
 }
 
 export interface ApplyEvent {
@@ -96,7 +98,7 @@ export interface ApplyAccepted {
 
 export interface ApplyNode {
   node: string;
-  /** "enforced", "failed" */
+  /** "enforced", "failed", "reverted" */
   phase: string;
   /** since the apply was accepted */
   afterMs: number;
@@ -871,7 +873,15 @@ export const NodePlan: MessageFns<NodePlan> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { sources: [], reason: "", claimedBy: "", baseRevision: 0n, wait: false, timeoutSeconds: 0 };
+  return {
+    sources: [],
+    reason: "",
+    claimedBy: "",
+    baseRevision: 0n,
+    wait: false,
+    timeoutSeconds: 0,
+    confirmTimeoutSeconds: 0,
+  };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -896,6 +906,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.timeoutSeconds !== 0) {
       writer.uint32(48).uint32(message.timeoutSeconds);
+    }
+    if (message.confirmTimeoutSeconds !== 0) {
+      writer.uint32(56).uint32(message.confirmTimeoutSeconds);
     }
     return writer;
   },
@@ -961,6 +974,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.timeoutSeconds = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.confirmTimeoutSeconds = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -993,6 +1014,11 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : isSet(object.timeout_seconds)
         ? globalThis.Number(object.timeout_seconds)
         : 0,
+      confirmTimeoutSeconds: isSet(object.confirmTimeoutSeconds)
+        ? globalThis.Number(object.confirmTimeoutSeconds)
+        : isSet(object.confirm_timeout_seconds)
+        ? globalThis.Number(object.confirm_timeout_seconds)
+        : 0,
     };
   },
 
@@ -1016,6 +1042,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.timeoutSeconds !== 0) {
       obj.timeoutSeconds = Math.round(message.timeoutSeconds);
     }
+    if (message.confirmTimeoutSeconds !== 0) {
+      obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
+    }
     return obj;
   },
 
@@ -1032,6 +1061,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
       : 0n;
     message.wait = object.wait ?? false;
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
+    message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     return message;
   },
 };

@@ -22,7 +22,11 @@ export interface DesiredState {
   address: string;
   identity: DesiredIdentity | undefined;
   policy: DesiredPolicy | undefined;
-  dns: DesiredDns | undefined;
+  dns:
+    | DesiredDns
+    | undefined;
+  /** new rules that are not proved within it undo themselves; 0: the default */
+  confirmTimeoutSeconds: number;
 }
 
 export interface DesiredIdentity {
@@ -171,6 +175,7 @@ function createBaseDesiredState(): DesiredState {
     identity: undefined,
     policy: undefined,
     dns: undefined,
+    confirmTimeoutSeconds: 0,
   };
 }
 
@@ -211,6 +216,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.dns !== undefined) {
       DesiredDns.encode(message.dns, writer.uint32(82).fork()).join();
+    }
+    if (message.confirmTimeoutSeconds !== 0) {
+      writer.uint32(88).uint32(message.confirmTimeoutSeconds);
     }
     return writer;
   },
@@ -308,6 +316,14 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.dns = DesiredDns.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.confirmTimeoutSeconds = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -336,6 +352,11 @@ export const DesiredState: MessageFns<DesiredState> = {
       identity: isSet(object.identity) ? DesiredIdentity.fromJSON(object.identity) : undefined,
       policy: isSet(object.policy) ? DesiredPolicy.fromJSON(object.policy) : undefined,
       dns: isSet(object.dns) ? DesiredDns.fromJSON(object.dns) : undefined,
+      confirmTimeoutSeconds: isSet(object.confirmTimeoutSeconds)
+        ? globalThis.Number(object.confirmTimeoutSeconds)
+        : isSet(object.confirm_timeout_seconds)
+        ? globalThis.Number(object.confirm_timeout_seconds)
+        : 0,
     };
   },
 
@@ -371,6 +392,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.dns !== undefined) {
       obj.dns = DesiredDns.toJSON(message.dns);
     }
+    if (message.confirmTimeoutSeconds !== 0) {
+      obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
+    }
     return obj;
   },
 
@@ -395,6 +419,7 @@ export const DesiredState: MessageFns<DesiredState> = {
       ? DesiredPolicy.fromPartial(object.policy)
       : undefined;
     message.dns = (object.dns !== undefined && object.dns !== null) ? DesiredDns.fromPartial(object.dns) : undefined;
+    message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     return message;
   },
 };

@@ -1,0 +1,228 @@
+// The order of the dead-man switch, and what is left when the agent is killed between any two of its steps.
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { WeftError } from "@weft/shared/errors/weft-error";
+import { renderArming, renderNftables } from "@weft/shared/render/nftables";
+import type { Slot } from "@weft/shared/render/nftables-slots";
+import { emptyContent, sealed } from "../../../../test/support/desired.ts";
+import { FakeHost } from "../../../../test/support/fake-host.ts";
+import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
+import { superseded } from "../apply/runner.ts";
+import type { Host } from "../host/host.ts";
+import { places } from "../state/places.ts";
+import { writeConfirmedRecord } from "./confirmed.ts";
+import { DeadMan, type ReachProof } from "./dead-man.ts";
+import { readKernelTable } from "./kernel-table.ts";
+import { readReverted } from "./pending.ts";
+
+const never = new AbortController().signal;
+const timeoutMs = 15_000;
+const policy = (revision: number) => ({
+  content: sealed({ ...emptyContent("web1"), mesh: `mesh${revision}` }),
+  revision,
+  uids: new Map<string, number>(),
+});
+function candidate(revision: number, slot: Slot) {
+  const { content, uids } = policy(revision);
+  const { digest } = content;
+  const input = { content, revision, digest, uids };
+  const arm = renderArming(input, slot, timeoutMs);
+  return { text: renderNftables(input, slot), arm, revision, digest, generation: revision };
+}
+const old = candidate(1, "a");
+const next = candidate(2, "b");
+
+class Killed extends Error {}
+
+let fake: FakeHost;
+let kernel: PolicyKernel;
+/** The agent's view of it: sleeping takes no time, and it may be killed at any call. */
+let host: Host;
+let callsLeft: number;
+/** The call under way does its work before the agent dies. */
+let diesAfter: boolean;
+let calls: string[];
+let prove: () => Promise<void>;
+const proof: ReachProof = { ready: true, prove: () => prove() };
+
+function mortal<T extends object>(name: string, target: T): T {
+  return new Proxy(target, {
+    get: (inner, key) => {
+      const method: unknown = Reflect.get(inner, key);
+      if (typeof method !== "function") return method;
+      return async (...args: unknown[]) => {
+        calls.push(`${name}.${String(key)} ${String(args[0])}`);
+        callsLeft--;
+        if (callsLeft < 0 || (callsLeft === 0 && !diesAfter)) throw new Killed();
+        const result: unknown = await method.apply(inner, args);
+        if (callsLeft === 0) throw new Killed();
+        return result;
+      };
+    },
+  });
+}
+
+beforeEach(async () => {
+  fake = new FakeHost();
+  kernel = new PolicyKernel(
+    () => fake.clock.now().getTime(),
+    (path) => fake.files.readText(path),
+  );
+  fake.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
+  callsLeft = Number.POSITIVE_INFINITY;
+  diesAfter = false;
+  calls = [];
+  prove = async () => {};
+  const clock = {
+    now: () => fake.clock.now(),
+    sleep: async (ms: number) => fake.clock.advance(ms),
+  };
+  host = { files: mortal("files", fake.files), exec: mortal("exec", fake.exec), units: fake.units, clock };
+  await fake.files.write(places.bootId, "boot1\n");
+  await fake.files.write(places.confirmedPolicy, old.text);
+  await fake.exec.run("nft", ["-f", "-"], { input: old.text });
+  const table = await readKernelTable(fake.exec);
+  await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
+});
+afterEach(() => fake.dispose());
+
+const onDisk = () => fake.files.readText(places.confirmedPolicy);
+const isPending = async () => (await fake.files.info(places.pendingPolicy)) !== undefined;
+const refuse = () => Promise.reject(new WeftError("WEFT-E500", "not reached"));
+
+/** Kernel and disk say the same, and nothing is left of a try. */
+async function agreement(): Promise<"old" | "new"> {
+  expect([await isPending(), kernel.armed, kernel.isClean]).toEqual([false, undefined, true]);
+  const text = await onDisk();
+  const which = text === next.text ? next : old;
+  expect(text).toBe(which.text);
+  expect(kernel.confirmed).toMatchObject({ revision: which.revision, digest: which.digest });
+  return which === next ? "new" : "old";
+}
+
+/** As often as it takes: an agent that finds trouble looks again. */
+async function restart(): Promise<void> {
+  callsLeft = Number.POSITIVE_INFINITY;
+  await new DeadMan(host, proof).settle(never).catch((failure: unknown) => {
+    expect(failure).toMatchObject({ code: "WEFT-E403" });
+  });
+}
+
+describe("DeadMan", () => {
+  it("arms only what is on disk, confirms only what was proved, and keeps only what the kernel carries", async () => {
+    const order: string[] = [];
+    prove = async () => {
+      order.push(`proof: judging ${kernel.judging === next.digest ? "new" : "old"}`);
+      order.push(`proof: pending ${await isPending()}, confirmed ${(await onDisk()) === old.text}`);
+    };
+    await new DeadMan(host, proof).put(next, never);
+    expect(order).toEqual(["proof: judging new", "proof: pending true, confirmed true"]);
+    expect(await agreement()).toBe("new");
+    expect(await fake.files.readText(places.previousPolicy)).toBe(old.text);
+    const at = (what: RegExp) => calls.findIndex((call) => what.test(call));
+    expect(at(/files\.write .*pending\.nft/)).toBeLessThan(at(/exec\.run nft/));
+    expect(at(/files\.rename .*pending/)).toBeGreaterThan(calls.findLastIndex((call) => /exec/.test(call)));
+  });
+
+  it("tries a proof again while there is time", async () => {
+    let tries = 0;
+    prove = () => (++tries < 4 ? refuse() : Promise.resolve());
+    await new DeadMan(host, proof).put(next, never);
+    expect(await agreement()).toBe("new");
+  });
+
+  it("goes back by the kernel's own clock, says why, and remembers it", async () => {
+    prove = refuse;
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({
+      code: "WEFT-E403",
+      why: "not reached",
+    });
+    expect(await agreement()).toBe("old");
+    expect(await readReverted(fake.files)).toEqual({
+      generation: 2,
+      digest: next.digest,
+      reason: "not reached",
+    });
+  });
+
+  it("changes nothing by a proof that comes too late", async () => {
+    prove = async () => fake.clock.advance(timeoutMs);
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({ code: "WEFT-E403" });
+    expect(await agreement()).toBe("old");
+  });
+
+  it("makes way for a newer state at once, and leaves a stop to the kernel", async () => {
+    for (const reason of [superseded, new Error("stop")]) {
+      const stop = new AbortController();
+      prove = async () => {
+        stop.abort(reason);
+        throw new WeftError("WEFT-E500", "cancelled");
+      };
+      await expect(new DeadMan(host, proof).put(next, stop.signal)).rejects.toBe(reason);
+      if (reason === superseded) expect(await agreement()).toBe("old");
+      else expect([kernel.judging, await isPending()]).toEqual([next.digest, true]);
+    }
+    fake.clock.advance(timeoutMs);
+    expect(kernel.judging).toBe(old.digest);
+  });
+
+  it("agrees with kernel and disk after being killed between any two steps, proved or not", async () => {
+    const ends = new Set<string>();
+    for (const proved of [true, false])
+      for (const after of [false, true])
+        for (const late of [false, true])
+          for (let killedAt = 1; ; killedAt++) {
+            await fake.exec.run("nft", ["-f", "-"], { input: old.text });
+            await fake.files.write(places.confirmedPolicy, old.text);
+            const table = await readKernelTable(fake.exec);
+            await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
+            await fake.files.remove(places.revertedRecord);
+            prove = proved ? async () => {} : refuse;
+            [callsLeft, diesAfter] = [killedAt, after];
+            const end = await new DeadMan(host, proof).put(next, never).then(
+              () => "done",
+              (failure: unknown) => (failure instanceof Killed ? "killed" : "undone"),
+            );
+            callsLeft = Number.POSITIVE_INFINITY;
+            // what boot would load is always one of the two, whole
+            expect([old.text, next.text]).toContain(await onDisk());
+            if (kernel.confirmed?.digest === old.digest) expect(await onDisk()).toBe(old.text);
+            if (late) fake.clock.advance(timeoutMs);
+            if (end === "killed") await restart();
+            const outcome = await agreement();
+            if (!proved) expect(outcome).toBe("old");
+            ends.add(`${end} ${outcome}`);
+            if (end !== "killed") break;
+          }
+    expect(ends).toEqual(new Set(["done new", "killed new", "killed old", "undone old"]));
+  });
+
+  it("survives being killed again while it settles", async () => {
+    for (let first = 1; first < 30; first += 3)
+      for (let second = 1; second < 12; second++) {
+        await fake.exec.run("nft", ["-f", "-"], { input: old.text });
+        await fake.files.write(places.confirmedPolicy, old.text);
+        prove = second % 2 === 0 ? async () => {} : refuse;
+        for (const count of [first, second]) {
+          callsLeft = count;
+          const man = new DeadMan(host, proof);
+          await (count === first ? man.put(next, never) : man.settle(never)).catch(() => {});
+        }
+        await restart();
+        await agreement();
+        await fake.files.remove(places.revertedRecord);
+      }
+  });
+
+  it("takes a pending policy from before a reboot for undone, and never arms it by itself", async () => {
+    prove = refuse;
+    callsLeft = 8;
+    await new DeadMan(host, proof).put(next, never).catch(() => {});
+    callsLeft = Number.POSITIVE_INFINITY;
+    expect(await isPending()).toBe(true);
+    await fake.files.write(places.bootId, "boot2\n");
+    await fake.exec.run("nft", ["-f", "-"], { input: (await onDisk()) ?? "" });
+    expect(await new DeadMan(host, proof).settle(never)).toBe("reverted");
+    expect(await agreement()).toBe("old");
+    expect((await readReverted(fake.files))?.digest).toBe(next.digest);
+  });
+});

@@ -1,0 +1,85 @@
+// A kernel for tests, as far as nft scripts of ours go: which policy it has confirmed, which is armed beside it, until
+// when. In: calls of nft. Out: what nft would print.
+import type { ExecOptions, ExecResult } from "../../packages/node-agent/src/host/host.ts";
+import { parseScriptHeader } from "../../packages/shared/src/render/nftables-script-header.ts";
+
+interface Carried {
+  readonly slot: string;
+  readonly revision: number;
+  readonly digest: string;
+}
+
+export class PolicyKernel {
+  /** undefined: no table. */
+  confirmed: Carried | undefined;
+  #armed: { readonly slot: string; readonly digest: string; readonly until: number } | undefined;
+  /** The base chains still ask for `armed`. */
+  #choosing = false;
+  readonly #now: () => number;
+  readonly #readText: (path: string) => Promise<string | undefined>;
+
+  constructor(now: () => number, readText: (path: string) => Promise<string | undefined>) {
+    this.#now = now;
+    this.#readText = readText;
+  }
+
+  /** The digest of the policy that judges a packet now. */
+  get judging(): string | undefined {
+    return this.armed?.digest ?? this.confirmed?.digest;
+  }
+
+  get armed() {
+    return this.#armed !== undefined && this.#armed.until > this.#now() ? this.#armed : undefined;
+  }
+
+  get isClean(): boolean {
+    return !this.#choosing;
+  }
+
+  async nft(args: readonly string[], { input }: ExecOptions): Promise<Partial<ExecResult>> {
+    if (args[0] === "-j") return args[2] === "set" ? this.#listArmed() : this.#listTable();
+    if (args[0] === "-c") return {};
+    const text = input ?? (await this.#readText(args.at(-1) ?? "")) ?? "";
+    return this.#load(text) ? {} : { code: 1, stderr: "Error: No such file or directory" };
+  }
+
+  #load(text: string): boolean {
+    if (text.startsWith("delete element inet weft armed")) {
+      const armed = this.armed;
+      const rev = /rev \{\n {2}(\d+) comment "digest=(\w+)"/.exec(text);
+      if (armed === undefined) return false;
+      this.confirmed = { slot: armed.slot, revision: Number(rev?.[1]), digest: rev?.[2] ?? "" };
+      this.#armed = undefined;
+      this.#choosing = false;
+      return true;
+    }
+    const arming = /ipv4 timeout (\d+)ms comment "digest=(\w+)"/.exec(text);
+    if (arming !== null) {
+      const slot = /@armed goto (\w)_input/.exec(text)?.[1] ?? "";
+      this.#armed = { slot, digest: arming[2] ?? "", until: this.#now() + Number(arming[1]) };
+      this.#choosing = true;
+      return true;
+    }
+    const header = parseScriptHeader(text);
+    if (header === undefined) return false;
+    this.confirmed = header;
+    this.#armed = undefined;
+    this.#choosing = false;
+    return true;
+  }
+
+  #listTable(): Partial<ExecResult> {
+    if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
+    const { slot, revision, digest } = this.confirmed;
+    const elem = [{ elem: { val: revision, comment: `digest=${digest}` } }];
+    const rule = { chain: "input", expr: [slot, this.#choosing] };
+    return { stdout: JSON.stringify({ nftables: [{ set: { name: "rev", elem } }, { rule }] }) };
+  }
+
+  #listArmed(): Partial<ExecResult> {
+    const { armed } = this;
+    const elem =
+      armed === undefined ? [] : [{ elem: { val: "ipv4", expires: 1, comment: `digest=${armed.digest}` } }];
+    return { stdout: JSON.stringify({ nftables: [{ set: { name: "armed", elem } }] }) };
+  }
+}
