@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { runBreakGlass } from "../../packages/node-agent/src/commands/break-glass.ts";
+import type { CommandContext } from "../../packages/node-agent/src/commands/context.ts";
 import type { Exec, ExecOptions, Host } from "../../packages/node-agent/src/host/host.ts";
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
@@ -113,6 +115,46 @@ describe("a candidate beside the confirmed policy", () => {
       net.nft("api1", renderNftables(input, slot));
       expect(rulesetFingerprint(listing())).toBe(confirmed);
     }
+  });
+});
+
+describe("break-glass", () => {
+  it("lets the named in whatever the policy says, over changes of it, until its time is up or it is closed", async () => {
+    const said: string[] = [];
+    const terminal = { out: (line: string) => void said.push(line), err: () => {} };
+    const context = { host, terminal, isRoot: true } as unknown as CommandContext;
+    const wish = { from: ["10.77.0.66"], ports: ["8080/tcp"], seconds: 60, close: false };
+    const rogue = () => net.as("rogue", user.root).dial(address.api1.v4, 8080);
+    await confirm(closed, 1, "a");
+    const before = rulesetFingerprint(listing());
+    expect(await rogue()).toBe("ECONNREFUSED");
+    await runBreakGlass(context, wish);
+    expect(said.join()).toContain("open to 10.77.0.66: 8080/tcp");
+    expect([await rogue(), await dial()]).toEqual(["open", "ECONNREFUSED"]);
+    // for the agent, this is no change of its rules
+    expect(rulesetFingerprint(listing())).toBe(before);
+    net.nft("api1", renderArming(inputOf(open, 2), "b", 10_000));
+    net.nft("api1", renderNftables(inputOf(closed, 1), "a"));
+    expect(await rogue()).toBe("open");
+    await runBreakGlass(context, { ...wish, close: true });
+    expect(await rogue()).toBe("ECONNREFUSED");
+    net.nft("api1", "flush chain inet weft input\nadd rule inet weft input goto a_input\n");
+    await runBreakGlass(context, { ...wish, seconds: 1 });
+    expect(await rogue()).toBe("open");
+    const deadline = Date.now() + 3_000;
+    while ((await rogue()) === "open" && Date.now() < deadline) await delay(50);
+    expect(await rogue()).toBe("ECONNREFUSED");
+    lab.clear();
+    await runBreakGlass(context, wish);
+    expect(said.at(-1)).toContain("no rules of Weft");
+  });
+
+  it("names nobody by itself", async () => {
+    await confirm(closed, 1, "a");
+    const context = { host, terminal: { out: () => {}, err: () => {} }, isRoot: true };
+    await expect(
+      runBreakGlass(context as unknown as CommandContext, { from: [], ports: [], seconds: 60, close: false }),
+    ).rejects.toMatchObject({ code: "WEFT-E001" });
   });
 });
 

@@ -4,6 +4,7 @@ import { errnoOf } from "@weft/shared/errors/system";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { Command, CommanderError } from "commander";
+import { parseGlassTime, runBreakGlass } from "./commands/break-glass.ts";
 import type { CommandContext } from "./commands/context.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./commands/exit-code.ts";
 import { runFacts } from "./commands/facts.ts";
@@ -82,6 +83,17 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
     .description("what this machine is and can do")
     .option("--json", "as one JSON object")
     .action(async (options: { json?: boolean }) => ended(await runFacts(context, options.json === true)));
+  command
+    .command("break-glass")
+    .description("let administrators in, whatever the policy says; works with everything else dead")
+    .option("--from <cidr...>", "who is let in (default: the mesh file's admin ranges)")
+    .option("--port <port...>", "to where, like 22/tcp (default: the mesh file's guard ports)")
+    .option("--for <time>", "how long, like 30m or 2h", parseGlassTime, 3600)
+    .option("--close", "take it back")
+    .action(async (options: { from?: string[]; port?: string[]; for: number; close?: true }) => {
+      const { from = [], port = [], close = false } = options;
+      ended(await runBreakGlass(context, { from, ports: port, seconds: options.for, close }));
+    });
   command
     .command("leave")
     .description("undo everything Weft did on this machine")
