@@ -87,7 +87,11 @@ function forwardTexts(before: DesiredContent | undefined, after: DesiredContent 
   const rules = (content: DesiredContent | undefined) =>
     JSON.stringify(content?.policy.forward.map(({ origin: _, ...rule }) => rule) ?? []);
   const modes = (content: DesiredContent | undefined) =>
-    JSON.stringify(content?.policy.mesh.map(({ address, port, mode }) => [address, port, mode]) ?? []);
+    JSON.stringify(
+      content?.policy.mesh
+        .filter(({ node }) => node !== content.node)
+        .map(({ address, port, mode }) => [address, port, mode]) ?? [],
+    );
   if (!isNew && rules(before) === rules(after) && modes(before) === modes(after)) return [];
   return ["what it passes on for others (containers, routed networks) is not counted: UNKNOWN"];
 }
