@@ -12,22 +12,27 @@ import {
 import { refusalOf } from "../../packages/coordinator/src/server/refusal.ts";
 import {
   type AddNodeResponse,
-  type ApplyEvent,
+  ApplyEvent,
   type ApplyRequest,
   ControlServiceService,
   type HistoryResponse,
   type ObservationsResponse,
-  type PlanResponse,
+  PlanResponse,
   type WhyRequest,
   type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
 
-type ApplyCase = NonNullable<ApplyEvent["event"]>;
+/** No replay, unless the answer has one. */
+type Lenient<T> = T extends { replay: infer Replay } ? Omit<T, "replay"> & { replay?: Replay } : T;
+type Eased<T> = T extends { $case: infer Case; value: infer Value }
+  ? { $case: Case; value: Lenient<Value> }
+  : never;
+type ApplyCase = Eased<NonNullable<ApplyEvent["event"]>>;
 
 export interface ControlAnswers {
-  plan?: PlanResponse;
+  plan?: Lenient<PlanResponse>;
   apply?: (request: ApplyRequest) => ApplyCase[];
   /** Leaves the apply open after its events. */
   applyHangs?: boolean;
@@ -63,9 +68,9 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
     return part;
   };
   server.addService(ControlServiceService, {
-    plan: unary(() => needed(answers.plan, "Plan")),
+    plan: unary(() => PlanResponse.fromPartial(needed(answers.plan, "Plan"))),
     apply(call: ServerWritableStream<ApplyRequest, ApplyEvent>) {
-      for (const event of needed(answers.apply, "Apply")(call.request)) call.write({ event });
+      for (const event of needed(answers.apply, "Apply")(call.request)) call.write(ApplyEvent.fromPartial({ event }));
       if (answers.applyHangs !== true) call.end();
     },
     history: unary(() => needed(answers.history, "History")),

@@ -4,6 +4,7 @@ import { compileMesh } from "../../packages/coordinator/src/compile/compile.ts";
 import { describeProblem } from "../../packages/coordinator/src/mesh/problem.ts";
 import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
 import type { DesiredContent } from "../../packages/shared/src/model/desired.ts";
+import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
 import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
 import { renderNftables, renderRemoval } from "../../packages/shared/src/render/nftables.ts";
 import { inSlot } from "../../packages/shared/src/render/nftables-slots.ts";
@@ -25,14 +26,19 @@ services:
   shop: { nodes: [web1], user: shop, ports: { shop: 8090/tcp }, labels: { tier: front } }
 `;
 
+export const hubPorts = { node: "hub", members: [7443, 8081], enrolment: 7444 } as const;
+
 /** By way of the real parser, checks and compiler. */
-export function compile(rest: string, head = nodes + services): Map<string, DesiredContent> {
-  const text = `weft: v1\nmesh: lab\ntrustDomain: mesh.internal\n${head}${rest}`;
+export function compileText(text: string): { mesh: Mesh; contents: Map<string, DesiredContent> } {
   const { mesh, problems } = loadMesh([{ name: "mesh.yaml", text }], { coordinatorNode: "hub" });
-  if (mesh === undefined) throw new Error(problems.map(describeProblem).join("\n"));
+  if (mesh === undefined) throw new Error(`${problems.map(describeProblem).join("\n")}\n${text}`);
   const ports = { agentPort: 7443, enrolmentPort: 7444, spirePort: 8081 };
   const coordinator = mesh.nodes.find(({ name }) => name === "hub")?.address ?? "";
-  return compileMesh(mesh, { node: "hub", address: coordinator, ...ports });
+  return { mesh, contents: compileMesh(mesh, { node: "hub", address: coordinator, ...ports }) };
+}
+
+export function compile(rest: string, head = nodes + services): Map<string, DesiredContent> {
+  return compileText(`weft: v1\nmesh: lab\ntrustDomain: mesh.internal\n${head}${rest}`).contents;
 }
 
 export class PolicyNet {

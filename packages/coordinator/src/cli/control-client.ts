@@ -8,6 +8,7 @@ import { decodeProblem } from "@weft/shared/wire/problem-codec";
 import { refusalIn } from "@weft/shared/wire/rpc-refusal";
 import { decodeFleetStatus, decodeNodeStatus } from "@weft/shared/wire/status-codec";
 import type { Control } from "./control.ts";
+import { decodeReplay } from "./replay-codec.ts";
 
 const deadlineMs = 10_000;
 /** Many kernels are asked, and some may be away. */
@@ -106,6 +107,7 @@ export function connectControl(socketPath: string): Control {
         problems: response.problems.map(decodeProblem),
         baseRevision: toNumber(response.baseRevision, "base revision"),
         nodes: response.nodes,
+        replay: decodeReplay(response.replay),
       };
     },
     apply(request, signal) {

@@ -13,13 +13,15 @@ import type {
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
 import type { SourceText } from "../store/records.ts";
-import type { ObservedView } from "../view/flow-model.ts";
+import type { ObservedView, ReplayView } from "../view/flow-model.ts";
 import type { WhyView } from "../view/render-why.ts";
 
 export interface Plan {
   readonly problems: readonly Problem[];
   readonly baseRevision: number;
   readonly nodes: readonly NodePlan[];
+  /** undefined: this coordinator keeps no memory of flows. */
+  readonly replay?: ReplayView | undefined;
 }
 
 export interface ShownNode {

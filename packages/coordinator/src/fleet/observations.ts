@@ -59,6 +59,11 @@ export class Observations {
     return this.#nodes.get(node)?.heard;
   }
 
+  /** How good what is held of the node is. */
+  of(node: string): Pick<NodeObservations, "fullSets" | "leftOut" | "heard"> | undefined {
+    return this.#nodes.get(node);
+  }
+
   all(now: Date): NodeObservations[] {
     return [...this.#nodes]
       .map(([node, { flows, fullSets, leftOut, heard }]) => ({

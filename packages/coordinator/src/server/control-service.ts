@@ -50,7 +50,8 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
   };
 
   return {
-    plan: handlers.unary("Plan", ({ sources }) => {
+    plan: handlers.unary("Plan", async ({ sources }) => {
+      const replay = await parts.explaining.replayer.plan(sources);
       const { problems, baseRevision, changes } = authority.plan(sources);
       return {
         problems: problems.map(encodeProblem),
@@ -61,11 +62,13 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
           diff,
           enrolled: isMember(fleet.view(node)),
         })),
+        replay,
       };
     }),
 
     apply: handlers.streaming("Apply", async (request, send, signal) => {
       const say = (event: ApplyStep) => send({ event });
+      const replay = parts.explaining.replayer.remembered(request.sources);
       const outcome = coordinator.apply({
         sources: request.sources,
         reason: request.reason,
@@ -80,7 +83,7 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
       }
       const nodes = request.wait ? coordinator.behind() : [];
       const { revision, unchanged } = outcome;
-      await say({ $case: "accepted", value: { revision: BigInt(revision), nodes, unchanged } });
+      await say({ $case: "accepted", value: { revision: BigInt(revision), nodes, unchanged, replay } });
       // Without `wait` nothing is known of the kernels, and nothing is claimed.
       if (!request.wait) return;
       const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);

@@ -8,6 +8,7 @@ import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
 import { FlowDesk } from "./flow-desk.ts";
 import { QuestionDesk } from "./question-desk.ts";
+import { Replayer } from "./replayer.ts";
 import type { Sessions } from "./sessions.ts";
 import { WhyDesk } from "./why-desk.ts";
 
@@ -25,15 +26,18 @@ export interface Explaining {
   readonly observed: (node: string, observation: Observation) => void;
   readonly why: WhyDesk;
   readonly flows: FlowDesk;
+  readonly replayer: Replayer;
 }
 
 export function explaining(parts: ExplainingParts): Explaining {
   const observations = new Observations();
   const desk = new QuestionDesk(parts.sessions);
+  const flows = new FlowDesk({ ...parts, observations });
   return {
     desk,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
     why: new WhyDesk({ ...parts, desk }),
-    flows: new FlowDesk({ ...parts, observations }),
+    flows,
+    replayer: new Replayer({ ...parts, observations, refresh: (names) => flows.refresh(names) }),
   };
 }

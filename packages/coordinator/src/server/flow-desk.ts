@@ -38,7 +38,7 @@ export class FlowDesk {
   }
 
   /** Has nodes look, and waits a moment for their word. */
-  async #refresh(names: readonly string[]): Promise<void> {
+  async refresh(names: readonly string[]): Promise<void> {
     const { sessions, observations, now } = this.#parts;
     const asked = now();
     const waiting = new Set(names.filter((name) => sessions.of(name) !== undefined));
@@ -59,7 +59,7 @@ export class FlowDesk {
     if (node !== "" && !mesh.nodes.some(({ name }) => name === node))
       throw new WeftError("WEFT-E103", `the mesh has no node "${node}"`);
     // all of them: the other end of a flow is told by its own kernel
-    await this.#refresh(mesh.nodes.map(({ name }) => name));
+    await this.refresh(mesh.nodes.map(({ name }) => name));
     const at = now();
     const observed = observations.all(at).filter((each) => mesh.nodes.some(({ name }) => name === each.node));
     const concerns = (name: string) => node === "" || name === node;

@@ -77,7 +77,7 @@ class World {
         yield {
           event: {
             $case: "accepted",
-            value: { revision: BigInt(applied.length), nodes: [], unchanged: false },
+            value: { revision: BigInt(applied.length), nodes: [], unchanged: false, replay: undefined },
           },
         };
       },

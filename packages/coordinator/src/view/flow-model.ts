@@ -42,3 +42,33 @@ export interface ObservedView {
   /** What may be missing. */
   readonly unknown: readonly string[];
 }
+
+/** A remembered flow that a change would refuse or let pass. */
+export interface FlipView {
+  readonly becomes: string;
+  readonly source: FlowEndView;
+  readonly destination: FlowEndView;
+  readonly protocol: string;
+  readonly port: number;
+  readonly portName: string;
+  readonly lastUsed: Date;
+  readonly witnesses: readonly string[];
+  /** Told by one end only. */
+  readonly claim: boolean;
+  readonly decidedBy: string;
+  readonly file: string;
+  readonly line: number;
+  /** Node whose kernel would decide. */
+  readonly at: string;
+  readonly guard: boolean;
+}
+
+interface UnknownView {
+  readonly node: string;
+  readonly text: string;
+}
+
+export interface ReplayView {
+  readonly flips: readonly FlipView[];
+  readonly unknown: readonly UnknownView[];
+}

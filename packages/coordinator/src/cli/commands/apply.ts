@@ -12,10 +12,12 @@ import { durationText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
+import { renderReplay } from "../../view/render-replay.ts";
 import { parseSeconds } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import type { Control } from "../control.ts";
 import { type ExitCode, exitCodes } from "../exit-code.ts";
+import { decodeReplay } from "../replay-codec.ts";
 import type { Terminal } from "../terminal.ts";
 import { withControl } from "../with-control.ts";
 
@@ -119,6 +121,9 @@ export async function applySources(
             ? `revision ${revision} says the same already`
             : `revision ${revision} accepted${names.length === 0 ? "" : ` for ${names.join(", ")}`}`,
         );
+        const replay = decodeReplay(event.value.replay);
+        if (replay !== undefined)
+          for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
         break;
       }
       case "node": {

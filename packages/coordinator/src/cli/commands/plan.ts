@@ -4,7 +4,9 @@ import type { Command } from "commander";
 import { type Paint, printable, type Tone } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
+import { renderReplay, replayJson } from "../../view/render-replay.ts";
 import type { CliContext } from "../context.ts";
+import type { Plan } from "../control.ts";
 import { countText } from "../count-text.ts";
 import { exitCodes } from "../exit-code.ts";
 import { withControl } from "../with-control.ts";
@@ -34,6 +36,14 @@ function renderNode(plan: NodePlan, paint: Paint, diff: boolean): string[] {
   return lines;
 }
 
+function replayLines({ replay }: Plan, { now, terminal }: CliContext): string[] {
+  if (replay === undefined) return [terminal.paint("doubtful", "flows were not replayed: all are UNKNOWN")];
+  const lines = renderReplay(replay, now(), terminal.paint);
+  if (replay.flips.length > 0) return lines;
+  const none = "of the flows that kernels remember none would be refused or newly allowed";
+  return [...lines, replay.unknown.length === 0 ? none : `${none}; of what is UNKNOWN some may`];
+}
+
 export function addPlanCommand(program: Command, context: CliContext): void {
   const { terminal } = context;
   program
@@ -48,7 +58,9 @@ export function addPlanCommand(program: Command, context: CliContext): void {
       const failed = plan.problems.some(({ severity }) => severity === "error");
       if (failed) context.setExitCode(exitCodes.usage);
       if (options.json) {
-        terminal.out(renderJson(plan));
+        terminal.out(
+          renderJson({ ...plan, replay: plan.replay === undefined ? null : replayJson(plan.replay) }),
+        );
         return;
       }
       for (const line of renderProblems(plan.problems, terminal.paint)) terminal.err(line);
@@ -62,6 +74,7 @@ export function addPlanCommand(program: Command, context: CliContext): void {
       }
       for (const node of plan.nodes)
         for (const line of renderNode(node, terminal.paint, options.diff)) terminal.out(line);
+      for (const line of replayLines(plan, context)) terminal.out(line);
       terminal.out(
         `${countText(plan.nodes.length, "node")} would change, counted from ` +
           (plan.baseRevision === 0 ? "an empty mesh" : `revision ${plan.baseRevision}`),

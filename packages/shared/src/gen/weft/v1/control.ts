@@ -52,6 +52,45 @@ export interface PlanResponse {
   baseRevision: bigint;
   /** only those that change */
   nodes: NodePlan[];
+  replay: Replay | undefined;
+}
+
+export interface Replay {
+  /** remembered flows whose verdict would turn */
+  flips: Flip[];
+  /** what the memory of flows cannot tell: never "safe" */
+  unknown: UnknownSpan[];
+}
+
+/** A flow that kernels remember, and that the change would refuse or let pass. */
+export interface Flip {
+  /** "refused" or "allowed" */
+  becomes: string;
+  source: FlowEnd | undefined;
+  destination: FlowEnd | undefined;
+  protocol: string;
+  port: number;
+  portName: string;
+  lastUsed:
+    | Date
+    | undefined;
+  /** nodes whose kernels saw it */
+  witnesses: string[];
+  /** told by one end only */
+  claim: boolean;
+  /** policy name, "default", "guard", or empty: no rule is concerned */
+  decidedBy: string;
+  file: string;
+  line: number;
+  /** node whose kernel would decide */
+  at: string;
+  /** a guard let it pass */
+  guard: boolean;
+}
+
+export interface UnknownSpan {
+  node: string;
+  text: string;
 }
 
 export interface NodePlan {
@@ -94,6 +133,8 @@ export interface ApplyAccepted {
   /** waited for */
   nodes: string[];
   unchanged: boolean;
+  /** as remembered before it was applied */
+  replay: Replay | undefined;
 }
 
 export interface ApplyNode {
@@ -646,7 +687,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
 };
 
 function createBasePlanResponse(): PlanResponse {
-  return { problems: [], baseRevision: 0n, nodes: [] };
+  return { problems: [], baseRevision: 0n, nodes: [], replay: undefined };
 }
 
 export const PlanResponse: MessageFns<PlanResponse> = {
@@ -662,6 +703,9 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     }
     for (const v of message.nodes) {
       NodePlan.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.replay !== undefined) {
+      Replay.encode(message.replay, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -703,6 +747,14 @@ export const PlanResponse: MessageFns<PlanResponse> = {
             message.nodes.push(NodePlan.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replay = Replay.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -724,6 +776,7 @@ export const PlanResponse: MessageFns<PlanResponse> = {
         ? BigInt(object.base_revision)
         : 0n,
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => NodePlan.fromJSON(e)) : [],
+      replay: isSet(object.replay) ? Replay.fromJSON(object.replay) : undefined,
     };
   },
 
@@ -738,6 +791,9 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     if (message.nodes?.length) {
       obj.nodes = message.nodes.map((e) => NodePlan.toJSON(e));
     }
+    if (message.replay !== undefined) {
+      obj.replay = Replay.toJSON(message.replay);
+    }
     return obj;
   },
 
@@ -751,6 +807,489 @@ export const PlanResponse: MessageFns<PlanResponse> = {
       ? BigInt(object.baseRevision)
       : 0n;
     message.nodes = object.nodes?.map((e) => NodePlan.fromPartial(e)) || [];
+    message.replay = (object.replay !== undefined && object.replay !== null)
+      ? Replay.fromPartial(object.replay)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReplay(): Replay {
+  return { flips: [], unknown: [] };
+}
+
+export const Replay: MessageFns<Replay> = {
+  encode(message: Replay, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.flips) {
+      Flip.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.unknown) {
+      UnknownSpan.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Replay {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplay();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flips.push(Flip.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unknown.push(UnknownSpan.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Replay {
+    return {
+      flips: globalThis.Array.isArray(object?.flips) ? object.flips.map((e: any) => Flip.fromJSON(e)) : [],
+      unknown: globalThis.Array.isArray(object?.unknown) ? object.unknown.map((e: any) => UnknownSpan.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Replay): unknown {
+    const obj: any = {};
+    if (message.flips?.length) {
+      obj.flips = message.flips.map((e) => Flip.toJSON(e));
+    }
+    if (message.unknown?.length) {
+      obj.unknown = message.unknown.map((e) => UnknownSpan.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Replay>, I>>(base?: I): Replay {
+    return Replay.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Replay>, I>>(object: I): Replay {
+    const message = createBaseReplay();
+    message.flips = object.flips?.map((e) => Flip.fromPartial(e)) || [];
+    message.unknown = object.unknown?.map((e) => UnknownSpan.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFlip(): Flip {
+  return {
+    becomes: "",
+    source: undefined,
+    destination: undefined,
+    protocol: "",
+    port: 0,
+    portName: "",
+    lastUsed: undefined,
+    witnesses: [],
+    claim: false,
+    decidedBy: "",
+    file: "",
+    line: 0,
+    at: "",
+    guard: false,
+  };
+}
+
+export const Flip: MessageFns<Flip> = {
+  encode(message: Flip, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.becomes !== "") {
+      writer.uint32(10).string(message.becomes);
+    }
+    if (message.source !== undefined) {
+      FlowEnd.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    if (message.destination !== undefined) {
+      FlowEnd.encode(message.destination, writer.uint32(26).fork()).join();
+    }
+    if (message.protocol !== "") {
+      writer.uint32(34).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(40).uint32(message.port);
+    }
+    if (message.portName !== "") {
+      writer.uint32(50).string(message.portName);
+    }
+    if (message.lastUsed !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastUsed), writer.uint32(58).fork()).join();
+    }
+    for (const v of message.witnesses) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.claim !== false) {
+      writer.uint32(72).bool(message.claim);
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(82).string(message.decidedBy);
+    }
+    if (message.file !== "") {
+      writer.uint32(90).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(96).uint32(message.line);
+    }
+    if (message.at !== "") {
+      writer.uint32(106).string(message.at);
+    }
+    if (message.guard !== false) {
+      writer.uint32(112).bool(message.guard);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Flip {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFlip();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.becomes = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = FlowEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.destination = FlowEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.portName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lastUsed = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.witnesses.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.claim = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.at = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.guard = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Flip {
+    return {
+      becomes: isSet(object.becomes) ? globalThis.String(object.becomes) : "",
+      source: isSet(object.source) ? FlowEnd.fromJSON(object.source) : undefined,
+      destination: isSet(object.destination) ? FlowEnd.fromJSON(object.destination) : undefined,
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      portName: isSet(object.portName)
+        ? globalThis.String(object.portName)
+        : isSet(object.port_name)
+        ? globalThis.String(object.port_name)
+        : "",
+      lastUsed: isSet(object.lastUsed)
+        ? fromJsonTimestamp(object.lastUsed)
+        : isSet(object.last_used)
+        ? fromJsonTimestamp(object.last_used)
+        : undefined,
+      witnesses: globalThis.Array.isArray(object?.witnesses)
+        ? object.witnesses.map((e: any) => globalThis.String(e))
+        : [],
+      claim: isSet(object.claim) ? globalThis.Boolean(object.claim) : false,
+      decidedBy: isSet(object.decidedBy)
+        ? globalThis.String(object.decidedBy)
+        : isSet(object.decided_by)
+        ? globalThis.String(object.decided_by)
+        : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      at: isSet(object.at) ? globalThis.String(object.at) : "",
+      guard: isSet(object.guard) ? globalThis.Boolean(object.guard) : false,
+    };
+  },
+
+  toJSON(message: Flip): unknown {
+    const obj: any = {};
+    if (message.becomes !== "") {
+      obj.becomes = message.becomes;
+    }
+    if (message.source !== undefined) {
+      obj.source = FlowEnd.toJSON(message.source);
+    }
+    if (message.destination !== undefined) {
+      obj.destination = FlowEnd.toJSON(message.destination);
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.portName !== "") {
+      obj.portName = message.portName;
+    }
+    if (message.lastUsed !== undefined) {
+      obj.lastUsed = message.lastUsed.toISOString();
+    }
+    if (message.witnesses?.length) {
+      obj.witnesses = message.witnesses;
+    }
+    if (message.claim !== false) {
+      obj.claim = message.claim;
+    }
+    if (message.decidedBy !== "") {
+      obj.decidedBy = message.decidedBy;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.at !== "") {
+      obj.at = message.at;
+    }
+    if (message.guard !== false) {
+      obj.guard = message.guard;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Flip>, I>>(base?: I): Flip {
+    return Flip.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Flip>, I>>(object: I): Flip {
+    const message = createBaseFlip();
+    message.becomes = object.becomes ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? FlowEnd.fromPartial(object.source)
+      : undefined;
+    message.destination = (object.destination !== undefined && object.destination !== null)
+      ? FlowEnd.fromPartial(object.destination)
+      : undefined;
+    message.protocol = object.protocol ?? "";
+    message.port = object.port ?? 0;
+    message.portName = object.portName ?? "";
+    message.lastUsed = object.lastUsed ?? undefined;
+    message.witnesses = object.witnesses?.map((e) => e) || [];
+    message.claim = object.claim ?? false;
+    message.decidedBy = object.decidedBy ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.at = object.at ?? "";
+    message.guard = object.guard ?? false;
+    return message;
+  },
+};
+
+function createBaseUnknownSpan(): UnknownSpan {
+  return { node: "", text: "" };
+}
+
+export const UnknownSpan: MessageFns<UnknownSpan> = {
+  encode(message: UnknownSpan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnknownSpan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnknownSpan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnknownSpan {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+    };
+  },
+
+  toJSON(message: UnknownSpan): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UnknownSpan>, I>>(base?: I): UnknownSpan {
+    return UnknownSpan.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UnknownSpan>, I>>(object: I): UnknownSpan {
+    const message = createBaseUnknownSpan();
+    message.node = object.node ?? "";
+    message.text = object.text ?? "";
     return message;
   },
 };
@@ -1295,7 +1834,7 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
 };
 
 function createBaseApplyAccepted(): ApplyAccepted {
-  return { revision: 0n, nodes: [], unchanged: false };
+  return { revision: 0n, nodes: [], unchanged: false, replay: undefined };
 }
 
 export const ApplyAccepted: MessageFns<ApplyAccepted> = {
@@ -1311,6 +1850,9 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     }
     if (message.unchanged !== false) {
       writer.uint32(24).bool(message.unchanged);
+    }
+    if (message.replay !== undefined) {
+      Replay.encode(message.replay, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1352,6 +1894,14 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
             message.unchanged = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replay = Replay.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1369,6 +1919,7 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
       unchanged: isSet(object.unchanged) ? globalThis.Boolean(object.unchanged) : false,
+      replay: isSet(object.replay) ? Replay.fromJSON(object.replay) : undefined,
     };
   },
 
@@ -1383,6 +1934,9 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     if (message.unchanged !== false) {
       obj.unchanged = message.unchanged;
     }
+    if (message.replay !== undefined) {
+      obj.replay = Replay.toJSON(message.replay);
+    }
     return obj;
   },
 
@@ -1394,6 +1948,9 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.nodes = object.nodes?.map((e) => e) || [];
     message.unchanged = object.unchanged ?? false;
+    message.replay = (object.replay !== undefined && object.replay !== null)
+      ? Replay.fromPartial(object.replay)
+      : undefined;
     return message;
   },
 };

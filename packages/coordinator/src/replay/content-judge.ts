@@ -1,0 +1,171 @@
+// In: what one node is to enforce. Out: what its rules do with a connection that is sent, received or passed on there,
+// and what says so. Pure: the meaning of the compiled content (design: mesh file, enforcement), held to the loaded
+// rules of real kernels by the model check. Indexed, because a memory of flows is judged twice with every plan.
+import { type Cidr, cidrContains, parseCidr } from "@weft/shared/model/address";
+import type {
+  Action,
+  DesiredContent,
+  EgressRule,
+  Endpoint,
+  IngressRule,
+  Mode,
+  Origin,
+  PortRange,
+  Protocol,
+} from "@weft/shared/model/desired";
+
+export interface Verdict {
+  readonly passes: boolean;
+  /** unjudged: no rule is concerned. */
+  readonly by: "policy" | "default" | "guard" | "unjudged";
+  /** Of a policy. */
+  readonly origin: Origin | undefined;
+}
+
+export interface Wanted {
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** Things by the address or range they speak of. */
+class AddressIndex<T> {
+  readonly #hosts = new Map<string, T[]>();
+  readonly #blocks: { readonly block: Cidr; readonly item: T }[] = [];
+
+  constructor(items: readonly T[], addressOf: (item: T) => string) {
+    for (const item of items) {
+      const text = addressOf(item);
+      const block = parseCidr(text);
+      if (block === undefined) continue;
+      if (text.includes("/")) this.#blocks.push({ block, item });
+      else {
+        const found = this.#hosts.get(text);
+        if (found === undefined) this.#hosts.set(text, [item]);
+        else found.push(item);
+      }
+    }
+  }
+
+  at(address: string): readonly T[] {
+    const hosts = this.#hosts.get(address) ?? [];
+    const inner = this.#blocks.length === 0 ? undefined : parseCidr(address);
+    if (inner === undefined) return hosts;
+    const blocks = this.#blocks.filter(({ block }) => cidrContains(block, inner)).map(({ item }) => item);
+    return [...hosts, ...blocks];
+  }
+}
+
+const includes = (range: PortRange | undefined, { protocol, port }: Wanted): boolean =>
+  range === undefined || (range.protocol === protocol && range.from <= port && port <= range.to);
+
+const unjudged: Verdict = { passes: true, by: "unjudged", origin: undefined };
+const guarded: Verdict = { passes: true, by: "guard", origin: undefined };
+const byDefault = (passes: boolean): Verdict => ({ passes, by: "default", origin: undefined });
+const byRule = ({ action, origin }: { readonly action: Action; readonly origin: Origin }): Verdict => ({
+  passes: action === "allow",
+  by: "policy",
+  origin,
+});
+const isRefusal = ({ action, mode }: { readonly action: Action; readonly mode: Mode }): boolean =>
+  action === "deny" && mode === "enforce";
+
+export class ContentJudge {
+  readonly #content: DesiredContent;
+  readonly #ingress: AddressIndex<IngressRule>;
+  readonly #egress: AddressIndex<EgressRule>;
+  readonly #forward: AddressIndex<IngressRule>;
+  readonly #mesh: AddressIndex<Endpoint>;
+  readonly #admin: AddressIndex<string>;
+  /** No range speaks for them. */
+  readonly #nodes: ReadonlySet<string>;
+  readonly #serviceUsers: ReadonlySet<string>;
+
+  constructor(content: DesiredContent) {
+    const { policy, identity } = content;
+    this.#content = content;
+    this.#ingress = new AddressIndex(policy.ingress, ({ source }) => source);
+    this.#egress = new AddressIndex(policy.egress, ({ destination }) => destination);
+    this.#forward = new AddressIndex(policy.forward, ({ source }) => source);
+    this.#mesh = new AddressIndex(policy.mesh, ({ address }) => address);
+    this.#admin = new AddressIndex(policy.guard.admin, (range) => range);
+    this.#nodes = new Set([...policy.guard.nodeAddresses, ...policy.mesh.map(({ address }) => address)]);
+    this.#serviceUsers = new Set(identity.workloads.map(({ user }) => user));
+  }
+
+  get content(): DesiredContent {
+    return this.#content;
+  }
+
+  /** @param user empty: no service's */
+  sends(user: string, destination: string, wanted: Wanted): Verdict {
+    const { guard, egressDefault, mode } = this.#content.policy;
+    const { protocol, port } = wanted;
+    if (
+      destination === guard.coordinatorAddress &&
+      guard.coordinatorPorts.some((each) => includes(each, wanted))
+    )
+      return guarded;
+    if (port === 53 && guard.upstreams.includes(destination)) return guarded;
+    const rules = this.#egress
+      .at(destination)
+      .filter((rule) => (rule.user === "" || rule.user === user) && includes(rule.port, { protocol, port }));
+    const refusal = rules.find(isRefusal);
+    if (refusal !== undefined) return byRule(refusal);
+    const isRange = (rule: EgressRule) => rule.to === rule.destination;
+    const endpoint = this.#mesh.at(destination).find((each) => includes(each.port, wanted));
+    if (endpoint !== undefined) {
+      const allowance = rules.find((rule) => rule.action === "allow" && !isRange(rule));
+      return allowance === undefined ? byDefault(endpoint.mode === "audit") : byRule(allowance);
+    }
+    if (egressDefault === "allow" || !this.#serviceUsers.has(user)) return unjudged;
+    const allowance = this.#nodes.has(destination)
+      ? undefined
+      : rules.find((rule) => rule.action === "allow" && isRange(rule));
+    return allowance === undefined ? byDefault(mode === "audit") : byRule(allowance);
+  }
+
+  /** Of a sender an address is all that can be told here. */
+  receives(source: string, wanted: Wanted): Verdict {
+    const { guard, services } = this.#content.policy;
+    const isNode = this.#nodes.has(source);
+    if (guard.isCoordinator) {
+      const [agent, enrolment, ...others] = guard.coordinatorPorts;
+      if (enrolment !== undefined && includes(enrolment, wanted)) return guarded;
+      const forNodes = [agent, ...others].some((each) => each !== undefined && includes(each, wanted));
+      if (forNodes) return { passes: isNode, by: "guard", origin: undefined };
+    }
+    const isGuardPort = guard.ports.some((each) => includes(each, wanted));
+    // of the nodes only those that are named by their own address
+    const isAdmin = isNode ? guard.admin.includes(source) : this.#admin.at(source).length > 0;
+    if (isGuardPort && isAdmin) return guarded;
+    const endpoint = services.find(({ port }) => includes(port, wanted));
+    if (endpoint === undefined) return unjudged;
+    const rules = this.#ingress.at(source).filter(({ port }) => includes(port, wanted));
+    return judgedBy(rules, isNode, endpoint.mode);
+  }
+
+  /** Passed on here to a service of another node. */
+  forwards(source: string, destination: string, wanted: Wanted): Verdict {
+    const endpoint = this.#mesh.at(destination).find(({ port }) => includes(port, wanted));
+    if (endpoint === undefined) return unjudged;
+    const rules = this.#forward
+      .at(source)
+      .filter(({ port, service }) => service === endpoint.service && includes(port, wanted));
+    const refusal = rules.find(isRefusal);
+    if (refusal !== undefined) return byRule(refusal);
+    if (this.#nodes.has(source)) return unjudged;
+    return judgedBy(rules, false, endpoint.mode);
+  }
+
+  /** The declared port of this node that is. */
+  endpoint(wanted: Wanted): Endpoint | undefined {
+    return this.#content.policy.services.find(({ port }) => includes(port, wanted));
+  }
+}
+
+function judgedBy(rules: readonly IngressRule[], isNode: boolean, mode: Mode): Verdict {
+  const refusal = rules.find(isRefusal);
+  if (refusal !== undefined) return byRule(refusal);
+  const allowance = rules.find((rule) => rule.action === "allow" && (!isNode || rule.from !== rule.source));
+  return allowance === undefined ? byDefault(mode === "audit") : byRule(allowance);
+}

@@ -1,0 +1,102 @@
+// In: what is to change where, and how good each node's memory of flows is. Out: for each node whose rules change what
+// the replay cannot tell, in words: what is not remembered is UNKNOWN, never safe. Pure.
+import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
+import { byText } from "../compile/grants.ts";
+import { formatRange, intersect } from "../mesh/selection.ts";
+import type { Contents } from "./connections.ts";
+
+export interface Memory {
+  readonly node: string;
+  /** fresh: told just now. */
+  readonly state: "fresh" | "stale" | "silent" | "not joined";
+  readonly fullSets: readonly string[];
+  /** Flows that are known to be missing. */
+  readonly leftOut: number;
+  /** What is in force there is what the replay takes as "before". */
+  readonly isCurrent: boolean;
+}
+
+export interface UnknownSpan {
+  readonly node: string;
+  readonly text: string;
+}
+
+export function unknownSpans(memories: readonly Memory[], before: Contents, after: Contents): UnknownSpan[] {
+  const byNode = new Map(memories.map((memory) => [memory.node, memory]));
+  return [...before.keys()]
+    .filter((node) => rulesOf(before.get(node)) !== rulesOf(after.get(node)))
+    .sort(byText)
+    .flatMap((node) => {
+      const texts = [
+        ...memoryTexts(byNode.get(node)),
+        ...newPortTexts(before.get(node), after.get(node)),
+        ...forwardTexts(before.get(node), after.get(node)),
+        ...addressTexts(before.get(node), after.get(node)),
+      ];
+      return texts.map((text) => ({ node, text }));
+    });
+}
+
+/** What decides verdicts: neither lines of the file nor what is not policy. */
+function rulesOf(content: DesiredContent | undefined): string {
+  const rules =
+    content === undefined ? undefined : [content.address, content.policy, content.identity.workloads];
+  return JSON.stringify(rules, (key, value: unknown) => (key === "origin" ? undefined : value)) ?? "";
+}
+
+function memoryTexts(memory: Memory | undefined): string[] {
+  if (memory === undefined || memory.state === "silent")
+    return ["it has told no flows: all of them are UNKNOWN"];
+  if (memory.state === "not joined") return [];
+  return [
+    ...(memory.state === "stale" ? ["it does not answer now: what it saw of late is UNKNOWN"] : []),
+    ...(memory.isCurrent ? [] : ["it does not carry the current revision: what passes there now is UNKNOWN"]),
+    ...memory.fullSets.map((set) => `its set ${set} is full: what is not in it is UNKNOWN`),
+    ...(memory.leftOut > 0 ? [`${memory.leftOut} of its flows were not told: they are UNKNOWN`] : []),
+  ];
+}
+
+const listed = (ranges: readonly PortRange[]): string => ranges.map(formatRange).join(", ");
+
+/** Arrivals are counted on declared ports alone. */
+function newPortTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  const old = before?.policy.services ?? [];
+  const fresh = (after?.policy.services ?? []).filter(({ port }) => !isCovered(port, old));
+  if (fresh.length === 0) return [];
+  const ports = listed(fresh.map(({ port }) => port));
+  return [`${ports} was not judged there: who calls it from outside the mesh is UNKNOWN`];
+}
+
+function isCovered({ protocol, from, to }: PortRange, endpoints: readonly Endpoint[]): boolean {
+  let next = from;
+  const ranges = endpoints
+    .flatMap(({ port }) => intersect(port, { protocol, from, to }) ?? [])
+    .sort((a, b) => a.from - b.from);
+  for (const range of ranges) if (range.from <= next) next = Math.max(next, range.to + 1);
+  return next > to;
+}
+
+/** What a node passes on for others, and lets pass, is counted nowhere on the way. */
+function forwardTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  if (after === undefined) return [];
+  const at = (content: DesiredContent | undefined, address: string) =>
+    content?.policy.mesh.filter((endpoint) => endpoint.address === address) ?? [];
+  const isNew = after.policy.mesh.some(
+    ({ node, address, port }) => node !== after.node && !isCovered(port, at(before, address)),
+  );
+  const rules = (content: DesiredContent | undefined) =>
+    JSON.stringify(content?.policy.forward.map(({ origin: _, ...rule }) => rule) ?? []);
+  const modes = (content: DesiredContent | undefined) =>
+    JSON.stringify(
+      content?.policy.mesh
+        .filter(({ node }) => node !== content.node)
+        .map(({ address, port, mode }) => [address, port, mode]) ?? [],
+    );
+  if (!isNew && rules(before) === rules(after) && modes(before) === modes(after)) return [];
+  return ["what it passes on for others (containers, routed networks) is not counted: UNKNOWN"];
+}
+
+function addressTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  if (before === undefined || after === undefined || before.address === after.address) return [];
+  return [`its address changes to ${after.address}: who calls ${before.address} by address is UNKNOWN`];
+}
