@@ -29,17 +29,31 @@ export async function probeThroughReboot(world: World, reboot: () => Promise<voi
   return `api answers ${seen} again; rogue: ${fromRogue}; mallory: ${fromMallory}`;
 }
 
+const staysDead = "/run/systemd/system/weft-coordinator.service.d/proof.conf";
+
+async function coordinatorState(world: World): Promise<string> {
+  const state = await world.lab.exec("hub", ["systemctl", "is-active", "weft-coordinator"]);
+  return state.stdout.trim();
+}
+
+/** Killed, and not started again by systemd, which is what would happen on a machine that is not told otherwise. */
 export async function killCoordinator(world: World): Promise<void> {
-  await must(world, "hub", ["systemctl", "mask", "--runtime", "-q", "weft-coordinator"]);
+  await world.lab.writeFile("hub", staysDead, "[Service]\nRestart=no\n", 0o644);
+  await must(world, "hub", ["systemctl", "daemon-reload"]);
   await must(world, "hub", ["systemctl", "kill", "-s", "KILL", "weft-coordinator"]);
-  await until("the coordinator's death", 10_000, async () => {
-    const state = await world.lab.exec("hub", ["systemctl", "is-active", "weft-coordinator"]);
-    return state.stdout.trim() === "active" ? undefined : true;
-  });
+  await until("the coordinator's death", 10_000, async () =>
+    (await coordinatorState(world)) === "failed" ? true : undefined,
+  );
+}
+
+async function stillDead(world: World): Promise<void> {
+  const state = await coordinatorState(world);
+  if (state !== "failed") throw new ProofFailed("the coordinator came back, so nothing was proved", state);
 }
 
 export async function reviveCoordinator(world: World): Promise<void> {
-  await must(world, "hub", ["systemctl", "unmask", "--runtime", "-q", "weft-coordinator"]);
+  await must(world, "hub", ["rm", "-r", "/run/systemd/system/weft-coordinator.service.d"]);
+  await must(world, "hub", ["systemctl", "daemon-reload"]);
   await must(world, "hub", ["systemctl", "reset-failed", "weft-coordinator"]);
   await must(world, "hub", ["systemctl", "start", "weft-coordinator"]);
   await fleetEnforced(world, members);
@@ -80,6 +94,7 @@ export const coordinatorIsNotNeeded: Proof = {
     try {
       const seen = await probeThroughReboot(world, () => world.lab.reboot("api1"));
       await namesResolve.run(world);
+      await stillDead(world);
       return seen;
     } finally {
       await reviveCoordinator(world);
