@@ -11,11 +11,12 @@ import * as desired from "../../packages/shared/src/gen/weft/v1/desired.ts";
 import * as enrol from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import { EnrolmentServiceService } from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import * as facts from "../../packages/shared/src/gen/weft/v1/facts.ts";
+import * as replay from "../../packages/shared/src/gen/weft/v1/replay.ts";
 import * as report from "../../packages/shared/src/gen/weft/v1/report.ts";
 import * as trust from "../../packages/shared/src/gen/weft/v1/trust.ts";
 
 const root = join(import.meta.dirname, "../../proto");
-const families = ["agent", "control", "desired", "enrol", "facts", "report", "trust"];
+const families = ["agent", "control", "desired", "enrol", "facts", "replay", "report", "trust"];
 const definition: PackageDefinition = loadSync(
   families.map((name) => `weft/v1/${name}.proto`),
   { includeDirs: [root], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true },
@@ -44,7 +45,7 @@ interface Generated {
 }
 
 const generated = new Map<string, Generated>(
-  [agent, control, desired, enrol, facts, report, trust].flatMap((module) =>
+  [agent, control, desired, enrol, facts, replay, report, trust].flatMap((module) =>
     Object.entries(module).flatMap(([name, value]) =>
       typeof value === "object" && value !== null && "encode" in value
         ? [[name, value as unknown as Generated] as const]

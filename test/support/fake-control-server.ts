@@ -70,7 +70,8 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
   server.addService(ControlServiceService, {
     plan: unary(() => PlanResponse.fromPartial(needed(answers.plan, "Plan"))),
     apply(call: ServerWritableStream<ApplyRequest, ApplyEvent>) {
-      for (const event of needed(answers.apply, "Apply")(call.request)) call.write(ApplyEvent.fromPartial({ event }));
+      for (const event of needed(answers.apply, "Apply")(call.request))
+        call.write(ApplyEvent.fromPartial({ event }));
       if (answers.applyHangs !== true) call.end();
     },
     history: unary(() => needed(answers.history, "History")),

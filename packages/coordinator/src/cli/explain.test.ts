@@ -1,12 +1,12 @@
 // The words of `weft why`, `denials`, `flows` and `graph`, over a real control socket.
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type {
-  FlowEnd,
   NamedFlow,
   ObservationsResponse,
   WhyRequest,
   WhyResponse,
 } from "@weft/shared/gen/weft/v1/control";
+import type { FlowEnd } from "@weft/shared/gen/weft/v1/replay";
 import { capturedTerminal } from "../../../../test/support/captured-terminal.ts";
 import {
   type ControlAnswers,

@@ -1,5 +1,5 @@
 // In: what a replay found, as the coordinator tells it. Out: the same, whole. Pure.
-import type { Flip, Replay } from "@weft/shared/gen/weft/v1/control";
+import type { Flip, Replay } from "@weft/shared/gen/weft/v1/replay";
 import { present } from "@weft/shared/wire/number";
 import type { FlipView, ReplayView } from "../view/flow-model.ts";
 

@@ -1,6 +1,6 @@
 // In: a mesh file that may be applied. Out: which remembered flows it would turn, and what the memory cannot tell. Asks
 // the nodes for a fresh word first; for an apply it takes what is there, because an apply does not wait.
-import type { Flip as FlipMessage, Replay } from "@weft/shared/gen/weft/v1/control";
+import type { Flip as FlipMessage, Replay } from "@weft/shared/gen/weft/v1/replay";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
 import type { Observations } from "../fleet/observations.ts";

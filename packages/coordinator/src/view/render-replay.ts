@@ -72,7 +72,7 @@ function endJson({ kind, name, node, address, spiffeId }: FlowEndView) {
   return { kind, name: none(name), node: none(node), address, spiffeId: none(spiffeId) };
 }
 
-/** Times are ISO 8601; what is not known is null. */
+/** The shape of docs/plan.md. */
 export function replayJson({ flips, unknown }: ReplayView) {
   return { flips: flips.map(flipJson), unknown };
 }

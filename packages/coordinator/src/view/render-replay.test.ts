@@ -1,0 +1,67 @@
+import { describe, expect, it } from "@jest/globals";
+import type { FlipView } from "./flow-model.ts";
+import { renderReplay, replayJson } from "./render-replay.ts";
+
+const web = { kind: "service", node: "web1", address: "10.77.0.11", spiffeId: "spiffe://m/web", name: "web" };
+const api = { ...web, name: "api", node: "api1", address: "10.77.0.12", spiffeId: "" };
+const now = new Date(Date.UTC(2026, 2, 1, 12, 0));
+const flip: FlipView = {
+  becomes: "refused",
+  source: web,
+  destination: api,
+  protocol: "tcp",
+  port: 8080,
+  portName: "http",
+  lastUsed: new Date(now.getTime() - 125_000),
+  witnesses: ["web1", "api1"],
+  claim: false,
+  decidedBy: "default",
+  file: "",
+  line: 0,
+  at: "web1",
+  guard: false,
+};
+const plain = (_tone: unknown, text: string) => text;
+
+describe("what a replay found, in lines", () => {
+  it("says who, what, when, who saw it and what will decide", () => {
+    const allowed = { ...flip, becomes: "allowed", decidedBy: "p", file: "mesh.yaml", line: 7, at: "api1" };
+    const outside = {
+      ...flip,
+      destination: { ...api, kind: "none", name: "", address: "192.0.2.7" },
+      portName: "",
+    };
+    const claim = { ...flip, witnesses: ["web1"], claim: true };
+    const flips = [flip, claim, { ...outside, witnesses: ["web1"] }, allowed];
+    expect(renderReplay({ flips, unknown: [] }, now, plain)).toEqual([
+      "flows of the last days: 3 would be refused, 1 newly allowed",
+      "  - web on web1 -> api:8080/tcp (http) on api1 (last used 2 min ago, seen by kernels of web1 and api1) would be REFUSED by default (no policy) on web1",
+      "  - web on web1 -> api:8080/tcp (http) on api1 (last used 2 min ago, claimed by the kernel of web1 alone, that of api1 does not say so) would be REFUSED by default (no policy) on web1",
+      "  - web on web1 -> 192.0.2.7:8080/tcp (last used 2 min ago, seen by kernel of web1) would be REFUSED by default (no policy) on web1",
+      "  + web on web1 -> api:8080/tcp (http) on api1 (last used 2 min ago, seen by kernels of web1 and api1) would be ALLOWED by policy p (mesh.yaml:7) on api1",
+    ]);
+  });
+
+  it("names the nodes of what is UNKNOWN once for each cause", () => {
+    const unknown = ["a", "b", "c", "d", "e", "f"].map((node) => ({ node, text: "full" }));
+    expect(renderReplay({ flips: [], unknown }, undefined, plain)).toEqual([
+      "UNKNOWN a, b, c, d, e and 1 more: full",
+    ]);
+  });
+
+  it("lets no name of a node or policy write to the terminal", () => {
+    const hostile = { ...flip, source: { ...web, name: "\u001b[2Jweb" } };
+    expect(renderReplay({ flips: [hostile], unknown: [] }, now, plain).join("")).not.toContain("\u001b");
+  });
+
+  it("is JSON with times in ISO 8601 and null for nothing", () => {
+    expect(replayJson({ flips: [flip], unknown: [] }).flips[0]).toMatchObject({
+      becomes: "refused",
+      lastUsed: "2026-03-01T11:57:55.000Z",
+      file: null,
+      line: null,
+      decidedBy: "default",
+      destination: { spiffeId: null },
+    });
+  });
+});
