@@ -82,9 +82,7 @@ export class Oracle {
   #whoMayBe(address: string): Who[] {
     const node = this.#nodeAt(address);
     const anybody: Who = { service: undefined, node, address };
-    const services = this.#mesh.services.filter(
-      ({ nodes }) => node !== undefined && nodes.includes(node.name),
-    );
+    const services = this.#mesh.services.filter(({ nodes }) => node && nodes.includes(node.name));
     return [anybody, ...services.map((service) => ({ ...anybody, service }))];
   }
 
