@@ -6,16 +6,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { judgeHook } from "../../packages/shared/src/kernel-verdict/judge.ts";
 import type { Hook } from "../../packages/shared/src/kernel-verdict/packet.ts";
-import { parseRuleset, type Ruleset } from "../../packages/shared/src/kernel-verdict/ruleset.ts";
+import {
+  type NftTable,
+  parseRuleset,
+  type Ruleset,
+} from "../../packages/shared/src/kernel-verdict/ruleset.ts";
 import type { DesiredContent } from "../../packages/shared/src/model/desired.ts";
 import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
 import { renderNftables } from "../../packages/shared/src/render/nftables.ts";
 import type { Asked } from "./oracle.ts";
+import { readScript } from "./read-script.ts";
 
 export type Loaded = ReadonlyMap<string, Ruleset>;
 
 export class RuleBench {
   readonly #namespace = `weft-m${process.pid}`;
+  #sample: NftTable | undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), "weft-model-"));
 
   constructor() {
@@ -33,8 +39,22 @@ export class RuleBench {
       (node) => `nft -f ${path(node, "nft")} && nft -j list table inet weft > ${path(node, "json")}`,
     );
     execFileSync("ip", ["netns", "exec", this.#namespace, "sh", "-ec", steps.join(" && ")]);
-    return new Map(
+    const loaded = new Map(
       [...contents.keys()].map((node) => [node, parseRuleset(readFileSync(path(node, "json"), "utf8"))]),
+    );
+    this.#sample ??= [...loaded.values()][0]?.[0];
+    return loaded;
+  }
+
+  /** The same without a kernel: what one listed for another mesh, with the elements of this one's scripts. */
+  read(contents: ReadonlyMap<string, DesiredContent>, uids: ReadonlyMap<string, number>): Loaded {
+    const sample = this.#sample;
+    if (sample === undefined) throw new Error("nothing was loaded yet");
+    return new Map(
+      [...contents].map(([node, content]) => [
+        node,
+        [readScript(renderNftables({ content, revision: 1, digest: digestOf(content), uids }), sample)],
+      ]),
     );
   }
 

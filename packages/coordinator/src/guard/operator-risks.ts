@@ -27,6 +27,7 @@ export function operatorRisks({ before, after, members, operator }: MeshChange):
     // nobody else is refused anything; and indexing thousands of nodes for nothing takes its time
     if (
       !now.policy.guard.isCoordinator &&
+      now.policy.baseline === undefined &&
       !now.policy.services.some(({ port }) => asked.some((each) => isIn(each, port)))
     )
       return [];

@@ -4,6 +4,7 @@ import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
 import { hasErrors, sortProblems } from "./problem.ts";
 import {
   baselineLeavesAWayIn,
+  baselineLeavesNames,
   baselineNamesWhatExists,
   baselineRangesGrantNothingToNodes,
   baselineSaysSomething,
@@ -86,6 +87,7 @@ export const rules: readonly Rule[] = [
   baselineNamesWhatExists,
   baselineSaysSomething,
   baselineLeavesAWayIn,
+  baselineLeavesNames,
   baselineRangesGrantNothingToNodes,
 ];
 

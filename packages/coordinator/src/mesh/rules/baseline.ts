@@ -1,4 +1,5 @@
 // In: a mesh. Out: problems with what its baseline closes and opens. Pure.
+import type { PortRange } from "@weft/shared/model/desired";
 import type { BaselineEntry, Mesh, MeshNode, Problem } from "@weft/shared/model/mesh";
 import { nearestName } from "../near.ts";
 import { errorAt, warningAt } from "../problem.ts";
@@ -72,17 +73,50 @@ export const baselineLeavesAWayIn: Rule = (mesh) => {
   );
 };
 
+function holds(outer: PortRange, inner: PortRange): boolean {
+  return outer.protocol === inner.protocol && outer.from <= inner.from && inner.to <= outer.to;
+}
+
 function hasWayIn(mesh: Mesh, node: MeshNode): boolean {
   if (mesh.guard.admin.length > 0 && mesh.guard.ports.some(({ protocol }) => protocol === "tcp")) return true;
-  const holds = ({ protocol, from, to }: (typeof mesh.guard.ports)[number]) =>
-    protocol === ssh.protocol && from <= ssh.from && ssh.to <= to;
   return (
-    baselineOn(mesh, node).entries.some(({ allow }) => allow.some(({ ports }) => ports.some(holds))) ||
+    baselineOn(mesh, node).entries.some(({ allow }) =>
+      allow.some(({ ports }) => ports.some((each) => holds(each, ssh))),
+    ) ||
     mesh.services.some(
-      ({ nodes, ports }) => nodes.includes(node.name) && ports.some(({ range }) => holds(range)),
+      ({ nodes, ports }) => nodes.includes(node.name) && ports.some(({ range }) => holds(range, ssh)),
     )
   );
 }
+
+const dns = { protocol: "udp", from: 53, to: 53 } as const;
+
+/** Every node asks it: who closes it names who may ask. */
+export const baselineLeavesNames: Rule = (mesh) =>
+  mesh.nodes
+    .filter(({ address }) => mesh.dns.upstreams.includes(address))
+    .flatMap((node) => {
+      const { closedBy, mode, entries } = baselineOn(mesh, node);
+      const isDeclared = mesh.services.some(
+        ({ nodes, ports }) => nodes.includes(node.name) && ports.some(({ range }) => holds(range, dns)),
+      );
+      const isOpen = entries.some(({ allow }) =>
+        allow.some(
+          ({ from, ports }) =>
+            from.some(({ kind }) => kind !== "cidr") && ports.some((each) => holds(each, dns)),
+        ),
+      );
+      if (closedBy === undefined || mode === "audit" || isDeclared || isOpen) return [];
+      return [
+        errorAt(
+          closedBy.place,
+          `this closes 53/udp on ${node.name}, a DNS upstream: nodes would lose their names`,
+          {
+            allowed: "53/udp and 53/tcp under allow, from any or from nodes",
+          },
+        ),
+      ];
+    });
 
 /** As with policies: a range never speaks for a node. */
 export const baselineRangesGrantNothingToNodes: Rule = (mesh) =>
