@@ -1,22 +1,40 @@
 // In: a valid mesh and where its coordinator is. Out: what each node is to be. Pure: no clock, no randomness, and the
-// order of the file does not show.
+// order of the file does not show. A memory of the last compilation saves work and changes nothing.
 import type { DesiredContent, Workload } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
+import { CompileMemory } from "./compile-memory.ts";
+import type { CoordinatorPlace } from "./guard.ts";
 import { compileRecords } from "./names.ts";
 import { byText } from "./order.ts";
-import { type CoordinatorPlace, compilePolicies } from "./policy.ts";
+import { nodePolicies } from "./policy.ts";
 
-export type { CoordinatorPlace } from "./policy.ts";
+export type { CoordinatorPlace } from "./guard.ts";
 
-export function compileMesh(mesh: Mesh, coordinator: CoordinatorPlace): Map<string, DesiredContent> {
-  const policies = compilePolicies(mesh, coordinator);
-  const records = compileRecords(mesh);
+export function compileMesh(
+  mesh: Mesh,
+  coordinator: CoordinatorPlace,
+  memory: CompileMemory = new CompileMemory(),
+): Map<string, DesiredContent> {
+  const policies = nodePolicies(mesh, coordinator, memory);
+  const records = memory.same(compileRecords(mesh));
   const workloads = workloadsByNode(mesh);
+  const common = memory.same([
+    mesh.name,
+    mesh.trustDomain,
+    mesh.dns,
+    mesh.guard,
+    mesh.defaults,
+    mesh.baseline,
+    coordinator,
+    // a range may come to cover any node
+    mesh.nodes.map(({ name, address }) => [name, address]),
+  ]);
   const content = new Map<string, DesiredContent>();
   for (const node of [...mesh.nodes].sort((a, b) => byText(a.name, b.name))) {
     const policy = policies.get(node.name);
     if (policy === undefined) continue;
-    content.set(node.name, {
+    const own = memory.same([node.labels, node.dnsMode, workloads.get(node.name) ?? []]);
+    const made = memory.content(node.name, [common, records, own, ...policy.parts], () => ({
       mesh: mesh.name,
       trustDomain: mesh.trustDomain,
       node: node.name,
@@ -26,15 +44,17 @@ export function compileMesh(mesh: Mesh, coordinator: CoordinatorPlace): Map<stri
         spireServerPort: coordinator.spirePort,
         workloads: workloads.get(node.name) ?? [],
       },
-      policy,
+      policy: policy.make(),
       dns: {
         zone: mesh.dns.zone,
         mode: node.dnsMode ?? mesh.dns.mode,
         upstreams: [...new Set(mesh.dns.upstreams)],
         records,
       },
-    });
+    }));
+    content.set(node.name, made);
   }
+  memory.next(content);
   return content;
 }
 

@@ -1,252 +1,160 @@
 // In: a valid mesh. Out: for each node, what its kernel is to enforce. Pure, and the same for any order in the file.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
-import type {
-  DesiredPolicy,
-  EgressRule,
-  Endpoint,
-  Guard,
-  IngressRule,
-  PortRange,
-  Strength,
-} from "@weft/shared/model/desired";
-import type { Mesh, MeshNode, MeshService } from "@weft/shared/model/mesh";
-import { type Grant, grantsOn, portMode, type ResolvedPolicy, resolvePolicies } from "./grants.ts";
-import { byText, inOrder } from "./order.ts";
+import type { DesiredPolicy, EgressRule, Endpoint, IngressRule, PingRule } from "@weft/shared/model/desired";
+import type { Mesh, MeshNode } from "@weft/shared/model/mesh";
+import type { CompileMemory } from "./compile-memory.ts";
+import { type ResolvedPolicy, resolvePolicies } from "./grants.ts";
+import { type CoordinatorPlace, type CoveredAddresses, coveredAddresses, guardOf } from "./guard.ts";
+import { inOrder } from "./order.ts";
+import { outsideOf } from "./outside.ts";
+import { pieceKey, piecesOf, type ServicePieces } from "./service-pieces.ts";
 import { baselineOf, pingRules, rangesOf } from "./undeclared.ts";
 
-/** Where the coordinator is to be found. */
-export interface CoordinatorPlace {
-  readonly node: string;
-  readonly address: string;
-  readonly agentPort: number;
-  readonly enrolmentPort: number;
-  readonly spirePort: number;
-}
-
-/** Everything about one service that its own node, its callers' nodes and those between them need. */
-interface ServicePlan {
-  readonly service: MeshService;
-  readonly instances: readonly MeshNode[];
+/** What all nodes have in common. */
+interface Whole {
+  readonly mesh: Mesh;
+  readonly coordinator: CoordinatorPlace;
+  readonly nodes: ReadonlyMap<string, MeshNode>;
   readonly endpoints: readonly Endpoint[];
-  readonly grants: readonly Grant[];
+  readonly covered: CoveredAddresses;
+  readonly forwarded: readonly ServicePieces[];
+  readonly forward: readonly IngressRule[];
 }
 
-export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<string, DesiredPolicy> {
+/** A node's share, in lists that are the very same as long as what they are made from is. */
+interface Share {
+  readonly local: readonly (readonly Endpoint[])[];
+  readonly ingress: readonly (readonly IngressRule[])[];
+  readonly egress: readonly (readonly EgressRule[])[];
+  readonly ping: readonly PingRule[] | undefined;
+}
+
+export interface NodePolicy {
+  /** What it is made from, beside the common parts of the mesh: compared by being the very same. */
+  readonly parts: readonly unknown[];
+  readonly make: () => DesiredPolicy;
+}
+
+export function nodePolicies(
+  mesh: Mesh,
+  coordinator: CoordinatorPlace,
+  memory: CompileMemory,
+): ReadonlyMap<string, NodePolicy> {
   const nodes = new Map(mesh.nodes.map((node) => [node.name, node]));
   const policies = resolvePolicies(mesh);
-  const plans = mesh.services.map((service) => planService(mesh, service, nodes, policies));
-  const endpoints = inOrder(plans.flatMap((plan) => plan.endpoints));
-  const ingress = byNode(plans.flatMap(ingressOf));
-  const covered = coveredAddresses(mesh.nodes);
-  const local = byNode(endpoints.map((endpoint) => [endpoint.node, endpoint] as const));
-  const forwarded = plans.filter(({ grants }) => grants.some(({ source }) => source.kind === "cidr"));
-  const egress = byNode([...plans.flatMap(callsOf), ...outsideOf(policies, nodes)]);
-  const pings = pingRules(mesh, policies, nodes);
+  const leadingTo = byTarget(policies);
+  const pieces = mesh.services.map((service) => {
+    const leading = leadingTo.get(service.name) ?? [];
+    return memory.services.of(pieceKey(mesh, service, leading, nodes), () =>
+      piecesOf(mesh, service, leading, nodes),
+    );
+  });
+  const endpoints = memory.same(inOrder(pieces.flatMap((piece) => piece.endpoints)));
+  const forwarded = pieces.filter(({ forward }) => forward.length > 0);
+  const forward = memory.same(inOrder(forwarded.flatMap((piece) => piece.forward)));
+  const whole: Whole = {
+    mesh,
+    coordinator,
+    nodes,
+    endpoints,
+    covered: coveredAddresses(mesh.nodes),
+    forwarded,
+    forward,
+  };
+  const shares = sharesOf(mesh, pieces, policies, nodes, memory);
   return new Map(
     mesh.nodes.map((node) => {
-      const received = inOrder(ingress.get(node.name) ?? []);
-      const sent = inOrder(egress.get(node.name) ?? []);
-      const baseline = baselineOf(mesh, node, nodes);
-      const ping = pings.get(node.name);
-      const covering = [
-        ...rangesOf(baseline, ping ?? []),
-        ...received.filter(({ from, source }) => from === source).map(({ source }) => source),
-        ...sent.filter(({ to, destination }) => to === destination).map(({ destination }) => destination),
-        ...mesh.guard.admin,
-      ];
+      const share = shares(node.name);
+      const own = forwarded.some(({ instances }) => instances.every((name) => name === node.name));
       return [
         node.name,
         {
-          enforcement: "nftables",
-          services: local.get(node.name) ?? [],
-          ingress: received,
-          mesh: endpoints,
-          egress: sent,
-          forward: inOrder(forwarded.flatMap((plan) => forwardOf(plan, node))),
-          guard: guardOf(mesh, node, coordinator, covering, covered),
-          egressDefault: mesh.defaults.egress,
-          mode: mesh.defaults.mode,
-          boot: mesh.defaults.boot,
-          ...(baseline === undefined ? {} : { baseline }),
-          ...(ping === undefined ? {} : { ping }),
+          parts: [
+            endpoints,
+            own ? undefined : forward,
+            ...share.local,
+            ...share.ingress,
+            ...share.egress,
+            share.ping,
+          ],
+          make: () => policyOf(whole, node, share),
         },
       ];
     }),
   );
 }
 
-function planService(
-  mesh: Mesh,
-  service: MeshService,
-  nodes: ReadonlyMap<string, MeshNode>,
-  policies: readonly ResolvedPolicy[],
-): ServicePlan {
-  const leading = policies.filter(({ to }) => to.has(service.name));
-  const instances = service.nodes.flatMap((name) => nodes.get(name) ?? []);
-  const ports = service.ports.map((port) => ({ port, mode: portMode(port, leading, mesh.defaults.mode) }));
-  return {
-    service,
-    instances,
-    endpoints: instances.flatMap((node) =>
-      ports.map(({ port, mode }) => ({
-        service: service.name,
-        node: node.name,
-        address: node.address,
-        portName: port.name,
-        port: port.range,
-        user: service.user,
-        mode,
-      })),
-    ),
-    grants: ports.flatMap(({ port, mode }) => grantsOn(nodes, port, leading, mode)),
-  };
-}
-
-type Placed<T> = readonly [node: string, rule: T];
-
-function byNode<T>(placed: readonly Placed<T>[]): ReadonlyMap<string, T[]> {
-  const map = new Map<string, T[]>();
-  for (const [node, rule] of placed) {
-    const rules = map.get(node);
-    if (rules === undefined) map.set(node, [rule]);
-    else rules.push(rule);
-  }
+function byTarget(policies: readonly ResolvedPolicy[]): ReadonlyMap<string, ResolvedPolicy[]> {
+  const map = new Map<string, ResolvedPolicy[]>();
+  for (const policy of policies) for (const to of policy.to) push(map, to, policy);
   return map;
 }
 
-function ingressRule(service: MeshService, grant: Grant): IngressRule {
-  const { source } = grant;
-  const strength: Strength = source.kind === "service" ? "address+uid" : "address";
-  return {
-    service: service.name,
-    port: grant.port,
-    action: grant.action,
-    mode: grant.mode,
-    from:
-      source.kind === "cidr" ? source.cidr : source.kind === "node" ? source.node.name : source.service.name,
-    source: source.kind === "cidr" ? source.cidr : source.node.address,
-    strength,
-    origin: grant.origin,
-  };
+function push<T>(map: Map<string, T[]>, key: string, item: T): void {
+  const found = map.get(key);
+  if (found === undefined) map.set(key, [item]);
+  else found.push(item);
 }
 
-/** At the receiver only addresses can be told apart: a service is refused there when nothing else shares its address. */
-function ingressOf({ service, instances, grants }: ServicePlan): Placed<IngressRule>[] {
-  return grants
-    .filter((grant) => grant.action === "allow" || grant.source.kind !== "service" || grant.soleAtAddress)
-    .flatMap((grant) => instances.map((node) => [node.name, ingressRule(service, grant)] as const));
-}
-
-/** At the sender a service is told by its user; a node named as such speaks for any of its processes. */
-function callsOf({ service, instances, grants }: ServicePlan): Placed<EgressRule>[] {
-  return grants.flatMap(({ source, port, action, mode, origin }) => {
-    if (source.kind === "cidr") return [];
-    const sender = source.kind === "service" ? source.service : undefined;
-    return instances.map(
-      (node) =>
-        [
-          source.node.name,
-          {
-            service: sender?.name ?? "",
-            user: sender?.user ?? "",
-            to: service.name,
-            destination: node.address,
-            port,
-            action,
-            mode,
-            origin,
-          },
-        ] as const,
-    );
-  });
-}
-
-/** What services may open outside the mesh. */
-function outsideOf(
+function sharesOf(
+  mesh: Mesh,
+  pieces: readonly ServicePieces[],
   policies: readonly ResolvedPolicy[],
   nodes: ReadonlyMap<string, MeshNode>,
-): Placed<EgressRule>[] {
-  return policies.flatMap(({ policy, services, mode, origin }) => {
-    const ranges: readonly (PortRange | undefined)[] = policy.ports?.filter(
-      (port) => typeof port !== "string",
-    ) ?? [undefined];
-    const targets = [...new Set(policy.to.flatMap((to) => (to.kind === "cidr" ? [to.cidr] : [])))];
-    return services.flatMap((service) =>
-      service.nodes
-        .filter((name) => nodes.has(name))
-        .flatMap((name) =>
-          targets.flatMap((cidr) =>
-            ranges.map(
-              (port) =>
-                [
-                  name,
-                  {
-                    service: service.name,
-                    user: service.user,
-                    to: cidr,
-                    destination: cidr,
-                    port,
-                    action: policy.action,
-                    mode,
-                    origin,
-                  },
-                ] as const,
-            ),
-          ),
-        ),
-    );
-  });
-}
-
-function forwardOf({ service, instances, grants }: ServicePlan, node: MeshNode): IngressRule[] {
-  if (instances.every(({ name }) => name === node.name)) return [];
-  return grants.filter(({ source }) => source.kind === "cidr").map((grant) => ingressRule(service, grant));
-}
-
-type CoveredAddresses = (ranges: readonly string[]) => readonly string[];
-
-/** Node addresses inside any of some ranges, sorted. Most nodes ask for the same few ranges. */
-function coveredAddresses(nodes: readonly MeshNode[]): CoveredAddresses {
-  const addresses = nodes.flatMap(({ address }) => {
-    const cidr = parseCidr(address);
-    return cidr === undefined ? [] : [{ address, cidr }];
-  });
-  addresses.sort((a, b) => byText(a.address, b.address));
-  const known = new Map<string, readonly string[]>();
-  return (ranges) => {
-    const wanted = [...new Set(ranges)].sort(byText);
-    const key = wanted.join(" ");
-    const blocks = wanted.flatMap((text) => parseCidr(text) ?? []);
-    const found =
-      known.get(key) ??
-      addresses
-        .filter(({ cidr }) => blocks.some((block) => cidrContains(block, cidr)))
-        .map(({ address }) => address);
-    known.set(key, found);
-    return found;
+  memory: CompileMemory,
+): (node: string) => Share {
+  const local = new Map<string, (readonly Endpoint[])[]>();
+  const ingress = new Map<string, (readonly IngressRule[])[]>();
+  const egress = new Map<string, (readonly EgressRule[])[]>();
+  for (const piece of pieces) {
+    for (const name of new Set(piece.instances)) {
+      push(local, name, piece.endpoints);
+      push(ingress, name, piece.ingress);
+    }
+    for (const [name, rules] of piece.calls) push(egress, name, rules);
+  }
+  for (const policy of policies)
+    if (policy.policy.to.some(({ kind }) => kind === "cidr"))
+      for (const [name, rules] of outsideOf(policy, nodes)) push(egress, name, memory.same(rules));
+  const pings = pingRules(mesh, policies, nodes);
+  return (node) => {
+    const ping = pings.get(node);
+    return {
+      local: local.get(node) ?? [],
+      ingress: ingress.get(node) ?? [],
+      egress: egress.get(node) ?? [],
+      ping: ping === undefined ? undefined : memory.same(ping),
+    };
   };
 }
 
-function guardOf(
-  mesh: Mesh,
-  node: MeshNode,
-  coordinator: CoordinatorPlace,
-  covering: readonly string[],
-  covered: CoveredAddresses,
-): Guard {
-  const tcp = (port: number): PortRange => ({ protocol: "tcp", from: port, to: port });
-  const isCoordinator = node.name === coordinator.node;
+function policyOf(whole: Whole, node: MeshNode, { local, ingress, egress, ping }: Share): DesiredPolicy {
+  const { mesh, coordinator, nodes, endpoints, covered, forwarded, forward } = whole;
+  const received = inOrder(ingress.flat());
+  const sent = inOrder(egress.flat());
+  const baseline = baselineOf(mesh, node, nodes);
+  const covering = [
+    ...rangesOf(baseline, ping ?? []),
+    ...received.filter(({ from, source }) => from === source).map(({ source }) => source),
+    ...sent.filter(({ to, destination }) => to === destination).map(({ destination }) => destination),
+    ...mesh.guard.admin,
+  ];
+  const alone = forwarded.filter(({ instances }) => instances.every((name) => name === node.name));
   return {
-    admin: [...new Set(mesh.guard.admin)].sort(byText),
-    ports: inOrder(mesh.guard.ports),
-    coordinatorAddress: coordinator.address,
-    coordinatorPorts: [
-      tcp(coordinator.agentPort),
-      tcp(coordinator.enrolmentPort),
-      tcp(coordinator.spirePort),
-    ],
-    isCoordinator,
-    nodeAddresses: isCoordinator ? covered(["0.0.0.0/0", "::/0"]) : covered(covering),
-    upstreams: [...new Set(mesh.dns.upstreams)].sort(byText),
+    enforcement: "nftables",
+    services: inOrder(local.flat().filter((endpoint) => endpoint.node === node.name)),
+    ingress: received,
+    mesh: endpoints,
+    egress: sent,
+    // to a service that is here alone nothing is forwarded
+    forward:
+      alone.length === 0
+        ? forward
+        : inOrder(forwarded.filter((piece) => !alone.includes(piece)).flatMap((piece) => piece.forward)),
+    guard: guardOf(mesh, node, coordinator, covering, covered),
+    egressDefault: mesh.defaults.egress,
+    mode: mesh.defaults.mode,
+    boot: mesh.defaults.boot,
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(ping === undefined ? {} : { ping }),
   };
 }

@@ -65,6 +65,15 @@ describe("checks of what no service declares", () => {
       'there is no node "wbe1"; did you mean "web1"?',
     ],
     [
+      "a baseline that shuts out who asks for names",
+      {
+        rest:
+          "dns: { upstreams: [10.77.0.11] }\nguard: { admin: [192.0.2.0/28] }\n" +
+          "baseline: { inbound: deny, allow: [{ from: [any], ports: [53/tcp] }] }\n",
+      },
+      "this closes 53/udp on web1, a DNS upstream",
+    ],
+    [
       "a baseline that says nothing",
       { rest: "baseline: [{ nodes: [web1] }]\n" },
       "neither closes nor allows",
