@@ -3,7 +3,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import { normaliseAddress } from "@weft/shared/model/address";
 import type { Protocol } from "@weft/shared/model/desired";
 import type { Mesh, MeshService } from "@weft/shared/model/mesh";
-import { nearestName } from "../mesh/near.ts";
+import { nearestName } from "@weft/shared/model/near";
 import { addressOfNode, type Identity, identityOfAddress } from "./identify.ts";
 
 export interface Endpoint {

@@ -1,10 +1,10 @@
 // In: a mesh. Out: problems with names: labels, lengths, reserved and shared ones. Pure.
 
+import { portNameForm } from "@weft/shared/model/text-forms";
 import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { reservedBecause } from "../../spire/reserved-id.ts";
 import { describeWhy } from "../describe-why.ts";
 import { errorAt, fieldPlace } from "../problem.ts";
-import { portNameForm } from "../text-forms.ts";
 import type { Rule } from "./rule.ts";
 
 export const serviceNamesAreFree: Rule = (mesh) =>
