@@ -1,0 +1,362 @@
+import { describe, expect, it } from "@jest/globals";
+import type { DesiredContent, EgressRule, Endpoint, IngressRule } from "@weft/shared/model/desired";
+import { refusalSentence } from "@weft/shared/model/floor";
+import { canonicalText } from "@weft/shared/plan/canonical";
+import { policyElements } from "@weft/shared/render/nftables-elements";
+import { emptyContent } from "../../../../test/support/desired.ts";
+import { applyFloor } from "./apply-floor.ts";
+import { parseFloor } from "./parse-floor.ts";
+
+const tcp = (from: number, to = from) => ({ protocol: "tcp" as const, from, to });
+const origin = { policy: "ops", file: "mesh.yaml", line: 12 };
+const endpoint = (service: string, port: number, more: Partial<Endpoint> = {}): Endpoint => ({
+  service,
+  node: "web1",
+  address: "10.77.0.11",
+  portName: "http",
+  port: tcp(port),
+  user: service,
+  mode: "enforce",
+  ...more,
+});
+const allow = (source: string, port: number, more: Partial<IngressRule> = {}): IngressRule => ({
+  service: "web",
+  port: tcp(port),
+  action: "allow",
+  mode: "enforce",
+  from: source,
+  source,
+  strength: "address",
+  origin,
+  ...more,
+});
+const letOut = (destination: string, more: Partial<EgressRule> = {}): EgressRule => ({
+  service: "web",
+  user: "web",
+  to: destination,
+  destination,
+  port: tcp(443),
+  action: "allow",
+  mode: "enforce",
+  origin,
+  ...more,
+});
+
+type Change = (content: DesiredContent) => {
+  readonly policy?: Partial<DesiredContent["policy"]>;
+  readonly guard?: Partial<DesiredContent["policy"]["guard"]>;
+  readonly dns?: Partial<DesiredContent["dns"]>;
+  readonly identity?: Partial<DesiredContent["identity"]>;
+};
+
+function floored(lines: string, change: ReturnType<Change>) {
+  const text = `weft-floor: v1\n${lines}\n`;
+  const { floor, problems } = parseFloor("floor.yaml", text);
+  if (floor === undefined) throw new Error(problems.join("\n"));
+  const base = emptyContent("web1");
+  const wanted: DesiredContent = {
+    ...base,
+    identity: { ...base.identity, ...change.identity },
+    policy: { ...base.policy, ...change.policy, guard: { ...base.policy.guard, ...change.guard } },
+    dns: { ...base.dns, ...change.dns },
+  };
+  const { content, refusals } = applyFloor(wanted, floor);
+  return {
+    ...content,
+    guard: content.policy.guard,
+    refused: refusals.map(refusalSentence),
+    elements: policyElements(content, (user) => `uid-${user}`),
+  };
+}
+
+describe("ingress", () => {
+  it("lets in whom it names, a wider range as far as it goes, and names what it refused", () => {
+    const { policy, refused } = floored("ingress: { from: [10.77.0.0/24] }", {
+      policy: {
+        ingress: [
+          allow("10.77.0.12", 8080, { from: "api" }),
+          allow("0.0.0.0/0", 8080),
+          allow("203.0.113.0/24", 8080),
+        ],
+      },
+    });
+    expect(policy.ingress.map(({ from, source }) => `${from} ${source}`)).toEqual([
+      "api 10.77.0.12",
+      "10.77.0.0/24 10.77.0.0/24",
+    ]);
+    expect(refused).toEqual([
+      "floor.yaml:2 refused policy ops (mesh.yaml:12): from 0.0.0.0/0 to 8080/tcp; only 10.77.0.0/24 is let be",
+      "floor.yaml:2 refused policy ops (mesh.yaml:12): from 203.0.113.0/24 to 8080/tcp",
+    ]);
+  });
+
+  it("keeps a port shut that no mesh names, to everybody, with its own line in the kernel", () => {
+    const { elements, refused } = floored("ingress: { never: [5432/tcp] }", {});
+    expect(refused).toEqual([]);
+    expect(elements.get("tcp_ports")).toEqual(['5432 comment "floor:closed"']);
+    expect(elements.get("in_tcp_deny4")).toEqual(['5432 . 0.0.0.0/0 comment "floor /etc/weft/floor.yaml:2"']);
+    expect(elements.get("in_tcp_deny6")).toEqual(['5432 . ::/0 comment "floor /etc/weft/floor.yaml:2"']);
+  });
+
+  it("keeps it shut though a policy opens it or a range around it", () => {
+    const { elements, refused } = floored("ingress: { never: [5432/tcp] }", {
+      policy: {
+        services: [endpoint("db", 5000, { port: tcp(5000, 6000) })],
+        ingress: [allow("::/0", 5000, { port: tcp(5000, 6000) })],
+      },
+    });
+    expect(refused).toEqual(["floor.yaml:2 refused policy ops (mesh.yaml:12): 5432/tcp opened"]);
+    expect(elements.get("in_tcp_deny6")).toHaveLength(1);
+  });
+
+  it("keeps a port judged that the mesh leaves out: it would be as open as the machine leaves it", () => {
+    const left = floored("ingress: { judged: [8080/tcp] }", {});
+    expect(left.elements.get("tcp_ports")).toEqual(['8080 comment "floor:closed"']);
+    expect(left.refused).toEqual(["floor.yaml:2 refused 8080/tcp left out; it stays closed"]);
+    const named = floored("ingress: { judged: [8080/tcp] }", {
+      policy: { services: [endpoint("web", 8080)] },
+    });
+    expect(named.refused).toEqual([]);
+    expect(named.policy.services).toHaveLength(1);
+  });
+});
+
+describe("guards", () => {
+  const own = "guard: { admin: [192.0.2.0/28], ports: [22/tcp] }";
+
+  it("cannot be taken away: not by leaving them out, and not by calling an administrator's machine a node", () => {
+    const { guard, elements, refused } = floored(own, {
+      guard: { admin: [], ports: [], nodeAddresses: ["192.0.2.5"] },
+      policy: { mesh: [endpoint("trap", 9999, { address: "192.0.2.6" })] },
+    });
+    expect(refused).toEqual([]);
+    expect(guard.admin).toEqual(["192.0.2.0/28", "192.0.2.5", "192.0.2.6"]);
+    expect(elements.get("admin_host4")).toHaveLength(2);
+    expect(guard.ports).toEqual([tcp(22)]);
+  });
+
+  it("cannot be widened beyond what it says", () => {
+    const { guard, refused } = floored(
+      `guard: { admin: [192.0.2.0/28], ports: [22/tcp], atMost: { admin: [192.0.2.0/24], ports: [22/tcp] } }`,
+      {
+        guard: { admin: ["0.0.0.0/0", "192.0.2.64/26"], ports: [tcp(22), tcp(5432)] },
+      },
+    );
+    expect(guard.admin).toEqual(["192.0.2.0/24", "192.0.2.0/28", "192.0.2.64/26"]);
+    expect(guard.ports).toEqual([tcp(22)]);
+    expect(refused).toEqual([
+      "floor.yaml:2 refused admin range 0.0.0.0/0; only 192.0.2.0/24, 192.0.2.0/28 is let be",
+      "floor.yaml:2 refused guard port 5432/tcp",
+    ]);
+  });
+
+  it("come before a port that is never open, for the floor's own administrators and nobody else", () => {
+    const { guard, refused } = floored(`ingress: { never: [22/tcp, 5432/tcp] }\n${own}`, {
+      guard: { admin: ["203.0.113.0/24", "192.0.2.8"], ports: [tcp(22), tcp(5432)] },
+    });
+    expect(guard.admin).toEqual(["192.0.2.8", "192.0.2.0/28"]);
+    expect(guard.ports).toEqual([tcp(22)]);
+    expect(refused).toEqual([
+      "floor.yaml:2 refused admin range 203.0.113.0/24",
+      "floor.yaml:2 refused guard port 5432/tcp",
+    ]);
+  });
+});
+
+describe("ways out", () => {
+  it("go where it says, mesh or not", () => {
+    const { policy, refused } = floored("egress: { to: [10.77.0.0/24] }", {
+      policy: {
+        egress: [
+          letOut("10.77.0.12", { to: "api" }),
+          letOut("203.0.113.66", { to: "evil" }),
+          letOut("0.0.0.0/0"),
+        ],
+      },
+    });
+    expect(policy.egress.map(({ destination }) => destination)).toEqual(["10.77.0.12", "10.77.0.0/24"]);
+    expect(refused).toContain("floor.yaml:2 refused policy ops (mesh.yaml:12): to evil (203.0.113.66)");
+  });
+
+  it("never lead somewhere, for any process, though no mesh speaks of it", () => {
+    const { elements } = floored("egress: { never: [169.254.169.254] }", {});
+    expect(elements.get("out_node_deny4")).toEqual([
+      '169.254.169.254 . tcp . 1-65535 comment "floor /etc/weft/floor.yaml:2"',
+      '169.254.169.254 . udp . 1-65535 comment "floor /etc/weft/floor.yaml:2"',
+    ]);
+  });
+
+  it("stay closed by default for the users it names, though the mesh names them no more", () => {
+    const { policy, elements, refused } = floored("users: [web]\negress: { default: deny }", {});
+    expect(policy.egressDefault).toBe("deny");
+    expect(elements.get("outside_uids")).toEqual(['uid-web comment "floor"']);
+    expect(refused).toEqual(["floor.yaml:3 refused egress: allow as the default"]);
+  });
+
+  it("do not open by way of the coordinator's or the resolver's address", () => {
+    const { guard, dns, elements, refused } = floored("egress: { to: [10.77.0.0/24] }", {
+      guard: {
+        coordinatorAddress: "203.0.113.66",
+        coordinatorPorts: [tcp(1, 65535)],
+        upstreams: ["203.0.113.53"],
+      },
+      dns: { upstreams: ["203.0.113.53", "10.77.0.53"] },
+    });
+    expect(guard).toMatchObject({ coordinatorPorts: [], upstreams: [] });
+    expect(elements.has("guard_out4")).toBe(false);
+    expect(dns.upstreams).toEqual(["10.77.0.53"]);
+    expect(refused).toHaveLength(2);
+  });
+
+  it("for a machine behind this one are those it says", () => {
+    const { policy, refused } = floored("forward: { from: [172.17.0.0/16] }", {
+      policy: { forward: [allow("0.0.0.0/0", 8080)] },
+    });
+    expect(policy.forward.map(({ source }) => source)).toEqual(["172.17.0.0/16"]);
+    expect(refused).toHaveLength(1);
+  });
+});
+
+describe("who and where", () => {
+  it("closes the port of a service whose user or unit it does not name", () => {
+    const change = {
+      policy: {
+        services: [endpoint("web", 8080, { user: "www-data" })],
+        ingress: [allow("10.77.0.12", 8080)],
+        egress: [
+          letOut("10.77.0.12", { user: "www-data" }),
+          letOut("10.77.0.13", { user: "root", service: "x" }),
+        ],
+      },
+      identity: {
+        workloads: [
+          { service: "web", spiffeId: "spiffe://mesh.internal/web", user: "www-data", unit: "web.service" },
+        ],
+      },
+    };
+    const { policy, identity, refused } = floored("users: [web]", change);
+    expect(policy.services).toEqual([endpoint("web", 8080, { user: "" })]);
+    expect([policy.ingress, policy.egress, identity.workloads]).toEqual([[], [], []]);
+    expect(refused).toEqual([
+      "floor.yaml:2 refused user www-data as service web",
+      "floor.yaml:2 refused policy ops (mesh.yaml:12): user root",
+      "floor.yaml:2 refused policy ops (mesh.yaml:12): user www-data",
+    ]);
+    expect(floored("units: [api.service]", change).refused).toEqual([
+      "floor.yaml:2 refused unit web.service as service web",
+    ]);
+  });
+
+  it("takes no address for a node's that lies elsewhere", () => {
+    const { policy, dns, guard, refused } = floored("nodes: [10.77.0.0/24]", {
+      policy: {
+        mesh: [endpoint("web", 8080), endpoint("evil", 443, { address: "203.0.113.66" })],
+        ingress: [allow("203.0.113.66", 8080, { from: "evil" })],
+      },
+      guard: { nodeAddresses: ["10.77.0.11", "172.17.0.5"] },
+      dns: {
+        records: [
+          { name: "web.mesh.internal", type: "A", value: "203.0.113.66" },
+          { name: "api.mesh.internal", type: "A", value: "10.77.0.12" },
+        ],
+      },
+    });
+    expect(policy.mesh.map(({ service }) => service)).toEqual(["web"]);
+    expect(policy.ingress).toEqual([]);
+    expect(guard.nodeAddresses).toEqual(["10.77.0.11"]);
+    expect(dns.records.map(({ name }) => name)).toEqual(["api.mesh.internal"]);
+    expect(refused).toHaveLength(4);
+  });
+
+  it("knows by itself whether the coordinator is here: its ports come before every rule, one of them open to all", () => {
+    const claim = { guard: { isCoordinator: true, coordinatorPorts: [tcp(7443), tcp(5432), tcp(8081)] } };
+    expect(floored("mode: enforce", claim).guard.isCoordinator).toBe(false);
+    const hub = floored("coordinator: { here: [7443-7444/tcp, 8081/tcp] }", claim);
+    expect(hub.guard.isCoordinator).toBe(false);
+    expect(hub.refused).toEqual(["floor.yaml:2 refused the coordinator on this node, at 5432/tcp"]);
+    const honest = { guard: { isCoordinator: true, coordinatorPorts: [tcp(7443), tcp(7444), tcp(8081)] } };
+    expect(floored("coordinator: { here: [7443-7444/tcp, 8081/tcp] }", honest).guard.isCoordinator).toBe(
+      true,
+    );
+  });
+});
+
+describe("mode", () => {
+  it("enforces what was to be watched only", () => {
+    const { policy, elements, refused } = floored("mode: enforce\nboot: guards-only", {
+      policy: {
+        mode: "audit",
+        boot: "open",
+        services: [endpoint("web", 8080, { mode: "audit" })],
+        mesh: [endpoint("web", 8080, { mode: "audit" })],
+        ingress: [allow("10.77.0.12", 8080, { action: "deny", mode: "audit" })],
+      },
+    });
+    expect(policy).toMatchObject({ mode: "enforce", boot: "guards-only" });
+    for (const set of ["tcp_audit", "mesh_audit4", "in_tcp_watch4"]) expect(elements.has(set)).toBe(false);
+    expect(elements.get("in_tcp_deny4")).toHaveLength(1);
+    expect(refused).toEqual([
+      "floor.yaml:2 refused mode: audit as the default",
+      "floor.yaml:2 refused policy ops (mesh.yaml:12): audit",
+      "floor.yaml:3 refused boot: open",
+    ]);
+  });
+});
+
+describe("names", () => {
+  it("are served in its zones only, and the resolver is left alone where it says so", () => {
+    const wanted = { dns: { zone: "example.com", mode: "file" as const, records: [] } };
+    const other = floored("dns: { zones: [mesh.internal] }", wanted);
+    expect(other.dns).toEqual({ zone: "example.com", mode: "off", upstreams: [], records: [] });
+    expect(other.refused).toEqual(["floor.yaml:2 refused zone example.com; no names are served"]);
+    expect(
+      floored("dns: { zones: [mesh.internal] }", { dns: { zone: "shop.mesh.internal" } }).refused,
+    ).toEqual([]);
+    expect(floored("dns: { takeOver: never }", { dns: { mode: "file" } }).dns.mode).toBe("off");
+  });
+
+  it.each(["com", "local", "10.in-addr.arpa", "printer.local"])(
+    "are not served in %s, floor or not",
+    (zone) => {
+      const base = emptyContent("web1");
+      const { content, refusals } = applyFloor({ ...base, dns: { ...base.dns, zone } }, undefined);
+      expect(content.dns.mode).toBe("off");
+      expect(refusals).toMatchObject([{ line: 0 }]);
+    },
+  );
+
+  it("outside their zone are left out, and so are services there", () => {
+    const base = emptyContent("web1");
+    const records = [
+      { name: "web.mesh.internal", type: "A" as const, value: "10.77.0.11" },
+      { name: "www.example.com", type: "A" as const, value: "10.77.0.11" },
+      { name: "_http._tcp.web.mesh.internal", type: "SRV" as const, value: "0 0 80 www.example.com" },
+    ];
+    const { content, refusals } = applyFloor({ ...base, dns: { ...base.dns, records } }, undefined);
+    expect(content.dns.records).toEqual(records.slice(0, 1));
+    expect(refusals).toHaveLength(2);
+  });
+});
+
+describe("a floor as a whole", () => {
+  it("changes nothing of what lies within it, and nothing without one", () => {
+    const base = emptyContent("web1");
+    const { floor } = parseFloor("floor.yaml", "weft-floor: v1\n");
+    for (const bound of [floor, undefined]) {
+      const { content, refusals } = applyFloor(base, bound);
+      expect(canonicalText(content)).toBe(canonicalText(base));
+      expect(refusals).toEqual([]);
+    }
+  });
+
+  it("names at most 50 refusals, and how many more there were; names from outside are cut", () => {
+    const ingress = Array.from({ length: 60 }, (_, n) =>
+      allow(`203.0.113.${n}`, 8080, { origin: { ...origin, policy: "p".repeat(5000), line: n } }),
+    );
+    const base = emptyContent("web1");
+    const { floor } = parseFloor("floor.yaml", "weft-floor: v1\ningress: { from: [] }\n");
+    const { refusals, leftOut } = applyFloor({ ...base, policy: { ...base.policy, ingress } }, floor);
+    expect([refusals.length, leftOut]).toEqual([50, 10]);
+    expect(refusals[0]?.policy).toHaveLength(160);
+  });
+});
