@@ -1,6 +1,6 @@
 // In: what a coordinator wants of this node, and the node's floor. Out: what of it may be, and what was refused, line by
 // line. Pure. Without a floor only the bounds hold that are built in.
-import type { DesiredContent, DesiredPolicy, Guard } from "@weft/shared/model/desired";
+import type { DesiredContent } from "@weft/shared/model/desired";
 import type { FloorRefusal } from "@weft/shared/model/floor";
 import { boundDns } from "./bound-dns.ts";
 import { boundGuard } from "./bound-guard.ts";
@@ -30,30 +30,3 @@ export function applyFloor(wanted: DesiredContent, floor: Floor | undefined): Fl
   }
   return { content, ...refusals.list() };
 }
-
-/**
- * How each part of a policy is bounded. Whoever adds a field to the wire says it here: what is not looked at is what a
- * stolen coordinator would use.
- */
-export const boundedBy = {
-  enforcement: "one value",
-  services: "users, units; a claim only closes, and ingress.judged keeps it",
-  ingress: "ingress.never, ingress.from, nodes, users, units",
-  mesh: "nodes; a claim only closes",
-  egress: "egress.never, egress.to, nodes, users",
-  forward: "forward.from",
-  guard: "see Guard",
-  egressDefault: "egress.default",
-  mode: "mode",
-  boot: "boot",
-} as const satisfies Record<keyof DesiredPolicy, string>;
-
-export const guardBoundedBy = {
-  admin: "guard.admin, guard.atMost.admin, ingress.from",
-  ports: "guard.ports, guard.atMost.ports, ingress.never",
-  coordinatorAddress: "coordinator.addresses, egress.to, egress.never",
-  coordinatorPorts: "coordinator.here",
-  isCoordinator: "coordinator.here",
-  nodeAddresses: "nodes; guard.admin admits them all the same",
-  upstreams: "dns.upstreams, egress.to, egress.never",
-} as const satisfies Record<keyof Guard, string>;
