@@ -31,7 +31,7 @@ dns: { zone: ${zone}, upstreams: [10.77.0.53] }
 defaults: { mode: ${mode} }
 nodes:
   hub: { address: 10.77.0.10 }
-  web1: { address: 10.77.0.11 }
+  web1: { address: 10.77.0.11, dns: { mode: file } }
 `;
 const services = `services:
   web: { nodes: [web1], user: web, ports: { http: 8080/tcp } }
@@ -175,8 +175,7 @@ describe("a floor", () => {
   });
 
   it("serves and claims no zone but its own", async () => {
-    const domains = async () =>
-      `${await on("web1", "resolvectl", "domain")}${await on("web1", "ls", "/etc/weft/dns")}`;
+    const domains = () => on("web1", "sh", "-c", "cat /etc/resolv.conf; ls /etc/weft/dns");
     await until("web1 serves the mesh's zone", 40_000, async () =>
       (await domains()).includes("mesh.internal") ? true : undefined,
     );
@@ -210,8 +209,8 @@ describe("a floor", () => {
     expect(await reached()).toBe("rogue:22 hub:22 hub:8080");
     await writeFloor(floor);
     await on("web1", "chmod", "0666", floorPath);
-    expect((await says("FLOOR_BROKEN")).conditions[0]?.detail).toContain(
-      "may be written by others than root",
+    await until("others are found to have a say in it", 20_000, async () =>
+      (await on("hub", "weft", "status")).includes("may be written by others than root") ? true : undefined,
     );
     await on("web1", "chmod", "0644", floorPath);
     expect((await says("FLOOR_BROKEN", false)).floor.state).toBe("in-force");
