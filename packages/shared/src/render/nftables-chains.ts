@@ -10,9 +10,14 @@ function twin(rule: string): string[] {
   return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
 }
 
+/** The rule for TCP, and its twin for UDP. */
+function bothProtocols(rule: string): string[] {
+  return [rule, rule.replaceAll("tcp", "udp")];
+}
+
 /** The rule for TCP over both families, and its twins for UDP. */
 function quadruplet(rule: string): string[] {
-  return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
+  return bothProtocols(rule).flatMap(twin);
 }
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
@@ -59,6 +64,9 @@ const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
 const target = "ip daddr . meta l4proto . th dport";
 const flow = "ip saddr . ip daddr . meta l4proto . th dport";
 const published = "meta l4proto tcp ct original proto-dst";
+/** Before DNAT rewrote it. nft wants the protocol in the same rule. */
+const ported = "meta l4proto { tcp, udp }";
+const asked = "ct original ip daddr . meta l4proto . ct original proto-dst";
 
 const input: readonly Chain[] = [
   {
@@ -144,11 +152,28 @@ const output: readonly Chain[] = [
   {
     name: "decide_out",
     rules: [
+      "ct status dnat jump decide_rewritten",
       ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
       ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
       ...twin(`${target} @out_node_deny4 goto refuse_out`),
       ...twin(`${target} @mesh4 goto judge_mesh`),
       "meta skuid @outside_uids goto judge_outside",
+    ],
+  },
+  {
+    // A port published by DNAT is rewritten for this machine's own users, too (Docker does), before this hook sees it, and
+    // does not come by the forward hook: what was asked for is judged. Of what no set names, a port number that a service
+    // of this node declares is taken to be that port, at one of the node's other addresses.
+    name: "decide_rewritten",
+    rules: [
+      ...twin(`${ported} meta skuid . ${asked} @out_deny4 goto refuse_out`),
+      ...twin(`${ported} ${asked} @out_node_deny4 goto refuse_out`),
+      ...twin(`${ported} meta skuid . ${asked} @out_allow4 accept`),
+      ...twin(`${ported} ${asked} @out_node_allow4 accept`),
+      ...twin(`${ported} ${asked} @mesh_audit4 goto audit_out`),
+      ...twin(`${ported} ${asked} @mesh4 goto refuse_out`),
+      ...bothProtocols(`${published} @tcp_audit goto audit_out`),
+      ...bothProtocols(`${published} @tcp_ports goto refuse_out`),
     ],
   },
   {
