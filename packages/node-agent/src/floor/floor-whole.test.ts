@@ -123,6 +123,7 @@ const guardBounds = {
   isCoordinator: ["coordinator.here"],
   nodeAddresses: ["nodes", "guard.admin"],
   upstreams: ["dns.upstreams", "egress.to"],
+  banned: ["guard.admin"],
 } as const satisfies Record<keyof Guard, readonly string[]>;
 
 describe("every field of the wire", () => {
