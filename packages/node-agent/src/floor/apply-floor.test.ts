@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { allow, endpoint, floored, letOut, tcp } from "../../../../test/support/floored.ts";
+import { allow, endpoint, floored, letOut, origin, tcp } from "../../../../test/support/floored.ts";
 
 describe("ingress", () => {
   it("lets in whom it names, a wider range as far as it goes, and names what it refused", () => {
@@ -53,6 +53,49 @@ describe("ingress", () => {
   });
 });
 
+describe("what no service declares", () => {
+  const rule = { from: "0.0.0.0/0", source: "0.0.0.0/0", origin };
+  const baseline = {
+    mode: "audit" as const,
+    origin: { ...origin, policy: "baseline" },
+    allow: [{ ...rule, port: tcp(9100) }],
+  };
+
+  it("stays closed where the floor says so, though the mesh has no baseline", () => {
+    const { elements, refused } = floored("ingress: { undeclared: closed }", {});
+    expect(elements.get("baseline")).toHaveLength(2);
+    expect(elements.get("baseline")?.[0]).toContain("floor /etc/weft/floor.yaml:2");
+    expect(refused).toEqual([
+      "floor.yaml:2 refused ports that no service declares left open; they stay closed",
+    ]);
+  });
+
+  it("is opened to whom the floor lets in, and never watched only", () => {
+    const ping = [
+      { ...rule, action: "allow" as const, mode: "enforce" as const },
+      { ...rule, action: "deny" as const, mode: "audit" as const },
+    ];
+    const { policy, refused } = floored("mode: enforce\ningress: { from: [10.77.0.0/24] }", {
+      policy: { baseline, ping },
+    });
+    expect(policy.baseline).toMatchObject({ mode: "enforce", allow: [{ source: "10.77.0.0/24" }] });
+    expect(policy.ping?.map(({ source, mode }) => `${source} ${mode}`)).toEqual([
+      "10.77.0.0/24 enforce",
+      "0.0.0.0/0 enforce",
+    ]);
+    expect(refused).toHaveLength(4);
+  });
+
+  it("takes no address for a node's that lies elsewhere, and any for any", () => {
+    const allow = [
+      { ...rule, from: "evil", source: "203.0.113.66", port: undefined },
+      { ...rule, from: "any", source: "0.0.0.0/0", port: tcp(9100) },
+    ];
+    const { policy } = floored("nodes: [10.77.0.0/24]", { policy: { baseline: { ...baseline, allow } } });
+    expect(policy.baseline?.allow).toEqual(allow.slice(1));
+  });
+});
+
 describe("guards", () => {
   const own = "guard: { admin: [192.0.2.0/28], ports: [22/tcp] }";
 
@@ -65,12 +108,6 @@ describe("guards", () => {
     expect(guard.admin).toEqual(["192.0.2.0/28", "192.0.2.5", "192.0.2.6"]);
     expect(elements.get("admin_host4")).toHaveLength(2);
     expect(guard.ports).toEqual([tcp(22)]);
-  });
-
-  it("cannot be banned away; whoever else is banned stays so", () => {
-    const { guard, refused } = floored(own, { guard: { banned: ["192.0.2.5", "10.77.0.13"] } });
-    expect(guard.banned).toEqual(["10.77.0.13"]);
-    expect(refused).toEqual(["floor.yaml:2 refused a ban of 192.0.2.5"]);
   });
 
   it("cannot be widened beyond what it says", () => {
@@ -140,7 +177,7 @@ describe("ways out", () => {
       },
       dns: { upstreams: ["203.0.113.53", "10.77.0.53"] },
     });
-    expect(guard).toMatchObject({ coordinatorPorts: [], upstreams: [] });
+    expect(guard).toMatchObject({ coordinatorAddress: "127.0.0.1", coordinatorPorts: [], upstreams: [] });
     expect(elements.has("guard_out4")).toBe(false);
     expect(dns.upstreams).toEqual(["10.77.0.53"]);
     expect(refused).toHaveLength(2);

@@ -7,6 +7,7 @@ import { boundGuard } from "./bound-guard.ts";
 import { boundMode } from "./bound-mode.ts";
 import { boundNodes } from "./bound-nodes.ts";
 import { boundPeople } from "./bound-people.ts";
+import { boundUndeclared } from "./bound-undeclared.ts";
 import { boundWays } from "./bound-ways.ts";
 import type { Floor } from "./floor.ts";
 import { Refusals } from "./refusals.ts";
@@ -26,6 +27,7 @@ export function applyFloor(wanted: DesiredContent, floor: Floor | undefined): Fl
     policy = boundMode(policy, floor, refusals);
     policy = boundNodes(policy, floor, refusals);
     policy = boundGuard(policy, floor, refusals);
+    policy = boundUndeclared(policy, floor, refusals);
     content = boundWays({ ...content, policy }, floor, refusals);
   }
   return { content, ...refusals.list() };

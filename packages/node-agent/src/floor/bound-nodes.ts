@@ -44,6 +44,7 @@ export function boundNodes(policy: DesiredPolicy, floor: Floor, refusals: Refusa
 }
 
 type Guard = DesiredPolicy["guard"];
+const nobody = "127.0.0.1";
 
 /** Its ports come before every other rule, and one of them is open to all: only this machine can say that it is here. */
 function boundCoordinator(guard: Guard, floor: Floor, refusals: Refusals): Guard {
@@ -56,7 +57,8 @@ function boundCoordinator(guard: Guard, floor: Floor, refusals: Refusals): Guard
   const line = never?.line ?? (isElsewhere ? bound.line : undefined);
   if (line !== undefined) {
     refusals.add(line, `a coordinator at ${guard.coordinatorAddress}`);
-    return { ...guard, isCoordinator: false, coordinatorPorts: [] };
+    // its address opens guard ports, too: that of nobody from outside is put in its place
+    return { ...guard, isCoordinator: false, coordinatorAddress: nobody, coordinatorPorts: [] };
   }
   if (!guard.isCoordinator) return guard;
   const foreign = guard.coordinatorPorts.filter((port) => !isWithinPorts(port, valuesOf(here)));

@@ -113,6 +113,8 @@ const policyBounds = {
   egressDefault: ["egress.default"],
   mode: ["mode"],
   boot: ["boot"],
+  baseline: ["undeclared", "ingress.from", "mode"],
+  ping: ["ingress.from", "mode"],
 } as const satisfies Record<keyof DesiredPolicy, readonly string[]>;
 
 const guardBounds = {
@@ -123,7 +125,6 @@ const guardBounds = {
   isCoordinator: ["coordinator.here"],
   nodeAddresses: ["nodes", "guard.admin"],
   upstreams: ["dns.upstreams", "egress.to"],
-  banned: ["guard.admin"],
 } as const satisfies Record<keyof Guard, readonly string[]>;
 
 describe("every field of the wire", () => {

@@ -33,6 +33,8 @@ export interface Floor {
     readonly never: Ports | undefined;
     /** Closed unless a rule opens them: leaving the service out of the mesh does not. */
     readonly judged: Ports | undefined;
+    /** Whatever no service declares is closed, as under a baseline, whether the mesh has one or not. */
+    readonly closed: FloorWord | undefined;
     /** Sources a rule may name. */
     readonly from: Ranges | undefined;
   };

@@ -67,7 +67,7 @@ describe("a floor file", () => {
     [
       "an unknown key",
       "weft-floor: v1\ningress:\n  nevr: [22/tcp]\n",
-      'floor.yaml:3:3: unknown key "nevr"; allowed: never, judged, from; did you mean "never"?',
+      'floor.yaml:3:3: unknown key "nevr"; allowed: never, judged, undeclared, from; did you mean "never"?',
     ],
     [
       "a port without its protocol",

@@ -89,7 +89,7 @@ function read(reader: FloorReader, root: Part): Floor {
   if (version === undefined)
     reader.refuse(0, "the file does not say which form it has", { allowed: "weft-floor: v1" });
   else reader.word(version, "v1");
-  const ingress = reader.map(top.get("ingress"), ["never", "judged", "from"]);
+  const ingress = reader.map(top.get("ingress"), ["never", "judged", "undeclared", "from"]);
   const egress = reader.map(top.get("egress"), ["never", "to", "default"]);
   const forward = reader.map(top.get("forward"), ["from"]);
   const dns = reader.map(top.get("dns"), ["zones", "upstreams", "takeOver"]);
@@ -107,6 +107,7 @@ function read(reader: FloorReader, root: Part): Floor {
     ingress: {
       never: reader.list(ingress.get("never"), portForm),
       judged: reader.list(ingress.get("judged"), portForm),
+      closed: reader.word(ingress.get("undeclared"), "closed", ["open"]),
       from: reader.list(ingress.get("from"), cidrForm),
     },
     egress: {
