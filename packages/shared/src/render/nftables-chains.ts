@@ -5,20 +5,8 @@
 // has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
 // depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
 
-/** The rule for IPv4 and its twin for IPv6. */
-function twin(rule: string): string[] {
-  return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
-}
-
-/** The rule for TCP, and its twin for UDP. */
-function bothProtocols(rule: string): string[] {
-  return [rule, rule.replaceAll("tcp", "udp")];
-}
-
-/** The rule for TCP over both families, and its twins for UDP. */
-function quadruplet(rule: string): string[] {
-  return bothProtocols(rule).flatMap(twin);
-}
+import { decideRewritten } from "./nftables-rewritten.ts";
+import { quadruplet, twin } from "./nftables-twin.ts";
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
@@ -67,9 +55,6 @@ const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
 const target = "ip daddr . meta l4proto . th dport";
 const flow = "ip saddr . ip daddr . meta l4proto . th dport";
 const published = "meta l4proto tcp ct original proto-dst";
-/** Before DNAT rewrote it. nft wants the protocol in the same rule. */
-const ported = "meta l4proto { tcp, udp }";
-const asked = "ct original ip daddr . meta l4proto . ct original proto-dst";
 
 const input: readonly Chain[] = [
   {
@@ -218,22 +203,7 @@ const output: readonly Chain[] = [
       "meta skuid @outside_uids goto judge_outside",
     ],
   },
-  {
-    // A port published by DNAT is rewritten for this machine's own users, too (Docker does), before this hook sees it, and
-    // does not come by the forward hook: what was asked for is judged. Of what no set names, a port number that a service
-    // of this node declares is taken to be that port, at one of the node's other addresses.
-    name: "decide_rewritten",
-    rules: [
-      ...twin(`${ported} meta skuid . ${asked} @out_deny4 goto refuse_out`),
-      ...twin(`${ported} ${asked} @out_node_deny4 goto refuse_out`),
-      ...twin(`${ported} meta skuid . ${asked} @out_allow4 accept`),
-      ...twin(`${ported} ${asked} @out_node_allow4 accept`),
-      ...twin(`${ported} ${asked} @mesh_audit4 goto audit_out`),
-      ...twin(`${ported} ${asked} @mesh4 goto refuse_out`),
-      ...bothProtocols(`${published} @tcp_audit goto audit_out`),
-      ...bothProtocols(`${published} @tcp_ports goto refuse_out`),
-    ],
-  },
+  decideRewritten,
   {
     // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
     name: "judge_mesh",
