@@ -2,6 +2,8 @@
 // the budgets; no verdict, a busy machine is slower.
 import { describeError } from "@weft/shared/errors/weft-error";
 import { Command } from "commander";
+import { compileBench } from "./compile-bench.ts";
+import type { MeshSize } from "./large-mesh.ts";
 import { meshBench } from "./mesh-bench.ts";
 import { policyBench } from "./policy/policy-bench.ts";
 
@@ -29,6 +31,13 @@ program
   .action(({ keep, ...options }: LabOptions & { readonly machines: number; readonly rounds: number }) =>
     policyBench({ ...options, keep: keep === true, say }),
   );
+program
+  .command("compile")
+  .description("a large mesh: compiling it, compiling an edit, loading a node's rules into a kernel; no lab")
+  .option("--nodes <count>", "of the mesh", Number, 1000)
+  .option("--services <count>", "of ten instances and two ports each", Number, 200)
+  .option("--policies <count>", "between them", Number, 2000)
+  .action((size: MeshSize) => compileBench(size, say));
 
 try {
   await program.parseAsync();

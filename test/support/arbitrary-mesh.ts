@@ -225,7 +225,7 @@ function baselineLines(entries: RawMesh["baseline"]): string[] {
     .filter(({ closes, allow }) => closes || allow.length > 0)
     .map(({ about, closes, mode: own, allow }) => {
       const opened = allow.map(({ from, ports }) => {
-        const sources = from.map((place) => (place % 2 === 0 ? cidr(place) : at(senders, place)));
+        const sources = from.map((place) => (place % 2 === 0 ? cidr(place / 2) : at(senders, place)));
         const numbers = ports.map((place) => at(openings, place));
         return `{ from: [${[...new Set(sources)].join(", ")}], ports: [${numbers.join(", ")}] }`;
       });

@@ -1,7 +1,7 @@
 // In: a node's name. Out: the smallest desired content for it, and content sealed with its digest, for tests.
 import type { DesiredContent } from "../../packages/shared/src/model/desired.ts";
 import type { Digest } from "../../packages/shared/src/model/ids.ts";
-import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
+import { contentDigest } from "../../packages/shared/src/plan/content-digest.ts";
 
 export function emptyContent(node: string, address = "10.77.0.11"): DesiredContent {
   return {
@@ -35,5 +35,5 @@ export function emptyContent(node: string, address = "10.77.0.11"): DesiredConte
 }
 
 export function sealed(content: DesiredContent): DesiredContent & { readonly digest: Digest } {
-  return { ...content, digest: digestOf(content) };
+  return { ...content, digest: contentDigest(content) };
 }

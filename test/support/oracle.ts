@@ -1,13 +1,7 @@
 // In: a mesh as its file says it, and one connection. Out: whether it may come about. Written straight from what the
 // mesh file means (design: mesh file, enforcement), and sharing nothing with what compiles, renders or judges rules.
-import { BlockList } from "node:net";
-import type {
-  BaselineEntry,
-  Mesh,
-  MeshNode,
-  MeshPolicy,
-  MeshService,
-} from "../../packages/shared/src/model/mesh.ts";
+import type { Mesh, MeshNode, MeshPolicy, MeshService } from "../../packages/shared/src/model/mesh.ts";
+import { coversPort, hasLabels, inside, isAbout } from "./mesh-words.ts";
 
 export interface Asked {
   /** undefined: a machine that is no node. */
@@ -35,21 +29,12 @@ export interface HubPorts {
 interface Who {
   readonly service: MeshService | undefined;
   readonly node: MeshNode | undefined;
-  readonly address: string;
+  readonly address: string | undefined;
 }
 
 interface Target {
   readonly service: MeshService;
   readonly port: MeshService["ports"][number];
-}
-
-function inside(cidr: string, address: string): boolean {
-  const family = address.includes(":") ? "ipv6" : "ipv4";
-  if (cidr.includes(":") !== address.includes(":")) return false;
-  const [network = "", bits] = cidr.split("/");
-  const list = new BlockList();
-  list.addSubnet(network, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
-  return list.check(address, family);
 }
 
 export class Oracle {
@@ -137,7 +122,11 @@ export class Oracle {
       if (from.kind === "labels") return service !== undefined && hasLabels(service, from.labels);
       if (from.kind === "node") return node?.name === from.name;
       // a CIDR never grants a mesh address anything, but it may refuse it
-      return inside(from.cidr, address) && (policy.action === "deny" || node === undefined);
+      return (
+        address !== undefined &&
+        inside(from.cidr, address) &&
+        (policy.action === "deny" || node === undefined)
+      );
     });
   }
 
@@ -201,7 +190,12 @@ export class Oracle {
     );
     if (outgoing.some((policy) => policy.action === "deny" && this.#enforces(policy))) return false;
     const target = this.#targetAt(destination, asked);
-    if (target !== undefined) return this.#mayCall({ service, node, address: node.address }, target, asked);
+    if (target !== undefined) {
+      const who = { service, node, address: node.address };
+      if (this.#mayCall(who, target, asked)) return true;
+      // a range is refused where it arrives, after guards; here it only takes away what was allowed
+      return this.#isOnTrial(target) && this.#mayCall({ ...who, address: undefined }, target, asked);
+    }
     if (service === undefined || this.#mesh.defaults.egress === "allow") return true;
     if (this.#nodeAt(destination) === undefined && outgoing.some(({ action }) => action === "allow"))
       return true;
@@ -275,25 +269,4 @@ export class Oracle {
     if (this.#nodeAt(source) !== undefined) return admin.includes(source);
     return admin.some((range) => inside(range, source));
   }
-}
-
-function hasLabels(of: MeshService | MeshNode, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(labels).every(([key, value]) => of.labels[key] === value);
-}
-
-function coversPort(policy: MeshPolicy, name: string | undefined, { protocol, port }: Asked): boolean {
-  if (policy.ports === undefined) return true;
-  return policy.ports.some((each) =>
-    typeof each === "string"
-      ? each === name
-      : each.protocol === protocol && each.from <= port && port <= each.to,
-  );
-}
-
-function isAbout({ nodes }: BaselineEntry, node: MeshNode | undefined): boolean {
-  if (nodes === undefined) return true;
-  return nodes.some(
-    (each) =>
-      node !== undefined && (each.kind === "node" ? each.name === node.name : hasLabels(node, each.labels)),
-  );
 }

@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { compileMesh } from "../../packages/coordinator/src/compile/compile.ts";
 import { registrationEntries } from "../../packages/coordinator/src/compile/entries.ts";
+import { IncrementalCompiler } from "../../packages/coordinator/src/compile/incremental-compiler.ts";
 import { parseConfig } from "../../packages/coordinator/src/config.ts";
 import type { Logger } from "../../packages/coordinator/src/logger.ts";
 import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
@@ -118,22 +118,23 @@ export class TestCoordinator {
       }),
       "test",
     );
-    const place = {
+    const { compile, digest } = new IncrementalCompiler({
       node: "hub",
       address: config.address,
       agentPort: 7443,
       enrolmentPort: 7444,
       spirePort: 8081,
-    };
+    });
     this.daemon = await startDaemon(config, {
       store: new SqliteStore(this.storePath),
       spire: this.spire,
       signer: this.#signer,
       compiler: {
         load: (sources) => loadMesh(sources, { coordinatorNode: "hub" }),
-        compile: (mesh) => compileMesh(mesh, place),
+        compile,
+        digest,
         entries: registrationEntries,
-        changes: planChanges,
+        changes: (before, after) => planChanges(before, after, digest),
       },
       svidFile: svidFile(join(this.folder, "own-svid.pem")),
       now: () => new Date(Date.now() + this.skewMs),

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { describeError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { version } from "./cli/version.ts";
-import { compileMesh } from "./compile/compile.ts";
 import { registrationEntries } from "./compile/entries.ts";
+import { IncrementalCompiler } from "./compile/incremental-compiler.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { makeLog } from "./log.ts";
 import { loadMesh } from "./mesh/validate.ts";
@@ -23,18 +23,19 @@ import { parseOnlineKey } from "./trust/online-key.ts";
 const defaultConfig = "/etc/weft/coordinator.json";
 
 function meshCompiler(config: Config): MeshCompiler {
-  const place = {
+  const { compile, digest } = new IncrementalCompiler({
     node: config.hub,
     address: config.address,
     agentPort: config.agentPort,
     enrolmentPort: config.enrolmentPort,
     spirePort: config.spirePort,
-  };
+  });
   return {
     load: (sources) => loadMesh(sources, { coordinatorNode: config.hub }),
-    compile: (mesh) => compileMesh(mesh, place),
+    compile,
+    digest,
     entries: registrationEntries,
-    changes: planChanges,
+    changes: (before, after) => planChanges(before, after, digest),
   };
 }
 

@@ -1,7 +1,8 @@
 // In: what every node is to be, before and after a change of the mesh file. Out: for each node that is touched, what
 // changes there in words and as a diff of what it would render. Pure.
 import type { DesiredContent } from "@weft/shared/model/desired";
-import { digestOf } from "@weft/shared/plan/canonical";
+import type { Digest } from "@weft/shared/model/ids";
+import { contentDigest } from "@weft/shared/plan/content-digest";
 import { renderPreview } from "@weft/shared/render/nftables";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
 import { changedSentences } from "./sentences.ts";
@@ -14,7 +15,11 @@ export interface NodeChange {
 
 type Contents = ReadonlyMap<string, DesiredContent>;
 
-export function planChanges(before: Contents, after: Contents): NodeChange[] {
+export function planChanges(
+  before: Contents,
+  after: Contents,
+  digestOf: (content: DesiredContent) => Digest = contentDigest,
+): NodeChange[] {
   const nodes = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) =>
     a < b ? -1 : a > b ? 1 : 0,
   );
@@ -34,7 +39,7 @@ function wordsOf(node: string, old: DesiredContent | undefined, now: DesiredCont
   if (old === undefined)
     return [`joins the mesh at ${now.address}; enrol it with: weft node add ${node}`, ...sentences];
   if (sentences.length > 0) return sentences;
-  return ["nothing but the places in the mesh file that its rules come from"];
+  return ["nothing that it lets in or out"];
 }
 
 /** Everything a node makes of its content, as text: kernel sets, identities, resolver and zone. */

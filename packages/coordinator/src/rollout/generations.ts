@@ -1,7 +1,8 @@
 // In: what each node was given last, and what was compiled now. Out: the states that are new. Pure.
 // A node whose digest is unchanged keeps generation and revision: an edit elsewhere costs it nothing.
 import type { DesiredContent, DesiredState } from "@weft/shared/model/desired";
-import { digestOf } from "@weft/shared/plan/canonical";
+import type { Digest } from "@weft/shared/model/ids";
+import { contentDigest } from "@weft/shared/plan/content-digest";
 
 export interface LastGiven {
   readonly generation: number;
@@ -12,6 +13,7 @@ export function newGenerations(
   last: ReadonlyMap<string, LastGiven>,
   compiled: ReadonlyMap<string, DesiredContent>,
   revision: number,
+  digestOf: (content: DesiredContent) => Digest = contentDigest,
 ): DesiredState[] {
   return [...compiled].flatMap(([node, content]) => {
     const digest = digestOf(content);

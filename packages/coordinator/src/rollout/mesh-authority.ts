@@ -203,9 +203,9 @@ export class MeshAuthority {
   }
 
   #record(compiled: CompiledMesh, revision: number, confirmTimeoutSeconds = 0): DesiredState[] {
-    const { store } = this.#parts;
-    const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    const changed = newGenerations(last, compiled, revision).map((state) =>
+    const { store, compiler } = this.#parts;
+    const last = store.desired.given();
+    const changed = newGenerations(last, compiled, revision, compiler.digest).map((state) =>
       withConfirmTimeout(state, confirmTimeoutSeconds),
     );
     store.transaction(() => {

@@ -3,12 +3,14 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { WhyPath, WhyRequest, WhyResponse } from "@weft/shared/gen/weft/v1/control";
 import { familyOf } from "@weft/shared/model/address";
+import { baselineName } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
-import type { KernelQuestion } from "@weft/shared/model/observation";
+import type { KernelAnswer, KernelQuestion, NoAnswer } from "@weft/shared/model/observation";
 import { compileRecords } from "../compile/names.ts";
 import { type AskedPort, type Endpoint, endpointsOf, portsOf } from "../explain/endpoints.ts";
 import { flipOf } from "../explain/flip.ts";
 import { identityText } from "../explain/identify.ts";
+import { movedOrigins } from "../explain/moved-origins.ts";
 import {
   type HookAnswer,
   identityStep,
@@ -21,7 +23,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { statusOf } from "../fleet/node-view.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
-import type { SourceText } from "../store/records.ts";
+import type { SourceText, StoredDesired } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { requireMesh } from "./flow-desk.ts";
 import type { QuestionDesk } from "./question-desk.ts";
@@ -167,7 +169,8 @@ export class WhyDesk {
         publishedPort: undefined,
       });
       const { floor } = fleet.view(node).report ?? {};
-      return { kind, node, answer, wanted: store.desired.get(node), floor };
+      const wanted = store.desired.get(node);
+      return { kind, node, answer: this.#placed(node, answer, wanted), wanted, floor };
     };
     const asked: Promise<HookAnswer>[] = [];
     const source = sender.address;
@@ -182,6 +185,21 @@ export class WhyDesk {
     if (receiver.node !== "")
       asked.push(ask("receiver", receiver.node, { hook: "input", source: behind, user: "" }));
     return Promise.all(asked);
+  }
+
+  /** With the line where it is now, which may not be where it was when the node was given its rules. */
+  #placed(
+    node: string,
+    answer: KernelAnswer | NoAnswer,
+    given: StoredDesired | undefined,
+  ): KernelAnswer | NoAnswer {
+    const { compiler, authority } = this.#parts;
+    if ("problem" in answer || answer.line === 0 || given?.digest !== answer.digest) return answer;
+    const now = compiler.compile(requireMesh(authority)).get(node);
+    if (now === undefined || compiler.digest(now) !== answer.digest) return answer;
+    const policy = answer.decidedBy === "baseline" ? baselineName : answer.policy;
+    const { file, line } = movedOrigins(given.policy, now.policy)({ ...answer, policy });
+    return { ...answer, file, line };
   }
 
   #nameStep(mesh: Mesh, from: Endpoint, to: Endpoint): WhyStep[] {

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredContent } from "@weft/shared/model/desired";
 import { parseDigest } from "@weft/shared/model/ids";
-import { digestOf } from "@weft/shared/plan/canonical";
+import { contentDigest } from "@weft/shared/plan/content-digest";
 import type { Revision, SourceText, StoredDesired } from "./records.ts";
 import { integer, json, type Row, text, time } from "./row.ts";
 import type { DesiredTable, RevisionTable } from "./store.ts";
@@ -65,7 +65,7 @@ function desiredOf(row: Row): StoredDesired {
     Pick<StoredDesired, "confirmTimeoutSeconds">;
   const digest = parseDigest(text(row, "digest"));
   const node = text(row, "node");
-  if (digestOf(content) !== digest)
+  if (contentDigest(content) !== digest)
     throw new WeftError(
       "WEFT-E502",
       `the store is damaged: the state compiled for ${node} fails its digest`,
@@ -92,6 +92,16 @@ export class SqliteDesired implements DesiredTable {
   get(node: string): StoredDesired | undefined {
     const row = this.#database.prepare("SELECT * FROM desired WHERE node = ?").get(node);
     return row === undefined ? undefined : desiredOf(row);
+  }
+
+  given(): ReadonlyMap<string, Pick<StoredDesired, "generation" | "digest">> {
+    const rows = this.#database.prepare("SELECT node, generation, digest FROM desired").all();
+    return new Map(
+      rows.map((row) => [
+        text(row, "node"),
+        { generation: integer(row, "generation"), digest: parseDigest(text(row, "digest")) },
+      ]),
+    );
   }
 
   list(): StoredDesired[] {

@@ -44,6 +44,8 @@ export interface TokenTable {
 
 export interface DesiredTable {
   get(node: string): StoredDesired | undefined;
+  /** What each node was given last, without looking at it. */
+  given(): ReadonlyMap<string, Pick<StoredDesired, "generation" | "digest">>;
   list(): StoredDesired[];
   put(state: StoredDesired): void;
   drop(node: string): void;

@@ -3,7 +3,7 @@
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { DesiredState as DesiredMessage } from "@weft/shared/gen/weft/v1/desired";
 import type { DesiredContent, DesiredState } from "@weft/shared/model/desired";
-import { digestOf } from "@weft/shared/plan/canonical";
+import { contentDigest } from "@weft/shared/plan/content-digest";
 import { decodeDesired, encodeDesired } from "@weft/shared/wire/desired-codec";
 import type { Enrolment } from "../enrol/enrolment.ts";
 import type { Files } from "../host/host.ts";
@@ -21,7 +21,7 @@ export function checkDesired(state: DesiredState, enrolment: Pick<Enrolment, "no
   if (state.node !== enrolment.node) throw refuse(`it is for node ${state.node}`);
   if (state.trustDomain !== enrolment.trustDomain)
     throw refuse(`it is for trust domain ${state.trustDomain}`);
-  if (digestOf(contentOf(state)) !== state.digest) throw refuse("it is not what its digest says");
+  if (contentDigest(contentOf(state)) !== state.digest) throw refuse("it is not what its digest says");
 }
 
 export async function writeDesired(files: Files, state: DesiredState): Promise<void> {

@@ -94,7 +94,12 @@ describe("the script", () => {
 
   it("never deletes the table, and empties before it fills", () => {
     const lines = render().split("\n");
-    expect(lines.some((line) => /^(delete|destroy) /.test(line))).toBe(false);
+    // policy sets alone, each made anew at once
+    const deleted = lines.flatMap((line, index) => (/^(delete|destroy) /.test(line) ? [index] : []));
+    for (const index of deleted) {
+      const [, name] = /^delete set inet weft ([ab]_\w+)$/.exec(lines[index] ?? "") ?? [];
+      expect(lines[index + 1]).toMatch(new RegExp(`^add set inet weft ${name} `));
+    }
     expect(lines.indexOf("flush table inet weft")).toBeGreaterThan(
       lines.findLastIndex((line) => line.startsWith("add chain")),
     );
