@@ -2,13 +2,15 @@
 
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
-import { renderArming, renderNftables, renderTracking } from "@weft/shared/render/nftables";
+import { renderArming, renderNftables, renderStaging, renderTracking } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
 import { runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
+import { BootFallback } from "../policy/boot-fallback.ts";
+import { bootFindings } from "../policy/boot-outcome.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
@@ -18,6 +20,7 @@ import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
 import { isReverted, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
+import { places } from "../state/places.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
 export interface Enforced {
@@ -58,6 +61,7 @@ export class PolicySection {
   readonly #deadMan: DeadMan;
   readonly #canProve: () => boolean;
   readonly #memory = new TableMemory();
+  readonly #fallback: BootFallback;
   #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
   #lookup: Lookup | undefined;
   #drift: { readonly detail: string; readonly until: number } | undefined;
@@ -76,6 +80,7 @@ export class PolicySection {
   constructor({ host, table, log, watch, deadMan, canProve }: PolicyParts) {
     this.#watch = watch;
     this.#host = host;
+    this.#fallback = new BootFallback(host.files);
     this.#table = table;
     this.#log = log;
     this.#deadMan = deadMan;
@@ -100,25 +105,47 @@ export class PolicySection {
     const plan = planPolicy(wanted, observed);
     const { drift } = plan;
     const steps = this.#canProve() ? plan.steps : plan.steps.filter(({ kind }) => kind !== "armPolicy");
-    const isWaiting = steps.length < plan.steps.length;
+    if (observed.confirmed !== undefined && observed.confirmed.source !== "confirmed")
+      this.#log.warn(`policy: ${places.confirmedPolicy} is damaged or gone; it is written anew`);
     if (drift !== undefined) {
       this.#log.warn(`policy: ${drift}; putting it back`);
       this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
     }
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
     this.#note(run === undefined ? observed.kernel : await this.#readKernel());
-    const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
+    // Nobody to prove it: not there, or gone since the last look.
+    const isUnasked = isWeftError(run?.failure) && run.failure.code === "WEFT-E404";
+    const isWaiting = isUnasked || steps.length < plan.steps.length;
+    const findings: Finding[] = [
+      ...conditions,
+      ...(await bootFindings(files)),
+      ...(await this.#ports(desired)),
+    ];
+    if (this.#enforced?.digest === desired.digest) findings.push(...(await this.#keepFallback(desired)));
     const reverted = steps.length === 0 ? observed.reverted : await readReverted(files);
     const isHeld = isReverted(desired, reverted);
     if (isHeld && reverted !== undefined) findings.push(revertedFinding(desired, reverted));
-    else if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
-    if (steps.some(({ kind }) => kind === "armPolicy")) this.#cutDue = isHeld ? "reverted" : "confirmed";
+    else if (run?.end === "reverted" && !isUnasked) findings.push(findingOf(run.failure, "POLICY_REFUSED"));
+    if (!isUnasked && steps.some(({ kind }) => kind === "armPolicy"))
+      this.#cutDue = isHeld ? "reverted" : "confirmed";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
     else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
       findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
-    if (isWaiting && run?.end !== "reverted") return { end: "waiting", steps: run?.steps ?? [], findings };
+    if (isWaiting && (isUnasked || run?.end !== "reverted"))
+      return { end: "waiting", steps: run?.steps ?? [], findings };
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
+  /** A disk that does not take it is no reason to say that the rules are not in force. */
+  async #keepFallback(desired: DesiredState): Promise<Finding[]> {
+    try {
+      await this.#fallback.keep(desired);
+      return [];
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return [findingOf(failure, "DISK_TROUBLE")];
+    }
   }
 
   /** By the last reading, as long as nothing can have changed since. */
@@ -178,9 +205,15 @@ export class PolicySection {
       texts.set(slot, text);
       return text;
     };
-    const armIn = (slot: Slot) => renderArming(input, slot, timeoutMs);
-    const tracking = () => renderTracking(desired);
-    const policy: WantedPolicy = { generation, revision, digest, textIn, armIn, tracking };
+    const policy: WantedPolicy = {
+      generation,
+      revision,
+      digest,
+      textIn,
+      stageIn: (slot) => renderStaging(input, slot),
+      arming: () => renderArming(digest, timeoutMs),
+      tracking: () => renderTracking(desired),
+    };
     this.#wanted = { desired, uids, policy };
     return policy;
   }

@@ -48,6 +48,24 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  BOOTED_PREVIOUS: {
+    title: "the machine booted with the rules before the last confirmed ones",
+    severity: "warning",
+    dependsOn: [],
+    hint: "the agent has put the rules right since; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_GUARDS_ONLY: {
+    title: "the machine booted with guard flows only",
+    severity: "error",
+    dependsOn: [],
+    hint: "service ports were closed until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_OPEN: {
+    title: "the machine booted without any rules",
+    severity: "error",
+    dependsOn: [],
+    hint: "everything was open until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
     severity: "error",

@@ -24,6 +24,12 @@ const icmpv6Needed =
   "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, " +
   "nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept";
 
+/**
+ * The coordinator's own look at the guard ports of nodes: whether it reaches one says something of that node only if
+ * this machine's policy has no part in it. Not to this machine's own ports: its policy is what is looked at there.
+ */
+const proberOut = 'meta skuid @prober_uids oif != "lo" meta l4proto tcp accept';
+
 /** What is done with a packet to a service port, given how its port is written (`tcp dport`, or before DNAT). */
 function judgeSource(dport: string, ends: { readonly hook: string; readonly accept: string }): string[] {
   const { hook, accept } = ends;
@@ -125,7 +131,7 @@ const output: readonly Chain[] = [
       "ct direction original meta skuid != 4294967295 goto judge_kept",
     ],
   },
-  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
+  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), proberOut, "goto decide_out"] },
   {
     name: "judge_out",
     rules: [
@@ -134,6 +140,7 @@ const output: readonly Chain[] = [
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
       ...twin(`${target} @guard_out4 accept`),
+      proberOut,
       ...twin(`meta l4proto { tcp, udp } update @seen_out4 { ${outgoing} }`),
       ...twin(`meta skuid . ${target} @out_watch4 update @audited_out4 { ${outgoing} }`),
       ...twin(`meta skuid . ip daddr @out_watch_all4 update @audited_out4 { ${outgoing} }`),

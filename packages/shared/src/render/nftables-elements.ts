@@ -1,6 +1,13 @@
 // In: what a node is to enforce, and how its users are written. Out: the elements of each policy set. Pure.
 import { familyOf, parseCidr } from "../model/address.ts";
-import type { DesiredContent, EgressRule, Endpoint, IngressRule, PortRange } from "../model/desired.ts";
+import {
+  coordinatorUser,
+  type DesiredContent,
+  type EgressRule,
+  type Endpoint,
+  type IngressRule,
+  type PortRange,
+} from "../model/desired.ts";
 import { blockOf, commentOf, elementsOf, type Item, originComment } from "./nftables-set.ts";
 
 /** A user as the kernel is to know it; undefined: nobody on this node is that user. */
@@ -14,7 +21,7 @@ export function policyElements(content: DesiredContent, uidOf: UidText): Map<str
     if (found === undefined) items.set(set, [item]);
     else found.push(item);
   };
-  addGuards(add, content);
+  addGuards(add, content, uidOf);
   for (const endpoint of policy.services) addLocalPort(add, endpoint);
   for (const endpoint of policy.mesh) addMeshPort(add, endpoint);
   for (const rule of policy.ingress) addIngress(add, rule);
@@ -67,7 +74,7 @@ function targetItem(prefix: string, address: string, range: PortRange, comment: 
   };
 }
 
-function addGuards(add: Add, content: DesiredContent): void {
+function addGuards(add: Add, content: DesiredContent, uidOf: UidText): void {
   const { guard, mesh } = content.policy;
   const addresses = new Set([...guard.nodeAddresses, ...mesh.map(({ address }) => address)]);
   for (const address of addresses) add(`nodes${familyOf(address)}`, addressItem(address, ""));
@@ -89,6 +96,8 @@ function addGuards(add: Add, content: DesiredContent): void {
     for (const range of [agent, ...others])
       if (range !== undefined) add("coordinator_ports", portItem(range, "coordinator"));
     if (enrolment !== undefined) add("enrolment_ports", portItem(enrolment, "enrolment"));
+    const prober = uidOf(coordinatorUser);
+    if (prober !== undefined) add("prober_uids", plain(prober, "coordinator"));
   }
   const out = `guard_out${familyOf(guard.coordinatorAddress)}`;
   for (const range of guard.coordinatorPorts)

@@ -1,5 +1,5 @@
 // In: the elements of a policy, a slot, and what the revision says. Out: nft scripts, one transaction each: load
-// directly, arm beside the confirmed one, confirm. Pure.
+// directly, stage beside the confirmed one, arm, disarm, confirm. Pure.
 import {
   baseChains,
   baseRules,
@@ -74,11 +74,8 @@ export function directScript(slot: Slot, elements: Elements, rev: string): strin
   ]);
 }
 
-/** The policy in its slot beside the confirmed one, in force until the time is up. */
-export function armScript(candidate: Slot, elements: Elements, digest: string, timeoutMs: number): string {
-  const armed = ["ipv4", "ipv6"].map(
-    (family) => `${family} timeout ${timeoutMs}ms comment "digest=${digest}"`,
-  );
+/** The policy in its slot beside the confirmed one. Nothing is judged by it before it is armed. */
+export function stageScript(candidate: Slot, elements: Elements): string {
   return textOf([
     ...declarations(),
     ...emptyChains(candidate),
@@ -87,23 +84,28 @@ export function armScript(candidate: Slot, elements: Elements, digest: string, t
     ...emptyBase(),
     ...choose(otherSlot(candidate), candidate),
     ...fill(candidate, elements),
-    ...addElements("armed", armed),
   ]);
 }
 
+/** What is staged judges until the time is up. */
+export function armScript(digest: string, timeoutMs: number): string {
+  const armed = ["ipv4", "ipv6"].map(
+    (family) => `${family} timeout ${timeoutMs}ms comment "digest=${digest}"`,
+  );
+  return textOf([`flush set ${table} armed`, ...addElements("armed", armed)]);
+}
+
+/** The confirmed policy judges again, before the time is up. */
+export function disarmScript(): string {
+  return textOf([`flush set ${table} armed`]);
+}
+
 /**
- * The armed candidate for good. The kernel refuses to delete an element that has expired, and with it the whole
- * transaction: a confirm that comes too late changes nothing.
+ * The armed candidate for good, and nothing but it: whatever somebody put beside or into it meanwhile goes. The kernel
+ * refuses to delete an element that has expired, and with it the whole transaction: a confirm that comes too late
+ * changes nothing.
+ * @param direct the candidate as boot would load it
  */
-export function confirmScript(candidate: Slot, rev: string): string {
-  const before = otherSlot(candidate);
-  return textOf([
-    `delete element ${table} armed { ipv4, ipv6 }`,
-    ...emptyBase(),
-    ...choose(candidate),
-    ...emptyChains(before),
-    ...emptySets(before),
-    `flush set ${table} rev`,
-    ...addElements("rev", [rev]),
-  ]);
+export function confirmScript(direct: string): string {
+  return `delete element ${table} armed { ipv4, ipv6 }\n${direct}`;
 }

@@ -4,7 +4,7 @@
 import { WeftError } from "../errors/weft-error.ts";
 import type { DesiredContent, DesiredPolicy } from "../model/desired.ts";
 import { policyElements, type UidText } from "./nftables-elements.ts";
-import { armScript, confirmScript, directScript } from "./nftables-script.ts";
+import { armScript, confirmScript, directScript, disarmScript, stageScript } from "./nftables-script.ts";
 import type { Slot } from "./nftables-slots.ts";
 import { policySets } from "./nftables-table.ts";
 
@@ -28,19 +28,30 @@ export function renderNftables({ content, revision, digest, uids }: RenderInput,
   return directScript(slot, policyElements(content, uidTextOf(uids)), rev);
 }
 
-/** Beside the confirmed policy, which is in the other slot, and in force instead of it until the time is up. */
-export function renderArming({ content, digest, uids }: RenderInput, slot: Slot, timeoutMs: number): string {
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
-    throw new WeftError("WEFT-E003", `${timeoutMs} ms is no time to confirm in`);
-  return armScript(slot, policyElements(content, uidTextOf(uids)), digest, timeoutMs);
+/** Beside the confirmed policy, which is in the other slot; it judges nothing yet. */
+export function renderStaging({ content, uids }: RenderInput, slot: Slot): string {
+  return stageScript(slot, policyElements(content, uidTextOf(uids)));
 }
 
-/** Refused by the kernel as a whole when the candidate is armed no more. */
-export function renderConfirm(
-  slot: Slot,
-  { revision, digest }: Pick<RenderInput, "revision" | "digest">,
-): string {
-  return confirmScript(slot, revText(revision, digest));
+/** What is staged is in force instead of the confirmed policy until the time is up. */
+export function renderArming(digest: string, timeoutMs: number): string {
+  if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
+    throw new WeftError("WEFT-E003", `${timeoutMs} ms is no time to confirm in`);
+  if (!/^[0-9a-f]{64}$/.test(digest)) throw new WeftError("WEFT-E003", "the digest is no SHA-256 in hex");
+  return armScript(digest, timeoutMs);
+}
+
+/** The confirmed policy is in force again at once. */
+export function renderDisarming(): string {
+  return disarmScript();
+}
+
+/**
+ * Refused by the kernel as a whole when the candidate is armed no more.
+ * @param direct the candidate, from `renderNftables`
+ */
+export function renderConfirm(direct: string): string {
+  return confirmScript(direct);
 }
 
 /** Guards, and every service port closed to everybody: for a boot without rules that can be trusted. */
