@@ -1,0 +1,142 @@
+// Runs on a machine of the lab, as root, beside the agent. In: lines of JSON: {"kill": MOMENT} to kill the agent with all
+// its children at that moment of its next change. Out: lines of JSON: what is on disk and in the kernel at its death.
+// Nothing of the agent is changed for it: the moments are those at which a step's effect can be seen from outside.
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const policy = "/var/lib/weft/policy";
+const cgroup = "/sys/fs/cgroup/system.slice/weft-node-agent.service";
+
+/** The rest of a policy file, if its first line is right; the text matters little, so its digest stands for it. */
+function digestIn(name: string): string {
+  const text = readOr(`${policy}/${name}`);
+  return /^ {2}\d+ comment "digest=(\w+)"$/m.exec(text)?.[1] ?? "";
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function nft(...args: string[]): string {
+  try {
+    return execFileSync("nft", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  } catch {
+    return "";
+  }
+}
+
+/** What a dead agent has left. */
+function left() {
+  const record = readOr(`${policy}/pending.json`);
+  const base = nft("list", "chain", "inet", "weft", "input");
+  return {
+    at: Date.now(),
+    pending: digestIn("pending.nft"),
+    record: record === "" ? "none" : /"fingerprint":"\w+"/.test(record) ? "complete" : "begun",
+    staged: base.includes("@armed"),
+    armed: /digest=(\w+)/.exec(nft("list", "set", "inet", "weft", "armed"))?.[1] ?? "",
+    kernel: /digest=(\w+)/.exec(nft("list", "set", "inet", "weft", "rev"))?.[1] ?? "",
+    confirmed: digestIn("confirmed.nft"),
+    previous: digestIn("previous.nft"),
+    recorded: /"digest":"(\w+)"/.exec(readOr(`${policy}/confirmed.json`))?.[1] ?? "",
+    proving: seen.has("proof"),
+    seen: [...seen],
+  };
+}
+
+const write = (file: string, text: string) => {
+  try {
+    writeFileSync(`${cgroup}/${file}`, text);
+  } catch {
+    // it is not there: dead already
+  }
+};
+const isDead = () => !/populated 1/.test(readOr(`${cgroup}/cgroup.events`));
+const say = (value: unknown) => void process.stdout.write(`${JSON.stringify(value)}\n`);
+
+/** What was seen of the change under way. */
+const seen = new Set<string>();
+let wanted = "";
+
+function died(): void {
+  wanted = "";
+  while (!isDead());
+  say(left());
+}
+
+function kill(): void {
+  write("cgroup.kill", "1");
+  died();
+}
+
+/** Lets it run for moments so short that it cannot pass the next step unseen, until the file tells that it is there. */
+function stepUntil(isThere: () => boolean): void {
+  const deadline = Date.now() + 2_000;
+  while (!isThere() && !isDead() && Date.now() < deadline) {
+    write("cgroup.freeze", "0");
+    const until = process.hrtime.bigint() + 100_000n;
+    while (process.hrtime.bigint() < until);
+    write("cgroup.freeze", "1");
+    while (!/frozen 1/.test(readOr(`${cgroup}/cgroup.events`)) && !isDead());
+  }
+  kill();
+}
+
+/** The steps after the kernel has confirmed follow each other too fast for a signal to come between. */
+const steps: Readonly<Record<string, (old: string) => boolean>> = {
+  previous: (old) => digestIn("previous.nft") === old && digestIn("pending.nft") !== "",
+  renamed: (old) => digestIn("confirmed.nft") !== old,
+  recorded: (old) => !readOr(`${policy}/confirmed.json`).includes(old),
+};
+
+function happened(moment: string): void {
+  if (moment === "taken") seen.clear();
+  if (seen.has(moment)) return;
+  seen.add(moment);
+  if (wanted === moment) return kill();
+  const step = steps[wanted];
+  if (moment !== "confirmed" || step === undefined) return;
+  write("cgroup.freeze", "1");
+  const old = digestIn("confirmed.nft");
+  stepUntil(() => step(old));
+}
+
+watch("/var/lib/weft/agent", (_, name) => {
+  if (name === "desired.json") happened("taken");
+});
+watch(policy, (_, name) => {
+  if (name === "pending.nft" && existsSync(`${policy}/pending.nft`)) happened("pending");
+  else if (name === "pending.json" && seen.has("pending") && existsSync(`${policy}/pending.json`)) {
+    if (/"fingerprint":"\w+"/.test(readOr(`${policy}/pending.json`))) happened("completed");
+  }
+});
+if (!existsSync("/run/ssh22/coordinator")) {
+  execFileSync("mkdir", ["-p", "/run/ssh22"]);
+  writeFileSync("/run/ssh22/coordinator", "");
+}
+watch("/run/ssh22", () => {
+  if (seen.has("armed") && !seen.has("confirmed")) happened("proof");
+});
+
+const monitor = spawn("nft", ["monitor"], { stdio: ["ignore", "pipe", "ignore"] });
+createInterface({ input: monitor.stdout }).on("line", (line) => {
+  if (line.startsWith("add rule inet weft input meta nfproto @armed")) happened("staged");
+  else if (line.startsWith("add element inet weft armed")) happened("armed");
+  else if (line.startsWith("delete element inet weft armed")) {
+    if (seen.has("proof")) happened("confirmed");
+  }
+});
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const order: { kill?: string; look?: true } = JSON.parse(line);
+    if (order.look === true) say(left());
+    else wanted = order.kill ?? "";
+  })
+  .on("close", () => process.exit(0));
+say({ ready: true });
