@@ -18,6 +18,7 @@ export class PolicyKernel {
   #staged: string | undefined;
   /** What somebody else's hand did to the table. */
   #foreign = "";
+  #inSlot = "";
   readonly #now: () => number;
   readonly #readText: (path: string) => Promise<string | undefined>;
 
@@ -37,6 +38,11 @@ export class PolicyKernel {
 
   get isClean(): boolean {
     return this.#staged === undefined && this.#foreign === "";
+  }
+
+  /** A full load mends it. */
+  tamperSlot(what: string): void {
+    this.#inSlot = what;
   }
 
   tamper(what: string): void {
@@ -67,10 +73,16 @@ export class PolicyKernel {
       this.#armed = undefined;
       return true;
     }
-    if (text.startsWith("delete element inet weft armed") && this.armed === undefined) return false;
-    const header = parseScriptHeader(text);
-    if (header === undefined) return false;
-    this.confirmed = header;
+    if (text.startsWith("delete element inet weft armed")) {
+      if (this.armed === undefined) return false;
+      const rev = /rev \{\n {2}(\d+) comment "digest=(\w+)"/.exec(text);
+      this.confirmed = { slot: this.armed.slot, revision: Number(rev?.[1]), digest: rev?.[2] ?? "" };
+    } else {
+      const header = parseScriptHeader(text);
+      if (header === undefined) return false;
+      this.confirmed = header;
+      this.#inSlot = "";
+    }
     this.#armed = undefined;
     this.#staged = undefined;
     this.#foreign = "";
@@ -82,7 +94,9 @@ export class PolicyKernel {
     const { slot, revision, digest } = this.confirmed;
     const elem = [{ elem: { val: revision, comment: `digest=${digest}` } }];
     const rule = { chain: "input", expr: [slot, this.#staged, this.#foreign] };
-    return { stdout: JSON.stringify({ nftables: [{ set: { name: "rev", elem } }, { rule }] }) };
+    const inSlots = ["a", "b"].map((name) => ({ rule: { chain: `${name}_input`, expr: [this.#inSlot] } }));
+    const nftables = [{ set: { name: "rev", elem } }, { rule }, ...inSlots];
+    return { stdout: JSON.stringify({ nftables }) };
   }
 
   #listArmed(): Partial<ExecResult> {

@@ -1,5 +1,5 @@
-// Runs on a machine of the lab, as root, beside the agent. In: lines of JSON: {"kill": MOMENT} to kill the agent with all
-// its children at that moment of its next change. Out: lines of JSON: what is on disk and in the kernel at its death.
+// Runs on a machine of the lab, as root, beside the agent. In: lines of JSON: {"id": N, "kill": MOMENT} to kill the agent
+// with all its children at that moment of its next change. Out: lines of JSON: what is on disk and in the kernel at its death.
 // Nothing of the agent is changed for it: the moments are those at which a step's effect can be seen from outside.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ function left() {
   const record = readOr(`${policy}/pending.json`);
   const base = nft("list", "chain", "inet", "weft", "input");
   return {
-    at: Date.now(),
+    id,
     pending: digestIn("pending.nft"),
     record: record === "" ? "none" : /"fingerprint":"\w+"/.test(record) ? "complete" : "begun",
     staged: base.includes("@armed"),
@@ -62,6 +62,7 @@ const say = (value: unknown) => void process.stdout.write(`${JSON.stringify(valu
 /** What was seen of the change under way. */
 const seen = new Set<string>();
 let wanted = "";
+let id = 0;
 
 function died(): void {
   wanted = "";
@@ -98,7 +99,7 @@ function happened(moment: string): void {
   if (moment === "taken") seen.clear();
   if (seen.has(moment)) return;
   seen.add(moment);
-  if (wanted === moment) return kill();
+  if (wanted === moment) kill();
   const step = steps[wanted];
   if (moment !== "confirmed" || step === undefined) return;
   write("cgroup.freeze", "1");
@@ -123,20 +124,22 @@ watch("/run/ssh22", () => {
   if (seen.has("armed") && !seen.has("confirmed")) happened("proof");
 });
 
-const monitor = spawn("nft", ["monitor"], { stdio: ["ignore", "pipe", "ignore"] });
-createInterface({ input: monitor.stdout }).on("line", (line) => {
-  if (line.startsWith("add rule inet weft input meta nfproto @armed")) happened("staged");
-  else if (line.startsWith("add element inet weft armed")) happened("armed");
-  else if (line.startsWith("delete element inet weft armed")) {
-    if (seen.has("proof")) happened("confirmed");
-  }
+// The agent's transactions, in their order. Not by `nft monitor`, which dies of the elements of interval sets.
+const generations = spawn("perl", ["/srv/generations.pl"], { stdio: ["ignore", "pipe", "inherit"] });
+createInterface({ input: generations.stdout }).on("line", () => {
+  if (!seen.has("pending")) return;
+  if (!seen.has("staged")) happened("staged");
+  else if (seen.has("armed")) happened("confirmed");
+  else if (seen.has("completed")) happened("armed");
 });
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {
-    const order: { kill?: string; look?: true } = JSON.parse(line);
-    if (order.look === true) say(left());
-    else wanted = order.kill ?? "";
+    const order: { id: number; kill?: string } = JSON.parse(line);
+    id = order.id;
+    wanted = order.kill ?? "";
+    // without a moment: only tell what there is
+    if (wanted === "") say(left());
   })
   .on("close", () => process.exit(0));
-say({ ready: true });
+say({ id: 0 });

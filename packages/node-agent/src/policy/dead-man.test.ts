@@ -10,7 +10,7 @@ import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
-import { readScript, writeConfirmedRecord, writeScript } from "./confirmed.ts";
+import { readConfirmed, readScript, writeConfirmedRecord, writeScript } from "./confirmed.ts";
 import { DeadMan, type ReachProof } from "./dead-man.ts";
 import { readKernelTable } from "./kernel-table.ts";
 import { readReverted } from "./pending.ts";
@@ -119,6 +119,7 @@ describe("DeadMan", () => {
       order.push(`proof: pending ${await isPending()}, confirmed ${(await onDisk()) === old.text}`);
     };
     await new DeadMan(host, proof).put(next, never);
+    expect((await readConfirmed(fake.files))?.fingerprint).not.toBe("");
     expect(order).toEqual(["proof: judging new", "proof: pending true, confirmed true"]);
     expect(await agreement()).toBe("new");
     expect(await readScript(fake.files, places.previousPolicy)).toBe(old.text);
@@ -201,6 +202,16 @@ describe("DeadMan", () => {
       }
     },
   );
+
+  it("does not take for confirmed what somebody puts into the candidate between proof and confirm", async () => {
+    fake.exec.programs.set("nft", (args, options) => {
+      if (options.input?.startsWith("delete element inet weft armed") === true) kernel.tamperSlot("a rule");
+      return kernel.nft(args, options);
+    });
+    await new DeadMan(host, proof).put(next, never);
+    // unknown: the next look loads the file again
+    expect(await readConfirmed(fake.files)).toMatchObject({ digest: next.digest, fingerprint: "" });
+  });
 
   it("goes back by the kernel alone when the confirmed file is damaged meanwhile", async () => {
     await writeScript(fake.files, places.previousPolicy, "older");

@@ -21,7 +21,7 @@ import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
 import { keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
 import { goBack } from "./go-back.ts";
-import { checkFile, loadScript, readArmed, readKernelTable } from "./kernel-table.ts";
+import { checkFile, type KernelTable, loadScript, readArmed, readKernelTable } from "./kernel-table.ts";
 import {
   dropPending,
   type PendingPolicy,
@@ -74,7 +74,7 @@ export class DeadMan {
     const header = headerOf(text);
     const reached = await this.#reached(header, signal);
     const bootId = await readBootId(files);
-    const pending = { text, generation, digest, bootId, reached, fingerprint: "" };
+    const pending = { text, generation, digest, bootId, reached, fingerprint: "", slotFingerprint: "" };
     await writePending(files, pending);
     let armed: PendingPolicy;
     try {
@@ -108,11 +108,16 @@ export class DeadMan {
     signal: AbortSignal,
   ): Promise<PendingPolicy> {
     const { files, exec } = this.#host;
+    const { slot } = headerOf(pending.text);
     await checkFile(exec, places.pendingPolicy);
     signal.throwIfAborted();
     await loadScript(exec, stage);
     const table = await readKernelTable(exec);
-    const complete = { ...pending, fingerprint: table?.fingerprint ?? "" };
+    const complete = {
+      ...pending,
+      fingerprint: table?.fingerprint ?? "",
+      slotFingerprint: table?.slots[slot] ?? "",
+    };
     await writePendingRecord(files, complete);
     try {
       await loadScript(exec, arm);
@@ -134,7 +139,7 @@ export class DeadMan {
     const header = headerOf(pending.text);
     const kernel = await readKernelTable(exec);
     if (kernel?.revision === header.revision && kernel.digest === header.digest) {
-      await this.#keep(header, kernel.fingerprint);
+      await this.#keep(pending, header, kernel);
       return "confirmed";
     }
     const isArmed = (await readArmed(exec))?.digest === header.digest;
@@ -166,7 +171,7 @@ export class DeadMan {
     let reason = await this.#proved(pending, signal);
     if (reason === undefined) {
       try {
-        await loadScript(exec, renderConfirm(pending.text));
+        await loadScript(exec, renderConfirm(header.slot, header));
       } catch (failure) {
         if (!isWeftError(failure)) throw failure;
         reason = tooLate;
@@ -175,7 +180,7 @@ export class DeadMan {
     while (reason !== tampered) {
       const kernel = await readKernelTable(exec);
       if (kernel?.revision === header.revision && kernel.digest === header.digest) {
-        await this.#keep(header, kernel.fingerprint);
+        await this.#keep(pending, header, kernel);
         return;
       }
       if ((await readArmed(exec))?.digest !== pending.digest) break;
@@ -220,8 +225,12 @@ export class DeadMan {
   }
 
   /** On disk what the kernel has. Renaming takes the pending one away in the same moment. */
-  async #keep({ revision, digest }: ScriptHeader, fingerprint: string): Promise<void> {
+  async #keep(pending: PendingPolicy, header: ScriptHeader, kernel: KernelTable): Promise<void> {
     const { files } = this.#host;
+    const { revision, digest, slot } = header;
+    // Something that came into it between proof and confirm must not count for confirmed: unknown, it is loaded anew.
+    const isWhole = kernel.slots[slot] === pending.slotFingerprint;
+    const fingerprint = isWhole ? kernel.fingerprint : "";
     await keepAsPrevious(files, await readConfirmed(files));
     await files.rename(places.pendingPolicy, places.confirmedPolicy);
     await writeConfirmedRecord(files, { revision, digest, fingerprint });

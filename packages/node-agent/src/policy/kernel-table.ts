@@ -5,7 +5,9 @@ import {
   parseArmed,
   parseKernelRevision,
   rulesetFingerprint,
+  slotFingerprint,
 } from "@weft/shared/render/nftables";
+import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { Exec } from "../host/host.ts";
 
 export interface KernelTable {
@@ -13,6 +15,8 @@ export interface KernelTable {
   readonly digest: string;
   /** Of the rules as the kernel has them, without counters and dynamic elements. */
   readonly fingerprint: string;
+  /** Of what stands in each slot. */
+  readonly slots: Readonly<Record<Slot, string>>;
 }
 
 const loadTimeoutMs = 30_000;
@@ -38,6 +42,7 @@ function tableOf(printed: string): KernelTable {
     revision: carried?.revision ?? 0,
     digest: carried?.digest ?? "",
     fingerprint: rulesetFingerprint(printed),
+    slots: { a: slotFingerprint(printed, "a"), b: slotFingerprint(printed, "b") },
   };
 }
 

@@ -17,6 +17,8 @@ export interface PendingPolicy {
   readonly reached: readonly number[] | undefined;
   /** Of the kernel's table while it waits for its proof. Empty: it was never armed. */
   readonly fingerprint: string;
+  /** Of its own slot alone, which is the same once it is confirmed. */
+  readonly slotFingerprint: string;
 }
 
 export async function readBootId(files: Files): Promise<string> {
@@ -35,11 +37,12 @@ export async function readPending(files: Files): Promise<PendingPolicy | undefin
       bootId: fields.text("bootId"),
       reached: fields.optionalCounts("reached"),
       fingerprint: fields.optionalText("fingerprint") ?? "",
+      slotFingerprint: fields.optionalText("slotFingerprint") ?? "",
     };
   });
   // Of no boot: not to be continued.
-  const unknown = { generation: 0, digest: "", bootId: "", reached: undefined, fingerprint: "" };
-  return { text, ...(said ?? unknown) };
+  const none = { reached: undefined, fingerprint: "", slotFingerprint: "" };
+  return { text, ...(said ?? { generation: 0, digest: "", bootId: "", ...none }) };
 }
 
 /** A damaged record must not stand in the way of the rules. */

@@ -21,9 +21,10 @@ const confirmed: ConfirmedPolicy = {
   fingerprint: "f",
   recordedDigest: "d",
 };
-const kernel = { revision: 2, digest: "d", fingerprint: "f" };
+const slots = { a: "f", b: "" };
+const kernel = { revision: 2, digest: "d", fingerprint: "f", slots };
 const older = { ...confirmed, text: "older a", revision: 1, digest: "c" };
-const olderKernel = { revision: 1, digest: "c", fingerprint: "f" };
+const olderKernel = { revision: 1, digest: "c", fingerprint: "f", slots };
 const plan = (observed: Partial<Parameters<typeof planPolicy>[1]>, change = {}) =>
   planPolicy({ ...wanted, ...change }, { confirmed, kernel, reverted: undefined, ...observed });
 

@@ -101,11 +101,18 @@ export function disarmScript(): string {
 }
 
 /**
- * The armed candidate for good, and nothing but it: whatever somebody put beside or into it meanwhile goes. The kernel
- * refuses to delete an element that has expired, and with it the whole transaction: a confirm that comes too late
- * changes nothing.
- * @param direct the candidate as boot would load it
+ * The armed candidate for good. The kernel refuses to delete an element that has expired, and with it the whole
+ * transaction: a confirm that comes too late changes nothing.
  */
-export function confirmScript(direct: string): string {
-  return `delete element ${table} armed { ipv4, ipv6 }\n${direct}`;
+export function confirmScript(candidate: Slot, rev: string): string {
+  const before = otherSlot(candidate);
+  return textOf([
+    `delete element ${table} armed { ipv4, ipv6 }`,
+    ...emptyBase(),
+    ...choose(candidate),
+    ...emptyChains(before),
+    ...emptySets(before),
+    `flush set ${table} rev`,
+    ...addElements("rev", [rev]),
+  ]);
 }

@@ -66,8 +66,12 @@ describe("slots", () => {
   });
 
   it("are confirmed by a transaction that begins with what must not have expired", () => {
-    const direct = renderNftables(input, "b");
-    expect(renderConfirm(direct)).toBe(`delete element inet weft armed { ipv4, ipv6 }\n${direct}`);
+    const confirm = lines(renderConfirm("b", input));
+    expect(confirm[0]).toBe("delete element inet weft armed { ipv4, ipv6 }");
+    expect(confirm).toContain("add rule inet weft output goto b_output");
+    expect(confirm.some((line) => /@armed/.test(line))).toBe(false);
+    expect(confirm).toContain("flush chain inet weft a_input");
+    expect(confirm.some((line) => /^flush .* b_/.test(line))).toBe(false);
   });
 
   it("are read back from a script, with what it guards", () => {

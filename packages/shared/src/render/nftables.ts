@@ -8,7 +8,13 @@ import { armScript, confirmScript, directScript, disarmScript, stageScript } fro
 import type { Slot } from "./nftables-slots.ts";
 import { policySets } from "./nftables-table.ts";
 
-export { type ArmedState, parseArmed, parseKernelRevision, rulesetFingerprint } from "./nftables-kernel.ts";
+export {
+  type ArmedState,
+  parseArmed,
+  parseKernelRevision,
+  rulesetFingerprint,
+  slotFingerprint,
+} from "./nftables-kernel.ts";
 
 export interface RenderInput {
   readonly content: DesiredContent;
@@ -46,12 +52,12 @@ export function renderDisarming(): string {
   return disarmScript();
 }
 
-/**
- * Refused by the kernel as a whole when the candidate is armed no more.
- * @param direct the candidate, from `renderNftables`
- */
-export function renderConfirm(direct: string): string {
-  return confirmScript(direct);
+/** Refused by the kernel as a whole when the candidate is armed no more. */
+export function renderConfirm(
+  slot: Slot,
+  { revision, digest }: Pick<RenderInput, "revision" | "digest">,
+): string {
+  return confirmScript(slot, revText(revision, digest));
 }
 
 /** Guards, and every service port closed to everybody: for a boot without rules that can be trusted. */
