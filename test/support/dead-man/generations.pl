@@ -14,6 +14,7 @@ while (1) {
     my ($length, $type) = unpack("L S", $data);
     print "generation\n" if $type == $newgen;
     last if $length < 16;
-    $data = substr($data, ($length + 3) & ~3 > length $data ? length $data : ($length + 3) & ~3);
+    my $whole = ($length + 3) & ~3;
+    $data = $whole > length $data ? "" : substr($data, $whole);
   }
 }
