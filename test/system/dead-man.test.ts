@@ -180,7 +180,7 @@ describe("an agent killed between any two steps of a change", () => {
       const ends: Record<string, number> = {};
       const isDone = () => [...kills.landed.values()].every((count) => count >= perGap);
       let slowest = 0;
-      for (let round = 0; !isDone() && round < perGap * 9; round++) {
+      for (let round = 0; !isDone() && round < perGap * 4 + 20; round++) {
         const isBad = round % 3 === 2;
         const text = isBad ? fleet.bad(++port) : fleet.good(++port);
         const where = await kills.round(

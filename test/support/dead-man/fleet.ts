@@ -199,6 +199,10 @@ printf '[Service]\\nRestart=no\\n' > /etc/systemd/system/${unit}.service.d/dead.
         this.sh(machine, `systemctl reset-failed -q ${unit}; systemctl start ${unit}`),
       ),
     );
+    await until("the coordinator answers", 30_000, async () => {
+      await statusOf(this.#world);
+      return true;
+    });
   }
 
   async startProber(): Promise<void> {

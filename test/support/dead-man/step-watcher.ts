@@ -2,7 +2,7 @@
 // with all its children at that moment of its next change. Out: lines of JSON: what is on disk and in the kernel at its death.
 // Nothing of the agent is changed for it: the moments are those at which a step's effect can be seen from outside.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const policy = "/var/lib/weft/policy";
@@ -75,36 +75,30 @@ function kill(): void {
   died();
 }
 
-/** Lets it run for moments so short that it cannot pass the next step unseen, until the file tells that it is there. */
-function stepUntil(isThere: () => boolean): void {
+/** The steps after the kernel has confirmed follow each other faster than a word of them: looked for without a pause. */
+const files: Readonly<Record<string, string>> = {
+  previous: `${policy}/previous.nft`,
+  renamed: `${policy}/confirmed.nft`,
+  recorded: `${policy}/confirmed.json`,
+};
+const numberOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
+let numbers: Record<string, number | undefined> = {};
+
+function killAtNew(moment: string, path: string): void {
   const deadline = Date.now() + 2_000;
-  while (!isThere() && !isDead() && Date.now() < deadline) {
-    write("cgroup.freeze", "0");
-    const until = process.hrtime.bigint() + 100_000n;
-    while (process.hrtime.bigint() < until);
-    write("cgroup.freeze", "1");
-    while (!/frozen 1/.test(readOr(`${cgroup}/cgroup.events`)) && !isDead());
-  }
+  while (numberOf(path) === numbers[moment] && Date.now() < deadline);
   kill();
 }
-
-/** The steps after the kernel has confirmed follow each other too fast for a signal to come between. */
-const steps: Readonly<Record<string, (old: string) => boolean>> = {
-  previous: (old) => digestIn("previous.nft") === old && digestIn("pending.nft") !== "",
-  renamed: (old) => digestIn("confirmed.nft") !== old,
-  recorded: (old) => !readOr(`${policy}/confirmed.json`).includes(old),
-};
 
 function happened(moment: string): void {
   if (moment === "taken") seen.clear();
   if (seen.has(moment)) return;
   seen.add(moment);
   if (wanted === moment) kill();
-  const step = steps[wanted];
-  if (moment !== "confirmed" || step === undefined) return;
-  write("cgroup.freeze", "1");
-  const old = digestIn("confirmed.nft");
-  stepUntil(() => step(old));
+  if (moment === "completed")
+    numbers = Object.fromEntries(Object.entries(files).map(([name, path]) => [name, numberOf(path)]));
+  const path = files[wanted];
+  if (moment === "confirmed" && path !== undefined) killAtNew(wanted, path);
 }
 
 watch("/var/lib/weft/agent", (_, name) => {
@@ -141,5 +135,8 @@ createInterface({ input: process.stdin })
     // without a moment: only tell what there is
     if (wanted === "") say(left());
   })
-  .on("close", () => process.exit(0));
+  .on("close", () => {
+    generations.kill();
+    process.exit(0);
+  });
 say({ id: 0 });
