@@ -62,31 +62,3 @@ export const policySets: readonly PolicySet[] = [
   ...setsOf(4),
   ...setsOf(6),
 ];
-
-/** Sets the kernel fills: they survive every change. */
-export const recordSets: readonly { readonly name: string; readonly spec: string }[] = [4, 6].flatMap(
-  (family) => {
-    const ip = family === 4 ? "ip" : "ip6";
-    const incoming = `typeof ${ip} saddr . meta l4proto . th dport`;
-    const outgoing = `typeof ${ip} daddr . meta l4proto . th dport . meta skuid`;
-    const forwarded = `typeof ${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-    const lasting = (name: string, key: string, timeout: string) => ({
-      name: `${name}${family}`,
-      spec: `${key}; flags dynamic,timeout; timeout ${timeout}; size 65536; counter;`,
-    });
-    return [
-      lasting("seen_in", incoming, "7d"),
-      lasting("seen_out", outgoing, "7d"),
-      lasting("denied_in", incoming, "1h"),
-      lasting("denied_out", outgoing, "1h"),
-      lasting("denied_forward", forwarded, "1h"),
-      lasting("audited_in", incoming, "7d"),
-      lasting("audited_out", outgoing, "7d"),
-      lasting("audited_forward", forwarded, "7d"),
-      {
-        name: `enrolling${family}`,
-        spec: `type ipv${family}_addr; flags dynamic,timeout; timeout 1m; size 65536;`,
-      },
-    ];
-  },
-);
