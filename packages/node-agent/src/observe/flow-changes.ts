@@ -46,6 +46,7 @@ export class FlowChanges {
     changed.sort(
       (a, b) =>
         ranks[a.flow.kind] - ranks[b.flow.kind] ||
+        Number(a.told !== undefined) - Number(b.told !== undefined) ||
         b.flow.lastSeen.getTime() - a.flow.lastSeen.getTime() ||
         b.flow.packets - a.flow.packets,
     );
