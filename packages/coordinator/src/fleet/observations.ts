@@ -92,7 +92,11 @@ function isForgotten({ kind, lastSeen }: ObservedFlow, now: Date): boolean {
 type Entry = readonly [key: string, flow: ObservedFlow];
 
 /** Leaves the newest of each source, as many as there is room for. Returns how many went of whom it cannot name. */
-function dropFairly(flows: Map<string, ObservedFlow>, most: number, dropped: Map<string, SpentQuota>): number {
+function dropFairly(
+  flows: Map<string, ObservedFlow>,
+  most: number,
+  dropped: Map<string, SpentQuota>,
+): number {
   const bySource = new Map<string, Entry[]>();
   const newestFirst = [...flows].sort(([, a], [, b]) => b.lastSeen.getTime() - a.lastSeen.getTime());
   for (const entry of newestFirst) {
@@ -113,7 +117,8 @@ function dropFairly(flows: Map<string, ObservedFlow>, most: number, dropped: Map
     const [first] = gone;
     if (first === undefined) continue;
     const { direction, source: address, uid, user } = first[1];
-    if (direction === "forward" || (!dropped.has(source) && dropped.size >= mostNamed)) unnamed += gone.length;
+    if (direction === "forward" || (!dropped.has(source) && dropped.size >= mostNamed))
+      unnamed += gone.length;
     else dropped.set(source, { direction, source: address, uid, user });
   }
   // more sources than room

@@ -36,7 +36,10 @@ function usersOf({ fromNode }: SeenConnection, sides: readonly Judges[]): readon
   return ["", ...new Set(workloads.map(({ user }) => user))];
 }
 
-function spanOf({ fromNode = "", toNode, destination, protocol, port }: SeenConnection, user: string): UnknownSpan {
+function spanOf(
+  { fromNode = "", toNode, destination, protocol, port }: SeenConnection,
+  user: string,
+): UnknownSpan {
   const who = user === "" ? "no other user of it" : `not ${user}`;
   return {
     node: fromNode,

@@ -20,8 +20,9 @@ export function judgeWay(judges: Judges, connection: SeenConnection, user: strin
     return { ...(verdict ?? free), at: via };
   }
   const sender = fromNode === undefined ? undefined : judges.get(fromNode);
-  // an arrival is told without the address it was sent to: of the other family it was not the node's own
-  const isComparable = source.includes(":") === destination.includes(":");
+  // an arrival is told without the address it was sent to: of the other family it was not the node's own. What the
+  // sender's kernel tells is sent, from whichever address.
+  const isComparable = connection.user !== undefined || source.includes(":") === destination.includes(":");
   const sent = isComparable ? sender?.sends(user, destination, connection) : undefined;
   if (sent !== undefined && !sent.passes) return { ...sent, at: fromNode ?? "" };
   const receiver = toNode === undefined ? undefined : judges.get(toNode);

@@ -3,9 +3,9 @@ import type { ObservedFlow } from "@weft/shared/model/observation";
 import { compileMesh } from "../compile/compile.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { loadMesh } from "../mesh/validate.ts";
+import { flipRisks } from "./flip-risks.ts";
 import { hiddenCallers } from "./hidden-callers.ts";
 import { type Flip, replay } from "./replay.ts";
-import { flipRisks } from "./flip-risks.ts";
 import { type Memory, unknownSpans } from "./unknown-spans.ts";
 
 const head = `weft: v1
@@ -189,7 +189,9 @@ describe("what the memory cannot tell", () => {
   });
   const all = ["hub", "web1", "api1"].map(fresh);
   const spans = (memories: readonly Memory[], after: string) =>
-    unknownSpans(memories, compile(before), compile(after), at(1)).map(({ node, text }) => `${node}: ${text}`);
+    unknownSpans(memories, compile(before), compile(after), at(1)).map(
+      ({ node, text }) => `${node}: ${text}`,
+    );
   const after = `${head}policies:\n${ops}`;
 
   it("is nothing when every node whose rules change has told everything", () => {

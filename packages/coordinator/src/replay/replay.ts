@@ -74,7 +74,8 @@ function flipsOf(connection: SeenConnection, old: Judges, now: Judges): Flip[] {
       by: is.by,
       origin: is.origin,
       at: is.at,
-      isGuard: !is.passes && (was.by === "guard" || (was.by === "unjudged" && isAtGuardPort(connection, old))),
+      isGuard:
+        !is.passes && (was.by === "guard" || (was.by === "unjudged" && isAtGuardPort(connection, old))),
     },
   ];
 }

@@ -52,7 +52,9 @@ export function unknownSpans(
 
 /** Whose verdicts may turn. */
 export function changedNodes(before: Contents, after: Contents): string[] {
-  return [...before.keys()].filter((node) => rulesOf(before.get(node)) !== rulesOf(after.get(node))).sort(byText);
+  return [...before.keys()]
+    .filter((node) => rulesOf(before.get(node)) !== rulesOf(after.get(node)))
+    .sort(byText);
 }
 
 function ageSpans(memory: Memory | undefined, fullSince: Date): UnknownSpan[] {
@@ -88,7 +90,9 @@ function memoryTexts(memory: Memory | undefined): string[] {
   return [
     ...(memory.state === "stale" ? ["it does not answer now: what it saw of late is UNKNOWN"] : []),
     ...(memory.isCurrent ? [] : ["it does not carry the current revision: what passes there now is UNKNOWN"]),
-    ...memory.fullSets.filter((set) => /^(seen|spent)_/.test(set)).map((set) => `its set ${set} is full: what is not in it is UNKNOWN`),
+    ...memory.fullSets
+      .filter((set) => /^(seen|spent)_/.test(set))
+      .map((set) => `its set ${set} is full: what is not in it is UNKNOWN`),
     ...(memory.leftOut > 0 ? [`${memory.leftOut} of its flows were not told: they are UNKNOWN`] : []),
   ];
 }

@@ -58,7 +58,12 @@ describe("what a replay found, in lines", () => {
 
   it("says of nothing more than the span it is true for", () => {
     const since = new Date(now.getTime() - 2 * 3600_000);
-    const young = { node: "web1", text: "what was opened before its memory began is UNKNOWN", source: "", since };
+    const young = {
+      node: "web1",
+      text: "what was opened before its memory began is UNKNOWN",
+      source: "",
+      since,
+    };
     const found = { flips: [], unknown: [young], since, youngest: "web1" };
     expect(renderReplay(found, now, plain)).toEqual([
       "UNKNOWN web1 (began 2 h ago): what was opened before its memory began is UNKNOWN",
@@ -74,7 +79,9 @@ describe("what a replay found, in lines", () => {
 
   it("lets no name of a node or policy write to the terminal", () => {
     const hostile = { ...flip, source: { ...web, name: "\u001b[2Jweb" } };
-    expect(renderReplay({ flips: [hostile], unknown: [], ...full }, now, plain).join("")).not.toContain("\u001b");
+    expect(renderReplay({ flips: [hostile], unknown: [], ...full }, now, plain).join("")).not.toContain(
+      "\u001b",
+    );
   });
 
   it("is JSON with times in ISO 8601 and null for nothing", () => {

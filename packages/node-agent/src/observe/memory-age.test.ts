@@ -4,7 +4,12 @@ import { memoryAge } from "./memory-age.ts";
 
 /** As `nft -j` prints it. */
 const line = (name: string, age: number | undefined) => {
-  const mark = { val: 1, timeout: markTimeoutSeconds, expires: markTimeoutSeconds - (age ?? 0), comment: "memory" };
+  const mark = {
+    val: 1,
+    timeout: markTimeoutSeconds,
+    expires: markTimeoutSeconds - (age ?? 0),
+    comment: "memory",
+  };
   const flow = { elem: { val: { concat: ["10.77.0.9", "tcp", 80] }, expires: 5, counter: { packets: 1 } } };
   const elem = age === undefined ? [flow] : [flow, { elem: mark }];
   return JSON.stringify({

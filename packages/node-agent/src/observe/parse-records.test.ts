@@ -119,7 +119,9 @@ describe("what is told of it", () => {
   it("leaves room for flows nobody was told of, however many refusals there are", () => {
     const refusals = Array.from({ length: 9 }, (_, port) => element(["10.77.0.3", "tcp", port + 1], 1));
     const busy = flowsOf(
-      [setLine("denied_in4", refusals), setLine("seen_in4", [element(["10.77.0.1", "tcp", 80], 1)])].join("\n"),
+      [setLine("denied_in4", refusals), setLine("seen_in4", [element(["10.77.0.1", "tcp", 80], 1)])].join(
+        "\n",
+      ),
     );
     const changes = new FlowChanges(4);
     const first = changes.take(busy);

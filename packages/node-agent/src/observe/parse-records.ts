@@ -68,8 +68,8 @@ export function flowKey({ kind, direction, source, destination, protocol, port, 
 
 /** The same flow in two sets: what it was counted as has changed on the way. */
 function merged(a: ObservedFlow, b: ObservedFlow): ObservedFlow {
-  const lastSeen = a.lastSeen > b.lastSeen ? a.lastSeen : b.lastSeen;
-  return { ...a, packets: a.packets + b.packets, lastSeen };
+  const newer = a.lastSeen > b.lastSeen ? a : b;
+  return { ...newer, packets: a.packets + b.packets };
 }
 
 function spentOf(entry: unknown): SpentQuota[] {

@@ -92,9 +92,7 @@ const input: readonly Chain[] = [
   },
   {
     name: "judge_in",
-    rules: [
-      ...judgeSource("tcp dport", { hook: "in", accept: "accept" }),
-    ],
+    rules: [...judgeSource("tcp dport", { hook: "in", accept: "accept" })],
   },
   {
     name: "default_in",
