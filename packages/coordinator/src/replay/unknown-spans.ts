@@ -2,7 +2,7 @@
 // the replay cannot tell, in words: what is not remembered is UNKNOWN, never safe. Pure.
 import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
 import type { SpentQuota } from "@weft/shared/model/observation";
-import { byText } from "../compile/grants.ts";
+import { byText } from "../compile/order.ts";
 import { intersect } from "../mesh/selection.ts";
 import type { Contents } from "./connections.ts";
 
@@ -42,6 +42,7 @@ export function unknownSpans(
     const memory = byNode.get(node);
     const texts = [
       ...memoryTexts(memory),
+      ...undeclaredTexts(before.get(node), after.get(node)),
       ...forwardTexts(before.get(node), after.get(node)),
       ...addressTexts(before.get(node), after.get(node)),
     ];
@@ -104,6 +105,26 @@ function isCovered({ protocol, from, to }: PortRange, endpoints: readonly Endpoi
     .sort((a, b) => a.from - b.from);
   for (const range of ranges) if (range.from <= next) next = Math.max(next, range.to + 1);
   return next > to;
+}
+
+/** A ping is only counted when it would be, or is, refused; what has no ports of TCP or UDP, never when it passes. */
+function undeclaredTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  if (before === undefined || after?.policy.baseline === undefined) return pingTexts(before, after);
+  if (before.policy.baseline !== undefined) return pingTexts(before, after);
+  return [
+    "its baseline closes: who pings it, or uses protocols beside TCP and UDP, was not counted: UNKNOWN",
+  ];
+}
+
+function pingTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  const rules = (content: DesiredContent | undefined) =>
+    JSON.stringify([
+      content?.policy.ping?.map(({ origin: _, ...rule }) => rule) ?? [],
+      content?.policy.baseline?.allow.filter(({ port }) => port === undefined).map(({ source }) => source) ??
+        [],
+    ]);
+  if (before === undefined || after === undefined || rules(before) === rules(after)) return [];
+  return ["pings that pass are not counted: whom this change refuses them is UNKNOWN"];
 }
 
 /** What a node passes on for others, and lets pass, is counted nowhere on the way. */

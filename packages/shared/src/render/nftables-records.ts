@@ -46,6 +46,11 @@ function setsOf(family: 4 | 6): RecordSet[] {
     counted("audited_in", incoming, week),
     counted("audited_out", outgoing, week),
     counted("audited_forward", forwarded, week),
+    // pings have no port: sets of their own, which only pings can fill
+    counted("denied_ping", `typeof ${ip} saddr`, "1h"),
+    counted("audited_ping", `typeof ${ip} saddr`, week),
+    // how much of what each source tries on undeclared ports is written down when it is refused, or would be
+    plain("strangers", address, "10m", entries),
     // the keys of seen_in and seen_out once more, to look up: looking up an element that counts would count it
     plain("known_in", incoming, week, entries),
     plain("known_out", outgoing, week, entries),

@@ -70,7 +70,7 @@ function decodeFlow(flow: wire.ObservedFlow): ObservedFlow {
     // a node speaks for itself: it cannot say that another one sent something, or was sent something
     source: direction === "out" ? undefined : address(flow.source),
     destination: direction === "in" ? undefined : address(flow.destination),
-    protocol: oneOf(flow.protocol, ["tcp", "udp"] as const, "protocol"),
+    protocol: oneOf(flow.protocol, ["tcp", "udp", "icmp"] as const, "protocol"),
     port: flow.port & 0xffff,
     uid: direction === "out" ? flow.user?.uid : undefined,
     user: direction === "out" ? (flow.user?.name ?? "").slice(0, longestText) : "",
