@@ -5,6 +5,7 @@
 // has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
 // depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
 import { recordChains } from "./nftables-records.ts";
+import { decideRewritten } from "./nftables-rewritten.ts";
 import { quadruplet, twin } from "./nftables-twin.ts";
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
@@ -192,6 +193,7 @@ const output: readonly Chain[] = [
   {
     name: "decide_out",
     rules: [
+      "ct status dnat jump decide_rewritten",
       ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
       ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
       ...twin(`${target} @out_node_deny4 goto refuse_out`),
@@ -199,6 +201,7 @@ const output: readonly Chain[] = [
       "meta skuid @outside_uids goto judge_outside",
     ],
   },
+  decideRewritten,
   {
     // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
     name: "judge_mesh",
