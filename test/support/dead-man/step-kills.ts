@@ -79,7 +79,8 @@ export class StepKills {
       await lab.writeFile(node, "/srv/generations.pl", source("./generations.pl"), 0o644);
       const argv = [
         "nice",
-        "--10",
+        "-n",
+        "-10",
         "/opt/weft/lib/node",
         "--disable-warning=ExperimentalWarning",
         "/srv/step-watcher.mts",
