@@ -48,6 +48,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  POLICY_FIGHT: {
+    title: "somebody keeps changing Weft's rules, and they are put back again and again",
+    severity: "error",
+    dependsOn: [],
+    hint: "stop the program that the detail names, or have it leave table inet weft alone; ends a minute after the last repair",
+  },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
     severity: "error",
