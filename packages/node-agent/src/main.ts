@@ -6,6 +6,7 @@ import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { Command, CommanderError } from "commander";
 import { parseGlassTime, runBreakGlass } from "./commands/break-glass.ts";
 import type { CommandContext } from "./commands/context.ts";
+import { runDoctor } from "./commands/doctor.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./commands/exit-code.ts";
 import { runFacts } from "./commands/facts.ts";
 import { runJoin } from "./commands/join.ts";
@@ -84,6 +85,13 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
     .description("what this machine is and can do")
     .option("--json", "as one JSON object")
     .action(async (options: { json?: boolean }) => ended(await runFacts(context, options.json === true)));
+  command
+    .command("doctor")
+    .description(
+      "what would break Weft's promises on this machine: boot order, rules of others, users, ports",
+    )
+    .option("--json", "as one JSON object")
+    .action(async (options: { json?: boolean }) => ended(await runDoctor(context, options.json === true)));
   command
     .command("break-glass")
     .description("let administrators in, whatever the policy says; works with everything else dead")

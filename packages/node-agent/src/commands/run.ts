@@ -22,6 +22,7 @@ import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
 import { DeadMan } from "../policy/dead-man.ts";
 import { noCutter } from "../policy/flow-cutter.ts";
+import { ForeignWatch } from "../policy/foreign-watch.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
@@ -93,9 +94,19 @@ export async function runAgent(parts: RunParts): Promise<void> {
   });
   const witness = new LeakWitness(host, parts.feeder);
   const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
-  const watch = new KernelWatch(host.exec, host.clock, {
-    changed: (word) => repair.heard(word),
-    foreign: () => {},
+  const foreign = new ForeignWatch({
+    host,
+    log,
+    desired: () => agent.current,
+    onFindings: (findings) => {
+      agent.conditions.set("foreign", findings);
+      agent.lookAgain();
+    },
+  });
+  const watch = new KernelWatch(host.exec, host.clock, (word) => {
+    repair.heard(word);
+    // Elements of interval sets are changed without a word of whose they are.
+    if (word.acts.length === 0) foreign.heard();
   });
   const agent: Agent = new Agent({
     host,
@@ -133,6 +144,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       checkDesired(state, identity.enrolment);
       agent.conditions.set("wire", []);
       agent.submit(state);
+      foreign.heard();
     },
     onBundle: () => agent.lookAgain(),
     onUnreadable: (failure) => {
@@ -164,7 +176,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, observer].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;

@@ -38,11 +38,7 @@ function world() {
       }),
   };
   const words: ChangeWord[] = [];
-  const foreign: number[] = [];
-  const watch = new KernelWatch(exec, clock, {
-    changed: (word) => words.push(word),
-    foreign: () => foreign.push(time),
-  });
+  const watch = new KernelWatch(exec, clock, (word) => words.push(word));
   const stop = new AbortController();
   const ended = watch.run(stop.signal);
   const settle = async () => {
@@ -53,7 +49,6 @@ function world() {
     monitors,
     sleeps,
     words,
-    foreign,
     stop,
     ended,
     settle,
@@ -83,34 +78,33 @@ describe("KernelWatch", () => {
     monitors[0]?.say("delete rule inet weft input handle 423");
     monitors[0]?.say("delete table inet weft");
     expect(words).toEqual([]);
-    expect(watch.unchangedSince(read)).toBe(false);
     monitors[0]?.say("# new generation 7 by process 12 (nft)");
     expect(words).toEqual([
-      { author: { pid: 12, comm: "nft" }, acts: ["delete rule input", "delete table"] },
+      { author: { pid: 12, comm: "nft" }, acts: ["delete rule input", "delete table"], isElsewhere: false },
     ]);
+    expect(watch.unchangedSince(read)).toBe(false);
     pass(1);
     expect(watch.unchangedSince(now())).toBe(true);
   });
 
-  it("tells of the tables of others apart, those with a like name too", () => {
-    const { watch, monitors, words, foreign, now, pass } = world();
+  it("tells of transactions at the tables of others, those with a like name too, and of silent ones", () => {
+    const { monitors, words, pass } = world();
     pass(10_000);
-    const read = now();
-    pass(1);
     monitors[0]?.say("add rule ip filter INPUT handle 4 accept");
     monitors[0]?.say("# new generation 8 by process 13 (iptables-nft)");
     monitors[0]?.say("delete element inet weft-witness seen_in4 { 10.0.0.1 . tcp . 80 }");
     monitors[0]?.say("# new generation 9 by process 13 (nft)");
-    expect(words).toEqual([]);
-    expect(foreign).toHaveLength(2);
-    expect(watch.unchangedSince(read)).toBe(true);
+    // what nft 1.0.6 says of an element in a set that it knew
+    monitors[0]?.say("# new generation 10 by process 14 (nft)");
+    expect(words.map(({ isElsewhere }) => isElsewhere)).toEqual([true, true, false]);
+    expect(words[2]?.author?.pid).toBe(14);
   });
 
   it("names nobody when messages were lost", () => {
     const { monitors, words, pass } = world();
     pass(10_000);
     monitors[0]?.say("# ERROR: We lost some netlink events!");
-    expect(words).toEqual([{ author: undefined, acts: [] }]);
+    expect(words).toEqual([{ author: undefined, acts: [], isElsewhere: false }]);
   });
 
   it("ends a monitor that prints a torrent, has the table looked at, and starts another", async () => {
@@ -120,7 +114,7 @@ describe("KernelWatch", () => {
       monitors[0]?.say("add element inet weft a_in_tcp_allow4 { 102 . 10.0.0.2-0xd698", 350_000);
     expect(monitors[0]?.signal.aborted).toBe(true);
     await settle();
-    expect(words).toContainEqual({ author: undefined, acts: [] });
+    expect(words).toContainEqual({ author: undefined, acts: [], isElsewhere: false });
     expect(monitors).toHaveLength(2);
   });
 

@@ -2,8 +2,10 @@
 // holds, and a word when it may not, with what was done to it and by whom. Packets that fill sets are no such change.
 // Listening costs nothing while nothing happens; reading the table every few seconds was most of an idle agent's work.
 //
-// nft 1.0.6 prints 350 KB of its own stray memory with every element of a concatenated interval set. So a monitor that
-// has printed a lot is ended, the table is looked at without its word, and another one starts.
+// nft 1.0.6 cannot be believed on elements of interval sets: of sets it knew when it started it says nothing of a first
+// one and dies of a second one; of others it prints 350 KB of its own stray memory with each. So every transaction is
+// told of, whatever was printed of it; a monitor that dies is followed by a look and another one; and one that prints a
+// torrent is ended.
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { Clock, Exec } from "../host/host.ts";
 
@@ -24,21 +26,22 @@ export interface Author {
 export interface ChangeWord {
   /** undefined: nobody heard who it was. */
   readonly author: Author | undefined;
-  /** Like "delete rule in input"; the first few. */
+  /** What was done to Weft's table, like "delete rule input"; the first few. */
   readonly acts: readonly string[];
+  /** Only tables of others were named. */
+  readonly isElsewhere: boolean;
 }
 
-export interface WatchEars {
-  changed(word: ChangeWord): void;
-  /** A table of somebody else was changed. */
-  foreign(): void;
-}
+const unheard: ChangeWord = { author: undefined, acts: [], isElsewhere: false };
 
 /** A monitor that has just been started may not be listening yet. */
 const listensAfterMs = 2_000;
 /** So meanwhile the table is looked at. */
 const looksWhileStarting: readonly number[] = [50, 150, 300, 500, 1_000];
-const startAgainMs = 1_000;
+/** One that ends sooner was not worth its start; the next one waits, ever longer. */
+const worthMs = 1_000;
+const firstPauseMs = 25;
+const longestPauseMs = 1_000;
 const mostActs = 3;
 /** Of one transaction: some two dozen of those elements, some milliseconds. */
 const mostPerTransaction = 8 << 20;
@@ -52,14 +55,14 @@ const lost = "# ERROR";
 export class KernelWatch implements Unchanged {
   readonly #exec: Exec;
   readonly #clock: Clock;
-  readonly #ears: WatchEars;
+  readonly #onChange: (word: ChangeWord) => void;
   #startedAt: number | undefined;
   #changedAt = 0;
 
-  constructor(exec: Exec, clock: Clock, ears: WatchEars) {
+  constructor(exec: Exec, clock: Clock, onChange: (word: ChangeWord) => void) {
     this.#exec = exec;
     this.#clock = clock;
-    this.#ears = ears;
+    this.#onChange = onChange;
   }
 
   unchangedSince(at: number): boolean {
@@ -72,6 +75,7 @@ export class KernelWatch implements Unchanged {
 
   /** Until the signal; a monitor that ends (it printed too much, it crashed, somebody killed it) is started again. */
   async run(signal: AbortSignal): Promise<void> {
+    let inVain = 0;
     while (!signal.aborted) {
       const started = this.#now();
       const monitor = new AbortController();
@@ -87,15 +91,16 @@ export class KernelWatch implements Unchanged {
       signal.removeEventListener("abort", stop);
       this.#startedAt = undefined;
       if (signal.aborted) return;
-      this.#ears.changed({ author: undefined, acts: [] });
-      // One that was ended for a single large transaction is missed at once; one that never lasts costs too much.
-      if (this.#now() - started < startAgainMs) await this.#clock.sleep(startAgainMs, signal).catch(() => {});
+      this.#onChange(unheard);
+      inVain = this.#now() - started < worthMs ? inVain + 1 : 0;
+      const pause = Math.min(firstPauseMs * 2 ** (inVain - 1), longestPauseMs);
+      if (inVain > 0) await this.#clock.sleep(pause, signal).catch(() => {});
     }
   }
 
   async #listen(monitor: AbortController): Promise<void> {
     let acts: string[] = [];
-    let isOurs = false;
+    let isElsewhere = false;
     let inTransaction = 0;
     let second = { from: this.#now(), printed: 0 };
     let isTooMuch = false;
@@ -106,12 +111,10 @@ export class KernelWatch implements Unchanged {
       second.printed += length;
       inTransaction += length;
       if (line.includes("inet weft ") || line.endsWith("inet weft")) {
-        isOurs = true;
-        this.#changedAt = now;
         const [, verb, kind, name] = act.exec(line) ?? [];
         const said = name === undefined || kind === "table" ? `${verb} ${kind}` : `${verb} ${kind} ${name}`;
         if (verb !== undefined && acts.length < mostActs && !acts.includes(said)) acts.push(said);
-      }
+      } else if (/^[a-z]+ [a-z]+ (?:ip|ip6|inet|arp|bridge|netdev) /.test(line)) isElsewhere = true;
       if (inTransaction > mostPerTransaction || second.printed > mostPerSecond) {
         isTooMuch = true;
         monitor.abort();
@@ -119,21 +122,16 @@ export class KernelWatch implements Unchanged {
       }
       if (line.startsWith(lost)) {
         this.#changedAt = now;
-        this.#ears.changed({ author: undefined, acts: [] });
+        this.#onChange(unheard);
         return;
       }
-      // The line that ends a transaction: not before it is there anything to look at.
+      // The line that ends a transaction.
       const ending = generation.exec(line);
       if (ending === null) return;
-      const word = { author: authorOf(ending), acts };
-      const wasOurs = isOurs;
-      [acts, isOurs, inTransaction] = [[], false, 0];
-      if (!wasOurs) {
-        this.#ears.foreign();
-        return;
-      }
+      const word = { author: authorOf(ending), acts, isElsewhere: isElsewhere && acts.length === 0 };
+      [acts, isElsewhere, inTransaction] = [[], false, 0];
       this.#changedAt = now;
-      this.#ears.changed(word);
+      this.#onChange(word);
     };
     this.#startedAt = this.#now();
     const { done } = this.#exec.lines("nft", ["monitor"], onLine, monitor.signal);
@@ -150,7 +148,7 @@ export class KernelWatch implements Unchanged {
     for (const pause of looksWhileStarting) {
       await this.#clock.sleep(pause, signal).catch(() => {});
       if (signal.aborted) return;
-      this.#ears.changed({ author: undefined, acts: [] });
+      this.#onChange(unheard);
     }
   }
 }

@@ -5,7 +5,7 @@
 // - Nothing is put back while a policy is pending: what a foreign change means then is the dead-man switch's to say.
 // - One hand at a time on the table: applying and repairing exclude each other (`exclusively`).
 // - The kernel is read before and after: what already is as confirmed is left alone, and "put back" is the kernel's word.
-// - Looking costs at most a fifth of one processor, however often the table is changed.
+// - Looking costs a fifth of one processor at most, however often the table is changed.
 import { isWeftError, messageOf } from "@weft/shared/errors/weft-error";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
@@ -32,6 +32,7 @@ interface Heard {
   readonly pid: number | undefined;
   readonly culprit: Promise<Culprit>;
   readonly acts: readonly string[];
+  readonly isElsewhere: boolean;
 }
 
 interface Repair {
@@ -43,8 +44,11 @@ interface Repair {
 
 /** A repair takes milliseconds; people should see that it was needed. */
 const shownMs = 60_000;
-/** Looks take a fifth of the time at most. */
+/** Looks take a fifth of the time at most; on a machine so busy that they take long, not less often than this. */
 const restPerWork = 4;
+const longestRestMs = 200;
+/** Somebody's busy tables are no reason to read ours all the time; still, one transaction can change both. */
+const restElsewhereMs = 500;
 /** Words that came since the last look. */
 const mostHeard = 8;
 
@@ -55,6 +59,7 @@ export class TableRepair {
   readonly #ownLoads = new Set<number>();
   #heard: Heard[] = [];
   #wake: (() => void) | undefined;
+  #hurry: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #counting: Promise<void> = Promise.resolve();
   /** Since the fight began. */
@@ -70,14 +75,15 @@ export class TableRepair {
     return this.#parts.host.clock.now().getTime();
   }
 
-  heard({ author, acts }: ChangeWord): void {
+  heard({ author, acts, isElsewhere }: ChangeWord): void {
     const isOwn = author !== undefined && this.#ownLoads.has(author.pid);
     // At once: a program like nft lives for some milliseconds only.
     if (!isOwn && this.#heard.length < mostHeard) {
       const culprit = culpritOf(this.#parts.host.files, author);
-      this.#heard.push({ at: this.#now(), pid: author?.pid, culprit, acts });
+      this.#heard.push({ at: this.#now(), pid: author?.pid, culprit, acts, isElsewhere });
     }
     this.#wake?.();
+    if (!isElsewhere) this.#hurry?.();
   }
 
   /** Work on the table that nothing comes in between of. */
@@ -94,10 +100,24 @@ export class TableRepair {
       await this.#word(signal);
       if (signal.aborted) return;
       const began = this.#now();
+      const isElsewhere = this.#heard.length > 0 && this.#heard.every((word) => word.isElsewhere);
       await this.exclusively(() => this.#look());
-      const rest = Math.max((this.#now() - began) * restPerWork, this.#fight.pauseMs(this.#now()));
+      const rest = Math.min((this.#now() - began) * restPerWork, longestRestMs);
       await clock.sleep(rest, signal).catch(() => {});
+      if (isElsewhere) await this.#restElsewhere(signal);
     }
+  }
+
+  /** Until there is word of Weft's own table. */
+  async #restElsewhere(signal: AbortSignal): Promise<void> {
+    if (this.#heard.some((word) => !word.isElsewhere)) return;
+    const rest = new AbortController();
+    const stop = () => rest.abort();
+    this.#hurry = stop;
+    signal.addEventListener("abort", stop, { once: true });
+    await this.#parts.host.clock.sleep(restElsewhereMs, rest.signal).catch(() => {});
+    this.#hurry = undefined;
+    signal.removeEventListener("abort", stop);
   }
 
   async #word(signal: AbortSignal): Promise<void> {
@@ -139,12 +159,18 @@ export class TableRepair {
     confirmed: ConfirmedPolicy,
     kernel: KernelTable | undefined,
   ): Promise<KernelTable | undefined> {
+    const { log, host } = this.#parts;
+    if (confirmed.slot === undefined || driftOf(confirmed, kernel) === undefined) {
+      this.#heard = [];
+      return kernel;
+    }
+    const found = await this.#afterPause(kernel);
     const heard = this.#heard;
     this.#heard = [];
-    const drift = confirmed.slot === undefined ? undefined : driftOf(confirmed, kernel);
-    if (drift === undefined) return kernel;
-    const { log, host } = this.#parts;
-    const word = heard.findLast(({ pid }) => pid !== undefined) ?? heard.at(-1);
+    const drift = driftOf(confirmed, found);
+    if (drift === undefined) return found;
+    const named = heard.filter(({ pid }) => pid !== undefined);
+    const word = named.findLast(({ isElsewhere }) => !isElsewhere) ?? named.at(-1) ?? heard.at(-1);
     const began = this.#now();
     await loadFile(host.exec, places.confirmedPolicy, (pid) => this.#ownLoad(pid));
     const at = this.#now();
@@ -164,6 +190,15 @@ export class TableRepair {
     this.#parts.onRepair();
     this.#counting = this.#counting.then(() => this.#count(repair));
     return now;
+  }
+
+  /** In a fight the next repair waits, whoever asks for it. */
+  async #afterPause(kernel: KernelTable | undefined): Promise<KernelTable | undefined> {
+    const { exec, clock } = this.#parts.host;
+    const wait = (this.#repair?.at ?? 0) + this.#fight.pauseMs(this.#now()) - this.#now();
+    if (wait <= 0) return kernel;
+    await clock.sleep(wait);
+    return readKernelTable(exec, this.#memory);
   }
 
   async #count(repair: Repair): Promise<void> {

@@ -54,6 +54,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "stop the program that the detail names, or have it leave table inet weft alone; ends a minute after the last repair",
   },
+  FOREIGN_REFUSES: {
+    title: "rules of another program refuse what must work here",
+    severity: "error",
+    dependsOn: [],
+    hint: "allow it there as well: whoever refuses, refuses, and Weft never edits rules of others; `weft-node-agent doctor` lists them all",
+  },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
     severity: "error",
