@@ -5,15 +5,8 @@
 // has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
 // depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
 
-/** The rule for IPv4 and its twin for IPv6. */
-function twin(rule: string): string[] {
-  return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
-}
-
-/** The rule for TCP over both families, and its twins for UDP. */
-function quadruplet(rule: string): string[] {
-  return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
-}
+import { decideRewritten } from "./nftables-rewritten.ts";
+import { quadruplet, twin } from "./nftables-twin.ts";
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
@@ -202,6 +195,7 @@ const output: readonly Chain[] = [
   {
     name: "decide_out",
     rules: [
+      "ct status dnat jump decide_rewritten",
       ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
       ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
       ...twin(`${target} @out_node_deny4 goto refuse_out`),
@@ -209,6 +203,7 @@ const output: readonly Chain[] = [
       "meta skuid @outside_uids goto judge_outside",
     ],
   },
+  decideRewritten,
   {
     // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
     name: "judge_mesh",
