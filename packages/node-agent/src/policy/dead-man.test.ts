@@ -184,6 +184,14 @@ describe("DeadMan", () => {
     expect(await agreement()).toBe("old");
   });
 
+  it("clears away a pending policy whose text is damaged, and leaves the kernel to the plan", async () => {
+    prove = () => Promise.reject(new Killed());
+    await new DeadMan(host, proof).put(next, never).catch(() => {});
+    await fake.files.write(places.pendingPolicy, next.text.slice(0, 100));
+    expect(await new DeadMan(host, proof).settle(never)).toBeUndefined();
+    expect(await isPending()).toBe(false);
+  });
+
   it.each(["the rule that chooses was deleted", "the confirmed slot was emptied"])(
     "goes back at once when %s while it waits for its proof",
     async (what) => {
@@ -298,7 +306,7 @@ describe("DeadMan", () => {
             if (end !== "killed") break;
           }
     expect(ends).toEqual(new Set(["done new", "killed new", "killed old", "undone old"]));
-  });
+  }, 120_000);
 
   it("survives being killed again while it settles", async () => {
     for (let first = 1; first < 30; first += 3)

@@ -135,7 +135,11 @@ export class DeadMan {
   async settle(signal: AbortSignal): Promise<Settled | undefined> {
     const { files, exec } = this.#host;
     const pending = await readPending(files);
-    if (pending === undefined) return undefined;
+    if (pending === undefined) {
+      // A damaged one can never be confirmed, and while there is one nothing is repaired.
+      if ((await files.info(places.pendingPolicy)) !== undefined) await dropPending(files);
+      return undefined;
+    }
     const header = headerOf(pending.text);
     const kernel = await readKernelTable(exec);
     if (kernel?.revision === header.revision && kernel.digest === header.digest) {

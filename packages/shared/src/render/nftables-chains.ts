@@ -189,12 +189,8 @@ const output: readonly Chain[] = [
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
       ...twin(`${target} @guard_out4 accept`),
-<<<<<<< HEAD
       proberOut,
-      ...twin(`meta l4proto { tcp, udp } update @seen_out4 { ${outgoing} }`),
-=======
       "meta l4proto { tcp, udp } jump record_out",
->>>>>>> main
       ...twin(`meta skuid . ${target} @out_watch4 update @audited_out4 { ${outgoing} }`),
       ...twin(`meta skuid . ip daddr @out_watch_all4 update @audited_out4 { ${outgoing} }`),
       ...twin(`${target} @out_node_watch4 update @audited_out4 { ${outgoing} }`),
