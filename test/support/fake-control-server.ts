@@ -14,6 +14,8 @@ import {
   type AddNodeResponse,
   ApplyEvent,
   type ApplyRequest,
+  type BanNodeRequest,
+  type BanNodeResponse,
   ControlServiceService,
   type HistoryResponse,
   type ObservationsResponse,
@@ -41,6 +43,8 @@ export interface ControlAnswers {
   status?: () => FleetStatus[];
   addNode?: (name: string) => AddNodeResponse;
   removeNode?: (name: string) => string[];
+  /** Of a ban and its end. */
+  banNode?: (request: BanNodeRequest) => BanNodeResponse;
   why?: (request: WhyRequest) => WhyResponse;
   observations?: (node: string) => ObservationsResponse;
 }
@@ -98,6 +102,8 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
     removeNode: unary(({ name }: { name: string }) => ({
       done: needed(answers.removeNode, "RemoveNode")(name),
     })),
+    banNode: unary((request: BanNodeRequest) => needed(answers.banNode, "BanNode")(request)),
+    unbanNode: unary((request: BanNodeRequest) => needed(answers.banNode, "UnbanNode")(request)),
     why: unary((request: WhyRequest) => needed(answers.why, "Why")(request)),
     observations: unary(({ node }: { node: string }) => needed(answers.observations, "Observations")(node)),
     version: unary(() => ({ version: "9.9.9" })),

@@ -5,6 +5,8 @@ import type {
   AddNodeResponse,
   ApplyEvent,
   ApplyRequest,
+  BanNodeRequest,
+  BanNodeResponse,
   HistoryResponse,
   NodePlan,
   RemoveNodeResponse,
@@ -43,6 +45,8 @@ export interface Control {
   showNode(name: string): Promise<ShownNode>;
   addNode(request: AddNodeRequest): Promise<AddNodeResponse>;
   removeNode(name: string): Promise<RemoveNodeResponse>;
+  banNode(request: BanNodeRequest): Promise<BanNodeResponse>;
+  unbanNode(request: BanNodeRequest): Promise<BanNodeResponse>;
   why(request: WhyRequest): Promise<WhyView>;
   /** @param node empty: of all */
   observations(node: string): Promise<ObservedView>;

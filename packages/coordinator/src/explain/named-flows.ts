@@ -119,6 +119,8 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   const origin = kind === "seen" || permission.allowed ? undefined : permission.origin;
   const names = new Set(mesh.policies.map((policy) => policy.name));
   const line = policyLine({ source, destination, protocol, port, portName, action: "allow", names });
+  const bans = new Set(compiled.get(node)?.policy.guard.banned);
+  const isBanned = bans.has(placed.source) || bans.has(placed.destination);
   const both = direction === "out" && arrival !== undefined && arrival.node !== node;
   return {
     kind: kind === "seen" ? "allowed" : kind,
@@ -132,7 +134,7 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     witness: both ? `kernels of ${node} and ${arrival.node}` : `kernel of ${node}`,
     node,
     origin,
-    // beside a policy that denies, one that allows says nothing
-    wouldAllow: kind === "seen" || origin !== undefined ? "" : (line ?? ""),
+    // beside a policy that denies, or a ban, one that allows says nothing
+    wouldAllow: kind === "seen" || origin !== undefined || isBanned ? "" : (line ?? ""),
   };
 }

@@ -45,6 +45,7 @@ export function sending(compiled: Compiled, connection: Connection): Permission 
   const { fromNode, user, destination } = connection;
   const policy = fromNode === undefined ? undefined : compiled.get(fromNode)?.policy;
   if (policy === undefined) return byDefault(true);
+  if (policy.guard.banned.includes(destination)) return byDefault(false);
   const mine = policy.egress.filter(
     (rule) =>
       (rule.user === "" || rule.user === user) &&
@@ -77,6 +78,7 @@ export function sending(compiled: Compiled, connection: Connection): Permission 
 export function receiving(compiled: Compiled, connection: Connection): Permission {
   const { toNode, source } = connection;
   const policy = toNode === undefined ? undefined : compiled.get(toNode)?.policy;
+  if (policy?.guard.banned.includes(source) === true) return byDefault(false);
   const endpoint = policy?.services.find(({ port }) => includes(port, connection));
   if (policy === undefined || endpoint === undefined) return byDefault(true);
   const mine = policy.ingress.filter(

@@ -45,6 +45,7 @@ function byWhom({ decidedBy, policy, file, line, audited }: KernelAnswer): strin
     case "policy":
       return `by ${policy} (${file}:${line})`;
     case "guard":
+      if (policy === "banned") return "because a node is banned";
       return `by the ${policy === "guard" ? "administrators'" : policy} guard`;
     case "other-table":
       return `by another table: ${policy}`;

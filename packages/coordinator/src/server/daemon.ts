@@ -7,8 +7,10 @@ import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
 import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
 import { derToPem } from "@weft/shared/spiffe/certificate";
 import { RotatingServerCredentials } from "@weft/shared/spiffe/grpc-credentials";
+import { withBans } from "../compile/bans.ts";
 import type { Config } from "../config.ts";
 import { Coordinator } from "../coordinator.ts";
+import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
 import { Membership } from "../enrolment/membership.ts";
 import { Nonces } from "../enrolment/nonce.ts";
@@ -18,6 +20,7 @@ import { GuardReach } from "../fleet/guard-reach.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import { guardRisks } from "../guard/guard-risks.ts";
 import type { Logger } from "../logger.ts";
+import { BanDesk } from "../rollout/ban-desk.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
@@ -85,7 +88,11 @@ const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
-  const { store, spire, signer, compiler, now, randomBytes, log } = edges;
+  const { store, spire, signer, now, randomBytes, log } = edges;
+  const compiler: MeshCompiler = {
+    ...edges.compiler,
+    compile: (mesh) => withBans(edges.compiler.compile(mesh), bannedAddresses(store.bans.list(), mesh)),
+  };
   const { trustDomain, svidSeconds } = config;
   const nodes = store.nodes;
   const handlers = new Handlers(log);
@@ -170,7 +177,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         explaining: explained,
         now,
         heartbeatSeconds,
-        banEpoch: () => publisher.current?.banEpoch ?? 0,
+        banEpoch: () => store.bans.epoch(),
       }),
       guardReach,
       bundle: () => publisher.current?.signed,
@@ -206,6 +213,15 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       handlers,
       coordinator,
       explaining: explained,
+      bans: new BanDesk({
+        authority,
+        membership,
+        fleet,
+        store,
+        spread: () => coordinator.refresh(),
+        behind: () => coordinator.behind(),
+        publish: () => tend(),
+      }),
       authority,
       fleet,
       store,

@@ -83,6 +83,8 @@ export interface Guard {
    *  because a CIDR never speaks for a mesh address. */
   readonly nodeAddresses: readonly string[];
   readonly upstreams: readonly string[];
+  /** Of banned nodes: nothing from there or to there, guard flows included. */
+  readonly banned: readonly string[];
 }
 
 export interface DesiredPolicy {

@@ -1,6 +1,7 @@
 // The chains of the table `inet weft` as they stand on every node, over the sets of nftables-table.ts. Constant. Pure.
 //
-// Three hooks. Guards come first. A packet to a local service port is judged by its source before any conntrack
+// Three hooks. Bans come first, of every packet either way, so a banned node's open connections end with the ban; then
+// guards. A packet to a local service port is judged by its source before any conntrack
 // rule, every packet of it; what a local process sends is judged by its uid, when it is new and as long as its socket
 // has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
 // depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
@@ -47,6 +48,14 @@ function ending(hook: string, key: string): Chain[] {
   ];
 }
 
+/** Nothing is sent back: not even that it is refused. */
+function ban(hook: string, key: string): Chain {
+  return {
+    name: `banned_${hook}`,
+    rules: [...twin(`meta l4proto { tcp, udp } update @denied_${hook}4 { ${key} }`), "drop"],
+  };
+}
+
 export interface Chain {
   readonly name: string;
   /** Only of base chains. */
@@ -65,6 +74,7 @@ const input: readonly Chain[] = [
     name: "input",
     hook: "input",
     rules: [
+      ...twin("ip saddr @banned4 goto banned_in"),
       // the host's own address is not loopback: who comes from there is judged like anybody
       "iif lo ip daddr 127.0.0.0/8 accept",
       "iif lo ip6 daddr ::1 accept",
@@ -107,6 +117,7 @@ const input: readonly Chain[] = [
     name: "default_in",
     rules: ["tcp dport @tcp_audit goto audit_in", "udp dport @udp_audit goto audit_in", "goto refuse_in"],
   },
+  ban("in", incoming),
   ...ending("in", incoming),
 ];
 
@@ -115,6 +126,7 @@ const output: readonly Chain[] = [
     name: "output",
     hook: "output",
     rules: [
+      ...twin("ip daddr @banned4 goto banned_out"),
       "oif lo ip daddr 127.0.0.0/8 accept",
       "oif lo ip6 daddr ::1 accept",
       // What is new has its socket, and so its uid, for certain.
@@ -171,6 +183,7 @@ const output: readonly Chain[] = [
     ],
   },
   { name: "default_outside", rules: ["meta skuid @outside_audit_uids goto audit_out", "goto refuse_out"] },
+  ban("out", outgoing),
   ...ending("out", outgoing),
 ];
 
@@ -180,6 +193,8 @@ const forward: readonly Chain[] = [
     name: "forward",
     hook: "forward",
     rules: [
+      ...twin("ip saddr @banned4 goto banned_forward"),
+      ...twin("ip daddr @banned4 goto banned_forward"),
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",
@@ -218,6 +233,7 @@ const forward: readonly Chain[] = [
       "goto refuse_forward",
     ],
   },
+  ban("forward", flow),
   ...ending("forward", flow),
 ];
 

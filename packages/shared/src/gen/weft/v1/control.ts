@@ -245,6 +245,30 @@ export interface RemoveNodeResponse {
   done: string[];
 }
 
+export interface BanNodeRequest {
+  name: string;
+  reason: string;
+  claimedBy: string;
+  /** 0: the default */
+  timeoutSeconds: number;
+  /** of its machine, besides the one the mesh has for it */
+  addresses: string[];
+}
+
+export interface BanNodeResponse {
+  /** one sentence each */
+  done: string[];
+  /** whose kernels were waited for, as they carried it or failed */
+  nodes: ApplyNode[];
+  missing: BanMissing[];
+}
+
+/** A node whose kernel does not carry the change. */
+export interface BanMissing {
+  node: string;
+  why: string;
+}
+
 export interface VersionRequest {
 }
 
@@ -3573,6 +3597,335 @@ export const RemoveNodeResponse: MessageFns<RemoveNodeResponse> = {
   },
 };
 
+function createBaseBanNodeRequest(): BanNodeRequest {
+  return { name: "", reason: "", claimedBy: "", timeoutSeconds: 0, addresses: [] };
+}
+
+export const BanNodeRequest: MessageFns<BanNodeRequest> = {
+  encode(message: BanNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.claimedBy !== "") {
+      writer.uint32(26).string(message.claimedBy);
+    }
+    if (message.timeoutSeconds !== 0) {
+      writer.uint32(32).uint32(message.timeoutSeconds);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BanNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBanNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.claimedBy = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timeoutSeconds = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BanNodeRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      claimedBy: isSet(object.claimedBy)
+        ? globalThis.String(object.claimedBy)
+        : isSet(object.claimed_by)
+        ? globalThis.String(object.claimed_by)
+        : "",
+      timeoutSeconds: isSet(object.timeoutSeconds)
+        ? globalThis.Number(object.timeoutSeconds)
+        : isSet(object.timeout_seconds)
+        ? globalThis.Number(object.timeout_seconds)
+        : 0,
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BanNodeRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.claimedBy !== "") {
+      obj.claimedBy = message.claimedBy;
+    }
+    if (message.timeoutSeconds !== 0) {
+      obj.timeoutSeconds = Math.round(message.timeoutSeconds);
+    }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BanNodeRequest>, I>>(base?: I): BanNodeRequest {
+    return BanNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BanNodeRequest>, I>>(object: I): BanNodeRequest {
+    const message = createBaseBanNodeRequest();
+    message.name = object.name ?? "";
+    message.reason = object.reason ?? "";
+    message.claimedBy = object.claimedBy ?? "";
+    message.timeoutSeconds = object.timeoutSeconds ?? 0;
+    message.addresses = object.addresses?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseBanNodeResponse(): BanNodeResponse {
+  return { done: [], nodes: [], missing: [] };
+}
+
+export const BanNodeResponse: MessageFns<BanNodeResponse> = {
+  encode(message: BanNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.done) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.nodes) {
+      ApplyNode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.missing) {
+      BanMissing.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BanNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBanNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.done.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodes.push(ApplyNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.missing.push(BanMissing.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BanNodeResponse {
+    return {
+      done: globalThis.Array.isArray(object?.done) ? object.done.map((e: any) => globalThis.String(e)) : [],
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => ApplyNode.fromJSON(e)) : [],
+      missing: globalThis.Array.isArray(object?.missing) ? object.missing.map((e: any) => BanMissing.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: BanNodeResponse): unknown {
+    const obj: any = {};
+    if (message.done?.length) {
+      obj.done = message.done;
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => ApplyNode.toJSON(e));
+    }
+    if (message.missing?.length) {
+      obj.missing = message.missing.map((e) => BanMissing.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BanNodeResponse>, I>>(base?: I): BanNodeResponse {
+    return BanNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BanNodeResponse>, I>>(object: I): BanNodeResponse {
+    const message = createBaseBanNodeResponse();
+    message.done = object.done?.map((e) => e) || [];
+    message.nodes = object.nodes?.map((e) => ApplyNode.fromPartial(e)) || [];
+    message.missing = object.missing?.map((e) => BanMissing.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBanMissing(): BanMissing {
+  return { node: "", why: "" };
+}
+
+export const BanMissing: MessageFns<BanMissing> = {
+  encode(message: BanMissing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BanMissing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBanMissing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BanMissing {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: BanMissing): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BanMissing>, I>>(base?: I): BanMissing {
+    return BanMissing.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BanMissing>, I>>(object: I): BanMissing {
+    const message = createBaseBanMissing();
+    message.node = object.node ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
 function createBaseVersionRequest(): VersionRequest {
   return {};
 }
@@ -5150,6 +5503,25 @@ export const ControlServiceService = {
     responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
   },
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: {
+    path: "/weft.v1.ControlService/BanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
+  unbanNode: {
+    path: "/weft.v1.ControlService/UnbanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
   version: {
     path: "/weft.v1.ControlService/Version" as const,
     requestStream: false as const,
@@ -5193,6 +5565,9 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   showNode: handleUnaryCall<ShowNodeRequest, ShowNodeResponse>;
   addNode: handleUnaryCall<AddNodeRequest, AddNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
+  unbanNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
   version: handleUnaryCall<VersionRequest, VersionResponse>;
   /** Asked of the kernels on the way. */
   why: handleUnaryCall<WhyRequest, WhyResponse>;
@@ -5297,6 +5672,37 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
   ): ClientUnaryCall;
   version(
     request: VersionRequest,
