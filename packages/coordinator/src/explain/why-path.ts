@@ -47,6 +47,8 @@ function byWhom({ decidedBy, policy, file, line, audited }: KernelAnswer): strin
     case "guard":
       if (policy === "banned") return "because a node is banned";
       return `by the ${policy === "guard" ? "administrators'" : policy} guard`;
+    case "baseline":
+      return `by the baseline (${file}:${line})${audited ? ", in audit: counted, not refused" : ""}`;
     case "other-table":
       return `by another table: ${policy}`;
     case "nothing-loaded":
