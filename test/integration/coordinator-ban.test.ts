@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { BanNodeRequest, BanNodeResponse } from "../../packages/shared/src/gen/weft/v1/control.ts";
+import type { BanNodeRequest, BanNodeResponse } from "../../packages/shared/src/gen/weft/v1/guard.ts";
 import { TrustBundle } from "../../packages/shared/src/gen/weft/v1/trust.ts";
 import { AgentStream } from "../support/agent-stream.ts";
 import { eventually } from "../support/eventually.ts";

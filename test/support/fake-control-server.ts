@@ -14,8 +14,6 @@ import {
   type AddNodeResponse,
   ApplyEvent,
   type ApplyRequest,
-  type BanNodeRequest,
-  type BanNodeResponse,
   ControlServiceService,
   type HistoryResponse,
   type ObservationsResponse,
@@ -23,6 +21,7 @@ import {
   type WhyRequest,
   type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
+import type { BanNodeRequest, BanNodeResponse } from "../../packages/shared/src/gen/weft/v1/guard.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
 

@@ -99,7 +99,6 @@ export class Coordinator implements SessionEvents {
   /** What every node is to be has changed without the mesh file: by a ban, or the end of one. */
   refresh(): void {
     for (const state of this.#parts.authority.refresh()) this.#give(state);
-    void this.#parts.reconcile();
   }
 
   /** Members named by the mesh whose kernels do not carry the newest state. */

@@ -5,13 +5,12 @@ import type {
   AddNodeResponse,
   ApplyEvent,
   ApplyRequest,
-  BanNodeRequest,
-  BanNodeResponse,
   HistoryResponse,
   NodePlan,
   RemoveNodeResponse,
   WhyRequest,
 } from "@weft/shared/gen/weft/v1/control";
+import type { BanNodeRequest, BanNodeResponse } from "@weft/shared/gen/weft/v1/guard";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
 import type { OperatorSession } from "../guard/risk.ts";

@@ -17,8 +17,8 @@ export interface BanDeskParts {
   readonly spread: () => void;
   /** Members whose kernels do not carry what they were given. */
   readonly behind: () => readonly string[];
-  /** Signs and sends the trust bundle with the bans. */
-  readonly publish: () => Promise<void>;
+  /** Signs and sends the trust bundle with the bans, and has SPIRE know them. */
+  readonly settle: () => Promise<void>;
 }
 
 export interface BanOrder {
@@ -101,9 +101,9 @@ export class BanDesk {
   }
 
   async #follow(done: readonly string[]): Promise<BanOutcome> {
-    const { spread, behind, publish, fleet } = this.#parts;
+    const { spread, behind, settle, fleet } = this.#parts;
     spread();
-    await publish();
+    await settle();
     const nodes = behind();
     return {
       done,

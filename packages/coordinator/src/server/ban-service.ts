@@ -1,6 +1,7 @@
 // In: calls on the control socket to ban a node, or to undo it. Out: what was done, and which kernels carry it: waited for
 // as after an apply. A node that is away is named, not waited for.
-import type { BanNodeRequest, BanNodeResponse, ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
+import type { ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
+import type { BanNodeRequest, BanNodeResponse } from "@weft/shared/gen/weft/v1/guard";
 import { parseAddress } from "@weft/shared/model/address";
 import { parseNodeName } from "@weft/shared/model/ids";
 import type { Fleet } from "../fleet/fleet.ts";

@@ -220,7 +220,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         store,
         spread: () => coordinator.refresh(),
         behind: () => coordinator.behind(),
-        publish: () => tend(),
+        settle: async () => void (await Promise.all([tend(), reconcile()])),
       }),
       authority,
       fleet,

@@ -5,7 +5,8 @@
 // What the kernel records, `rev`, `armed` and the break-glass sets are there once. A base chain goes to the confirmed
 // slot; while `armed` holds the packet's family, to the candidate instead: when the elements expire, the old verdicts
 // are back with no process alive.
-import { type Chain, chains } from "./nftables-chains.ts";
+import { chains } from "./nftables-chains.ts";
+import type { Chain } from "./nftables-rule.ts";
 import { policySets, recordSets } from "./nftables-table.ts";
 
 export type Slot = "a" | "b";

@@ -1,6 +1,6 @@
 // `weft node ban|unban`: shuts a node out of the mesh at once, whatever the mesh file and its guards say; or lets it in
 // again. Exit 4: some kernels do not carry it yet, named.
-import type { BanNodeResponse } from "@weft/shared/gen/weft/v1/control";
+import type { BanNodeResponse } from "@weft/shared/gen/weft/v1/guard";
 import { parseNodeName } from "@weft/shared/model/ids";
 import type { Command } from "commander";
 import { durationText } from "../../view/duration-text.ts";
