@@ -2,9 +2,11 @@
 //
 // Three hooks. Bans come first, of every packet either way, so a banned node's open connections end with the ban; then
 // guards. A packet to a local service port is judged by its source before any conntrack rule, every packet of it; what a
-// local process sends is judged by its uid, when it is new and as long as its socket has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
-// depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
+// local process sends is judged by its uid, when it is new and as long as its socket has an owner. Rules that record
+// (`update`) are rules of their own without a verdict, and the verdict after them depends on neither set nor address
+// family: a full set, or IPv6, ends in the verdict, too.
 
+import { decideRewritten } from "./nftables-rewritten.ts";
 import {
   ban,
   type Chain,
@@ -13,11 +15,10 @@ import {
   icmpv6Needed,
   judgeSource,
   needed,
-  quadruplet,
   reject,
   syn,
-  twin,
 } from "./nftables-rule.ts";
+import { quadruplet, twin } from "./nftables-twin.ts";
 
 const incoming = "ip saddr . meta l4proto . th dport";
 const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
@@ -167,6 +168,7 @@ const output: readonly Chain[] = [
   {
     name: "decide_out",
     rules: [
+      "ct status dnat jump decide_rewritten",
       ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
       ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
       ...twin(`${target} @out_node_deny4 goto refuse_out`),
@@ -174,6 +176,7 @@ const output: readonly Chain[] = [
       "meta skuid @outside_uids goto judge_outside",
     ],
   },
+  decideRewritten,
   {
     // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
     name: "judge_mesh",

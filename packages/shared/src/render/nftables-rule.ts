@@ -1,15 +1,6 @@
 // Rules and small chains that stand in more than one place of nftables-chains.ts: for both families and protocols, for each
 // hook. In: a rule as it is for IPv4 and TCP. Out: rules. Pure.
-
-/** The rule for IPv4 and its twin for IPv6. */
-export function twin(rule: string): string[] {
-  return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
-}
-
-/** The rule for TCP over both families, and its twins for UDP. */
-export function quadruplet(rule: string): string[] {
-  return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
-}
+import { quadruplet, twin } from "./nftables-twin.ts";
 
 export const syn = "tcp flags & (fin | syn | rst | ack)";
 export const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
