@@ -13,10 +13,12 @@ export interface BanDeskParts {
   readonly membership: Membership;
   readonly fleet: Fleet;
   readonly store: Store;
-  /** Gives every node what it is to be now. */
-  readonly spread: () => void;
-  /** Members whose kernels do not carry what they were given. */
-  readonly behind: () => readonly string[];
+  readonly coordinator: {
+    /** Gives every node what it is to be now. */
+    refresh(): void;
+    /** Members whose kernels do not carry what they were given. */
+    behind(): readonly string[];
+  };
   /** Signs and sends the trust bundle with the bans, and has SPIRE know them. */
   readonly settle: () => Promise<void>;
 }
@@ -101,10 +103,10 @@ export class BanDesk {
   }
 
   async #follow(done: readonly string[]): Promise<BanOutcome> {
-    const { spread, behind, settle, fleet } = this.#parts;
-    spread();
+    const { coordinator, settle, fleet } = this.#parts;
+    coordinator.refresh();
     await settle();
-    const nodes = behind();
+    const nodes = coordinator.behind();
     return {
       done,
       waited: nodes.filter((name) => fleet.view(name).connected),

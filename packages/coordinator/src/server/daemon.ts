@@ -7,20 +7,22 @@ import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
 import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
 import { derToPem } from "@weft/shared/spiffe/certificate";
 import { RotatingServerCredentials } from "@weft/shared/spiffe/grpc-credentials";
-import { withBans } from "../compile/bans.ts";
 import type { Config } from "../config.ts";
 import { Coordinator } from "../coordinator.ts";
-import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
 import { Membership } from "../enrolment/membership.ts";
 import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { GuardReach } from "../fleet/guard-reach.ts";
+import { Observations } from "../fleet/observations.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import { guardRisks } from "../guard/guard-risks.ts";
+import type { RiskSource } from "../guard/risk.ts";
 import type { Logger } from "../logger.ts";
+import { flipRisks } from "../replay/flip-risks.ts";
 import { BanDesk } from "../rollout/ban-desk.ts";
+import { banningCompiler } from "../rollout/banning-compiler.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
@@ -89,10 +91,7 @@ const stopGraceMs = 2_000;
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
   const { store, spire, signer, now, randomBytes, log } = edges;
-  const compiler: MeshCompiler = {
-    ...edges.compiler,
-    compile: (mesh) => withBans(edges.compiler.compile(mesh), bannedAddresses(store.bans.list(), mesh)),
-  };
+  const compiler = banningCompiler(edges.compiler, store.bans);
   const { trustDomain, svidSeconds } = config;
   const nodes = store.nodes;
   const handlers = new Handlers(log);
@@ -104,9 +103,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
-  const riskSources = [guardRisks];
+  const observations = new Observations();
+  const flips: RiskSource = (change) => flipRisks(observations.all(now()), change);
+  const riskSources = [guardRisks, flips];
   const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, riskSources, now });
-  const explained = explaining({ authority, compiler, store, fleet, sessions, now });
+  const explained = explaining({ authority, compiler, store, fleet, sessions, observations, now });
 
   const published = (bundle: Published) => {
     agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));
@@ -206,6 +207,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       randomBytes,
     }),
   );
+  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
+  const tending = new SingleFlight(() => upkeep.tend());
+  const tend = () =>
+    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const settle = async () => void (await Promise.all([tend(), reconcile()]));
   const control = new Server(controlLimits);
   control.addService(
     ControlServiceService,
@@ -213,15 +219,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       handlers,
       coordinator,
       explaining: explained,
-      bans: new BanDesk({
-        authority,
-        membership,
-        fleet,
-        store,
-        spread: () => coordinator.refresh(),
-        behind: () => coordinator.behind(),
-        settle: async () => void (await Promise.all([tend(), reconcile()])),
-      }),
+      bans: new BanDesk({ authority, membership, fleet, store, coordinator, settle }),
       authority,
       fleet,
       store,
@@ -232,10 +230,6 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     }),
   );
 
-  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
-  const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () =>
-    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
   const flush = () =>
     upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 
