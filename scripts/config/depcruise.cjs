@@ -7,7 +7,7 @@ const pure = [
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
-  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-)",
+  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-|cut/(flow|parse|judge))",
 ];
 /** Orchestration: it is handed its edges, and so it may name them, but it touches nothing by itself. */
 const untouching = [...pure, "^packages/coordinator/src/rollout/", "^packages/node-agent/src/dns/plan-"];

@@ -210,6 +210,7 @@ export class TestCoordinator {
       wait: change.wait ?? false,
       timeoutSeconds: change.timeoutSeconds ?? 10,
       confirmTimeoutSeconds: 0,
+      keepEstablished: false,
     });
     return new Promise((resolve, reject) => {
       const events: ApplyEvent[] = [];

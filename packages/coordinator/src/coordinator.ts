@@ -76,7 +76,7 @@ export class Coordinator implements SessionEvents {
     if (outcome.kind === "refused") return outcome;
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
-    this.#tryAgain(order.confirmTimeoutSeconds);
+    this.#tryAgain(order);
     log.info("applied", {
       revision: outcome.revision,
       unchanged: outcome.unchanged,
@@ -87,11 +87,12 @@ export class Coordinator implements SessionEvents {
   }
 
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
-  #tryAgain(confirmTimeoutSeconds: number): void {
+  #tryAgain({ confirmTimeoutSeconds, keepEstablished = false }: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
     for (const view of fleet.views()) {
       if (!isMember(view) || !hasFailed(view) || view.wanted === undefined) continue;
-      const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
+      const generation = view.wanted.generation + 1;
+      const again = authority.raise(view.name, generation, confirmTimeoutSeconds, keepEstablished);
       if (again !== undefined) this.#give(again);
     }
   }

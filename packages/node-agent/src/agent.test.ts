@@ -5,7 +5,7 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { emptyContent, sealed } from "../../../test/support/desired.ts";
 import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
-import { noCutter } from "./policy/flow-cutter.ts";
+import { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
@@ -74,12 +74,13 @@ beforeEach(() => {
       return identityWork(desired, signal);
     },
   } as IdentitySection;
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
   agent = new Agent({
     host,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log,
     node: "web1",
     policy,
-    cutter: noCutter,
+    cuts: new CutSection({ cutter: { cut: async () => undefined }, clock: host.clock, log }),
     dns,
     identity,
     keepDesired: (desired) => keep(desired),

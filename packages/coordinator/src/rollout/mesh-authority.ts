@@ -16,6 +16,8 @@ export interface ApplyOrder {
   readonly baseRevision: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  /** Nodes leave established flows that the new rules forbid. */
+  readonly keepEstablished?: boolean;
 }
 
 export type ApplyOutcome =
@@ -99,7 +101,10 @@ export class MeshAuthority {
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
-      const entry = { at: now(), claimedBy: order.claimedBy, reason: order.reason, digest };
+      const reason = [order.reason, order.keepEstablished === true ? "established flows are kept" : ""]
+        .filter((part) => part !== "")
+        .join("; ");
+      const entry = { at: now(), claimedBy: order.claimedBy, reason, digest };
       const current =
         this.#revision !== undefined && unchanged
           ? this.#revision
@@ -109,9 +114,14 @@ export class MeshAuthority {
         actor: order.claimedBy,
         action: unchanged ? "applied again" : "applied",
         subject: `revision ${current.revision}`,
-        detail: order.reason,
+        detail: reason,
       });
-      const changed = this.#record(mesh, current.revision, order.confirmTimeoutSeconds);
+      const changed = this.#record(
+        mesh,
+        current.revision,
+        order.confirmTimeoutSeconds,
+        order.keepEstablished,
+      );
       return { revision: current, changed };
     });
     this.#mesh = mesh;
@@ -119,12 +129,21 @@ export class MeshAuthority {
     return { kind: "accepted", revision: revision.revision, unchanged, changed };
   }
 
-  /** One generation more of the same content, for a node that holds a higher number than was given from here. */
-  raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
+  /**
+   * One generation more of the same content, for a node that holds a higher number than was given from here.
+   * @param keepEstablished undefined: as before
+   */
+  raise(
+    node: string,
+    generation: number,
+    confirmTimeoutSeconds = 0,
+    keepEstablished?: boolean,
+  ): DesiredState | undefined {
     const { store } = this.#parts;
     const state = store.desired.get(node);
     if (state === undefined) return undefined;
-    const raised = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
+    const timed = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
+    const raised = keepEstablished === undefined ? timed : withKeeping(timed, keepEstablished);
     store.desired.put(raised);
     return raised;
   }
@@ -154,11 +173,11 @@ export class MeshAuthority {
     return undefined;
   }
 
-  #record(mesh: Mesh, revision: number, confirmTimeoutSeconds = 0): DesiredState[] {
+  #record(mesh: Mesh, revision: number, confirmTimeoutSeconds = 0, keepEstablished = false): DesiredState[] {
     const { store, compiler } = this.#parts;
     const last = new Map(store.desired.list().map((state) => [state.node, state]));
     const changed = newGenerations(last, compiler.compile(mesh), revision).map((state) =>
-      withConfirmTimeout(state, confirmTimeoutSeconds),
+      withKeeping(withConfirmTimeout(state, confirmTimeoutSeconds), keepEstablished),
     );
     store.transaction(() => {
       for (const state of changed) store.desired.put(state);
@@ -169,4 +188,8 @@ export class MeshAuthority {
 
 function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
   return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
+}
+
+function withKeeping({ keepEstablished: _, ...state }: DesiredState, keep: boolean): DesiredState {
+  return keep ? { ...state, keepEstablished: true } : state;
 }

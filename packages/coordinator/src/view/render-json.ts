@@ -3,7 +3,7 @@
 import { conditionKinds } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { FleetStatus, NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
-import type { Condition, DnsReport, Phase } from "@weft/shared/model/report";
+import type { Condition, CutOccasion, DnsReport, Phase } from "@weft/shared/model/report";
 
 export interface ConditionJson {
   readonly code: string;
@@ -38,6 +38,15 @@ export interface NodeJson {
     readonly state: string | null;
     readonly detail: string;
   };
+  readonly cut: {
+    readonly occasion: CutOccasion;
+    readonly generation: number;
+    readonly ended: number;
+    readonly leftUnknown: number;
+    readonly failed: number;
+    readonly kept: number;
+    readonly at: string;
+  } | null;
   readonly conditions: readonly ConditionJson[];
   readonly facts: NodeFacts | null;
   readonly lastSeen: string | null;
@@ -95,6 +104,7 @@ export function nodeJson(node: NodeStatus): NodeJson {
       state: report?.dns.state ?? null,
       detail: report?.dns.detail ?? "",
     },
+    cut: report?.cut === undefined ? null : { ...report.cut, at: report.cut.at.toISOString() },
     conditions: (report?.conditions ?? []).map(conditionJson),
     facts: node.facts ?? null,
     lastSeen: timeOf(node.lastSeen),

@@ -15,6 +15,8 @@ function quadruplet(rule: string): string[] {
   return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
 }
 
+/** A reset carries nothing and opens nothing: the other end is to hear that a flow is over, forbidden or not. */
+const whatEnds = "tcp flags rst accept";
 const syn = "tcp flags & (fin | syn | rst | ack)";
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
 const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept";
@@ -125,7 +127,7 @@ const output: readonly Chain[] = [
       "ct direction original meta skuid != 4294967295 goto judge_kept",
     ],
   },
-  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
+  { name: "judge_kept", rules: [whatEnds, ...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
   {
     name: "judge_out",
     rules: [
@@ -180,6 +182,7 @@ const forward: readonly Chain[] = [
     name: "forward",
     hook: "forward",
     rules: [
+      `ct state established ${whatEnds}`,
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",

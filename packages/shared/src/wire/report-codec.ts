@@ -1,11 +1,20 @@
 // NodeReport and Condition <-> weft.v1. A condition code only a newer peer knows is left out: we have no words for it.
 import type * as wire from "../gen/weft/v1/report.ts";
 import { isConditionCode } from "../model/condition.ts";
-import type { Condition, DnsReport, NodeReport, Phase, StepResult } from "../model/report.ts";
+import type {
+  Condition,
+  CutOccasion,
+  CutReport,
+  DnsReport,
+  NodeReport,
+  Phase,
+  StepResult,
+} from "../model/report.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
 const phases: readonly Phase[] = ["applying", "enforced", "failed", "reverted"];
 const results: readonly StepResult[] = ["done", "failed", "reverted", "skipped"];
+const occasions: readonly CutOccasion[] = ["started", "loaded", "confirmed", "reverted"];
 const dnsModes: readonly DnsReport["mode"][] = ["resolved-link", "file", "off"];
 const dnsStates: readonly DnsReport["state"][] = ["in-force", "failed", "off"];
 
@@ -36,6 +45,7 @@ export function encodeReport(report: NodeReport): wire.NodeReport {
     identity: { ...report.identity },
     dns: { ...report.dns },
     sequence: BigInt(report.sequence),
+    cut: report.cut === undefined ? undefined : encodeCut(report.cut),
   };
 }
 
@@ -70,5 +80,22 @@ export function decodeReport(message: wire.NodeReport): NodeReport {
       detail: dns.detail,
     },
     sequence: toNumber(message.sequence, "sequence"),
+    ...(message.cut === undefined ? {} : { cut: decodeCut(message.cut) }),
+  };
+}
+
+export function encodeCut(cut: CutReport): wire.CutReport {
+  return { ...cut, generation: BigInt(cut.generation) };
+}
+
+export function decodeCut(message: wire.CutReport): CutReport {
+  return {
+    occasion: oneOf(message.occasion, occasions, "occasion of a cut"),
+    generation: toNumber(message.generation, "generation of a cut"),
+    ended: message.ended,
+    leftUnknown: message.leftUnknown,
+    failed: message.failed,
+    kept: message.kept,
+    at: present(message.at, "time of a cut"),
   };
 }

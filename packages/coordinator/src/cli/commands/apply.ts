@@ -6,8 +6,10 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent } from "@weft/shared/gen/weft/v1/control";
 import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
+import { decodeCut } from "@weft/shared/wire/report-codec";
 import type { Command } from "commander";
 import type { SourceText } from "../../store/records.ts";
+import { cutText } from "../../view/cut-text.ts";
 import { durationText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
@@ -25,6 +27,7 @@ interface Options {
   readonly wait?: true;
   readonly timeout: number;
   readonly confirmTimeout?: number;
+  readonly keepEstablished?: true;
   readonly reason?: string;
   readonly json?: true;
 }
@@ -37,6 +40,8 @@ export interface ApplyWish {
   readonly timeoutSeconds: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  /** Established flows that are forbidden now are left. */
+  readonly keepEstablished?: boolean;
 }
 
 export interface ApplyOutcome {
@@ -108,7 +113,7 @@ export async function applySources(
 ): Promise<ApplyOutcome> {
   const tally = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let revision = 0;
-  const request = { ...wish, sources: [...wish.sources], baseRevision: 0n };
+  const request = { keepEstablished: false, ...wish, sources: [...wish.sources], baseRevision: 0n };
   for await (const { event } of control.apply(request, signal)) {
     switch (event?.$case) {
       case "refused":
@@ -136,6 +141,12 @@ export async function applySources(
         terminal.out(
           `  ${node} ${phase === "reverted" ? "REVERTED" : phase} after ${durationText(afterMs)}${more}`,
         );
+        break;
+      }
+      case "cut": {
+        const { node, cut } = event.value;
+        const words = cut === undefined ? "" : cutText(decodeCut(cut));
+        if (words !== "") terminal.out(`  ${node} ${words}`);
         break;
       }
       case "done":
@@ -183,6 +194,7 @@ export function addApplyCommand(program: Command, context: CliContext): void {
       `new rules that fresh connections do not confirm within it undo themselves (default: ${defaultConfirmTimeoutSeconds})`,
       parseSeconds,
     )
+    .option("--keep-established", "leave established connections that are forbidden now (docs/cut.md)")
     .option("--reason <text>", "why, for the history")
     .option("--json", "print the events as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
@@ -196,6 +208,7 @@ export function addApplyCommand(program: Command, context: CliContext): void {
         timeoutSeconds:
           confirmTimeout === 0 ? options.timeout : Math.max(options.timeout, confirmTimeout + 5),
         confirmTimeoutSeconds: confirmTimeout,
+        keepEstablished: options.keepEstablished === true,
       };
       const exitCode = await withControl(context, command, async (control) => {
         if (options.json) return applyAsJson(control, wish, context);

@@ -23,7 +23,7 @@ import {
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
 import { FlowEnd, Replay } from "./replay.ts";
-import { Condition, NodeReport } from "./report.ts";
+import { Condition, CutReport, NodeReport } from "./report.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
 
@@ -75,6 +75,8 @@ export interface ApplyRequest {
   timeoutSeconds: number;
   /** 0: the default */
   confirmTimeoutSeconds: number;
+  /** established flows that are forbidden now live on */
+  keepEstablished: boolean;
 }
 
 export interface ApplyEvent {
@@ -83,7 +85,14 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
+    | { $case: "cut"; value: ApplyCut }
     | undefined;
+}
+
+/** What became of established flows that are forbidden now, on a node that was waited for. */
+export interface ApplyCut {
+  node: string;
+  cut: CutReport | undefined;
 }
 
 export interface ApplyRefused {
@@ -893,6 +902,7 @@ function createBaseApplyRequest(): ApplyRequest {
     wait: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
+    keepEstablished: false,
   };
 }
 
@@ -921,6 +931,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.confirmTimeoutSeconds !== 0) {
       writer.uint32(56).uint32(message.confirmTimeoutSeconds);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(72).bool(message.keepEstablished);
     }
     return writer;
   },
@@ -994,6 +1007,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.confirmTimeoutSeconds = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1031,6 +1052,11 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : isSet(object.confirm_timeout_seconds)
         ? globalThis.Number(object.confirm_timeout_seconds)
         : 0,
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
     };
   },
 
@@ -1057,6 +1083,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.confirmTimeoutSeconds !== 0) {
       obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     return obj;
   },
 
@@ -1074,6 +1103,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.wait = object.wait ?? false;
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
+    message.keepEstablished = object.keepEstablished ?? false;
     return message;
   },
 };
@@ -1096,6 +1126,9 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "done":
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "cut":
+        ApplyCut.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -1146,6 +1179,14 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "done", value: ApplyDone.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "cut", value: ApplyCut.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1168,6 +1209,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "node", value: ApplyNode.fromJSON(object.node) }
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
+        : isSet(object.cut)
+        ? { $case: "cut", value: ApplyCut.fromJSON(object.cut) }
         : undefined,
     };
   },
@@ -1182,6 +1225,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.node = ApplyNode.toJSON(message.event.value);
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
+    } else if (message.event?.$case === "cut") {
+      obj.cut = ApplyCut.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1216,7 +1261,98 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         }
         break;
       }
+      case "cut": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "cut", value: ApplyCut.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseApplyCut(): ApplyCut {
+  return { node: "", cut: undefined };
+}
+
+export const ApplyCut: MessageFns<ApplyCut> = {
+  encode(message: ApplyCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.cut !== undefined) {
+      CutReport.encode(message.cut, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyCut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyCut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cut = CutReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApplyCut {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      cut: isSet(object.cut) ? CutReport.fromJSON(object.cut) : undefined,
+    };
+  },
+
+  toJSON(message: ApplyCut): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.cut !== undefined) {
+      obj.cut = CutReport.toJSON(message.cut);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApplyCut>, I>>(base?: I): ApplyCut {
+    return ApplyCut.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApplyCut>, I>>(object: I): ApplyCut {
+    const message = createBaseApplyCut();
+    message.node = object.node ?? "";
+    message.cut = (object.cut !== undefined && object.cut !== null) ? CutReport.fromPartial(object.cut) : undefined;
     return message;
   },
 };
