@@ -18,6 +18,11 @@ function quadruplet(rule: string): string[] {
 /** A reset carries nothing and opens nothing: the other end is to hear that a flow is over, forbidden or not. */
 const whatEnds = "tcp flags rst accept";
 const syn = "tcp flags & (fin | syn | rst | ack)";
+/**
+ * What belongs to a connection that stood before is dropped, not reset: while a policy is armed nothing may end by it,
+ * and goes on when it undoes itself; once it is confirmed, the agent ends both ends.
+ */
+const later = `${syn} != syn drop`;
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
 const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept";
 /** Without neighbour discovery there is no IPv6 at all. */
@@ -45,7 +50,7 @@ function ending(hook: string, key: string): Chain[] {
   const record = (set: string) => twin(`update @${set}_${hook}4 { ${key} }`);
   return [
     { name: `audit_${hook}`, rules: [...record("audited"), "accept"] },
-    { name: `refuse_${hook}`, rules: [...record("denied"), ...reject] },
+    { name: `refuse_${hook}`, rules: [...record("denied"), later, ...reject] },
   ];
 }
 

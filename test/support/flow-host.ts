@@ -1,0 +1,55 @@
+// In: a network namespace and a uid. Out: a process there that opens and accepts flows, and what happened to each.
+import { type ChildProcess, spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { eventually } from "./eventually.ts";
+import type { FlowEvent, FlowKind, FlowOrder } from "./flow-ends.ts";
+
+const program = resolve(import.meta.dirname, "flow-ends.ts");
+
+export class FlowHost {
+  readonly #child: ChildProcess;
+  readonly #events: FlowEvent[] = [];
+
+  constructor(namespace: string, uid: number) {
+    this.#child = spawn("ip", ["netns", "exec", namespace, process.execPath, program, `${uid}`], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, NODE_OPTIONS: "" },
+    });
+    const { stdout } = this.#child;
+    if (stdout === null) throw new Error("no stdout");
+    createInterface({ input: stdout }).on("line", (line) => this.#events.push(JSON.parse(line) as FlowEvent));
+  }
+
+  order(order: FlowOrder): void {
+    this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
+  }
+
+  happened(name: string, event: FlowEvent["event"]): FlowEvent | undefined {
+    return this.#events.find((item) => item.name === name && item.event === event);
+  }
+
+  until(name: string, event: FlowEvent["event"], deadlineMs = 10_000): Promise<FlowEvent> {
+    return eventually(`${name} ${event}`, () => this.happened(name, event), deadlineMs);
+  }
+
+  async listen(port: number): Promise<void> {
+    this.order({ op: "listen", port });
+    await this.until(`${port}`, "listening");
+  }
+
+  async open(name: string, kind: FlowKind, host: string, port: number): Promise<void> {
+    this.order({ op: "open", name, kind, host, port });
+    await this.until(name, "open");
+  }
+
+  stop(): Promise<void> {
+    return new Promise((settle) => {
+      if (this.#child.exitCode !== null) settle();
+      else {
+        this.#child.once("exit", () => settle());
+        this.#child.kill("SIGKILL");
+      }
+    });
+  }
+}

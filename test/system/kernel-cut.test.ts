@@ -1,0 +1,314 @@
+// Flows that new rules forbid, in real kernels: each ends at both ends within a second of the rules, over IPv4 and IPv6,
+// and what is allowed loses no byte. WEFT_LONG=1 runs the long counts.
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { NamespaceNetworks } from "../../packages/node-agent/src/cut/other-networks.ts";
+import type { Exec } from "../../packages/node-agent/src/host/host.ts";
+import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
+import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
+import { KernelFlowCutter } from "../../packages/node-agent/src/policy/flow-cutter.ts";
+import { renderGlass, renderGlassClosed } from "../../packages/shared/src/render/nftables-glass.ts";
+import { installHostPrograms } from "../../scripts/lab-src/host-programs.ts";
+import { eventually } from "../support/eventually.ts";
+import type { FlowKind } from "../support/flow-ends.ts";
+import { FlowHost } from "../support/flow-host.ts";
+import { labProgress } from "../support/lab.ts";
+import { PolicyNet } from "../support/policy-net.ts";
+
+const isLong = process.env["WEFT_LONG"] === "1";
+/** Of each kind and family. */
+const rounds = isLong ? 20 : 1;
+const atOnce = isLong ? 5 : 2;
+
+const lab = new PolicyNet();
+const { net, address, user } = lab;
+type Family = "v4" | "v6";
+
+const exec = new LinuxExec();
+/** As if it ran on that machine. */
+const execOn = (host: string): Exec => ({
+  run: (program, args, options) =>
+    exec.run("ip", ["netns", "exec", net.namespaceOf(host), program, ...args], options),
+  lines: () => ({ done: Promise.resolve(0) }),
+});
+const cutterOn = (host: string, others = new NamespaceNetworks(exec, new LinuxFiles())) =>
+  new KernelFlowCutter({
+    exec: execOn(host),
+    files: new LinuxFiles(),
+    others,
+    canEndSockets: async () => true,
+  });
+
+const quoted = (text: string) => JSON.stringify(text);
+const headOf = (family: Family) => `
+nodes:
+  hub: { address: ${quoted(address.hub[family])} }
+  web1: { address: ${quoted(address.web1[family])} }
+  api1: { address: ${quoted(address.api1[family])} }
+services:
+  web: { nodes: [web1], user: web }
+  shop: { nodes: [web1], user: shop }
+  api: { nodes: [api1], user: api, ports: { http: 8080/tcp, tls: 8443/tcp } }
+`;
+const cages = { v4: "172.29.1.0/24", v6: "fd29:1::/64" };
+const open = (family: Family) => `policies:
+  - { name: web-to-api, from: [web, shop, "node:web1", { cidr: ${quoted(cages[family])} }], to: api }
+`;
+/** shop may still, and so may the node's root; web and the containers may not; and web may go nowhere outside. */
+const closed = `policies:
+  - { name: shop-to-api, from: [shop], to: api }
+defaults: { egress: deny }
+`;
+
+const hosts = new Map<string, FlowHost>();
+const on = (host: string, uid: number): FlowHost => {
+  const key = `${host} ${uid}`;
+  const found = hosts.get(key) ?? new FlowHost(net.namespaceOf(host), uid);
+  hosts.set(key, found);
+  return found;
+};
+
+beforeAll(async () => {
+  await installHostPrograms(["ip", "nft", "conntrack"], labProgress);
+  net.up(address);
+  net.addContainer("cage", "web1", "172.29.1", "fd29:1");
+  net.addContainer("crate", "api1", "172.29.2", "fd29:2");
+  // small, so that what is not read waits at the sender
+  for (const host of ["web1", "api1"])
+    net.run(host, ["sh", "-c", "echo 4096 65536 65536 > /proc/sys/net/ipv4/tcp_rmem"]);
+  const chain = (family: string, name: string, hook: string, priority: number) =>
+    `add table ${family} t-nat\nadd chain ${family} t-nat ${name} { type nat hook ${hook} priority ${priority}; }\n`;
+  net.nft(
+    "web1",
+    `${chain("inet", "post", "postrouting", 100)}add rule inet t-nat post oifname eth0 ip saddr 172.29.1.0/24 masquerade
+add rule inet t-nat post oifname eth0 ip6 saddr fd29:1::/64 masquerade\n`,
+  );
+  net.nft(
+    "api1",
+    `${chain("inet", "pre", "prerouting", -100)}add rule inet t-nat pre iifname eth0 tcp dport 8443 dnat ip to 172.29.2.2:80
+add rule inet t-nat pre iifname eth0 tcp dport 8443 dnat ip6 to [fd29:2::2]:80\n`,
+  );
+  await Promise.all([
+    on("api1", user.api).listen(8080),
+    on("crate", user.root).listen(80),
+    on("rogue", user.root).listen(9999),
+    on("hub", user.root).listen(22),
+    on("web1", user.shop).listen(7000),
+  ]);
+}, 300_000);
+
+afterAll(async () => {
+  await Promise.all([...hosts.values()].map((host) => host.stop()));
+  await net.down();
+});
+
+interface Case {
+  readonly kind: string;
+  readonly push: FlowKind;
+  readonly client: FlowHost;
+  readonly server: FlowHost;
+  readonly host: string;
+  readonly port: number;
+}
+
+function cases(family: Family): Case[] {
+  const web = on("web1", user.web);
+  const api = { server: on("api1", user.api), host: address.api1[family], port: 8080 };
+  const rogue = { server: on("rogue", user.root), host: address.rogue[family], port: 9999 };
+  return [
+    { kind: "client-push", push: "client-push", client: web, ...api },
+    { kind: "server-push", push: "server-push", client: web, ...api },
+    { kind: "idle", push: "idle", client: web, ...api },
+    { kind: "outbound", push: "idle", client: web, ...rogue },
+    { kind: "outbound pushed to", push: "server-push", client: web, ...rogue },
+    { kind: "through a container", push: "idle", client: on("cage", user.root), ...api },
+    {
+      kind: "to a container",
+      push: "idle",
+      client: on("rogue", user.root),
+      server: on("crate", user.root),
+      host: address.api1[family],
+      port: 8443,
+    },
+  ];
+}
+
+let serial = 0;
+const worst = new Map<string, number[]>();
+
+function summary(): string {
+  return [...worst]
+    .map(([kind, ms]) => {
+      const sorted = ms.toSorted((a, b) => a - b);
+      const at = (share: number) => Math.round(sorted[Math.ceil(sorted.length * share) - 1] ?? 0);
+      return `${kind}: ${ms.length} ends, p50 ${at(0.5)} p99 ${at(0.99)} worst ${at(1)} ms`;
+    })
+    .join("\n");
+}
+
+describe.each(["v4", "v6"] as const)("established flows over %s", (family) => {
+  const openText = () =>
+    open(family).replace(
+      "]",
+      `, { cidr: ${quoted(`${address.rogue[family]}/${family === "v4" ? 32 : 128}`)} }]`,
+    );
+
+  it(
+    `that are forbidden end at both ends within a second; allowed ones lose no byte (${rounds} x ${atOnce} of each kind)`,
+    async () => {
+      for (let round = 0; round < rounds; round++) {
+        lab.enforce(openText(), headOf(family));
+        const forbidden = cases(family).flatMap((item) =>
+          Array.from({ length: atOnce }, () => ({ ...item, name: `f${++serial}` })),
+        );
+        const shop = on("web1", user.shop);
+        const api = on("api1", user.api);
+        const allowed = (["client-push", "server-push", "idle"] as const).map((kind) => ({
+          kind,
+          name: `a${++serial}`,
+        }));
+        const piles = [shop, api].map((writer) => ({
+          writer,
+          reader: writer === shop ? api : shop,
+          name: `p${++serial}`,
+        }));
+        await Promise.all([
+          ...forbidden.map(({ name, push, client, host, port }) => client.open(name, push, host, port)),
+          ...allowed.map(({ name, kind }) => shop.open(name, kind, address.api1[family], 8080)),
+          ...piles.map(({ name }) => shop.open(name, "pile", address.api1[family], 8080)),
+        ]);
+        // closed, and what the other end has not read waits in a socket that is nobody's
+        for (const { writer, name } of piles) {
+          writer.order({ op: "pile", name, bytes: 400_000 });
+          await writer.until(name, "piled");
+        }
+        await eventually("closed sockets hold data", () => orphans("web1") > 0 && orphans("api1") > 0);
+
+        lab.enforce(closed, headOf(family));
+        const confirmed = performance.timeOrigin + performance.now();
+        const results = await Promise.all([cutterOn("web1").cut(false), cutterOn("api1").cut(false)]);
+        expect(results.map((result) => [result?.failed, result?.trouble])).toEqual([
+          [0, []],
+          [0, []],
+        ]);
+        for (const { name, kind, client, server } of forbidden)
+          for (const end of [client, server]) {
+            const { at } = await end.until(name, "ended");
+            const label = `${kind} ${family}`;
+            worst.set(label, [...(worst.get(label) ?? []), at - confirmed]);
+          }
+        expect(results.reduce((sum, result) => sum + (result?.ended ?? 0), 0)).toBeGreaterThanOrEqual(
+          forbidden.length,
+        );
+
+        for (const { reader, name } of piles) {
+          reader.order({ op: "drain", name });
+          await reader.until(name, "whole");
+        }
+        for (const { writer, reader, name } of piles) {
+          const wrote = writer.happened(name, "piled");
+          const read = reader.happened(name, "whole");
+          expect([read?.read, read?.readHash]).toEqual([wrote?.wrote, wrote?.wroteHash]);
+          reader.order({ op: "finish", name });
+          await reader.until(name, "ended");
+        }
+        for (const { name } of allowed) {
+          expect(shop.happened(name, "ended")).toBeUndefined();
+          shop.order({ op: "finish", name });
+          api.order({ op: "finish", name });
+          const [there, here] = await Promise.all([api.until(name, "ended"), shop.until(name, "ended")]);
+          expect([there.how, there.read, there.readHash]).toEqual(["closed", here.wrote, here.wroteHash]);
+          expect([here.how, here.read, here.readHash]).toEqual(["closed", there.wrote, there.wroteHash]);
+        }
+      }
+      process.stderr.write(`${summary()}\n`);
+      for (const [kind, ms] of worst) expect([kind, Math.max(...ms) < 1_000]).toEqual([kind, true]);
+    },
+    30_000 + rounds * 30_000,
+  );
+});
+
+/** Sockets that nobody holds and that still have something to send. */
+function orphans(host: string): number {
+  const printed = net.run(host, ["ss", "-Hntae", "state", "fin-wait-1"]);
+  return printed.split("\n").filter((line) => / ino:0 /.test(line)).length;
+}
+
+describe("a cut leaves", () => {
+  const family = "v4";
+  const guard = `guard: { admin: [${address.rogue.v4}/32], ports: [22/tcp] }\n`;
+  const rogue = () => on("rogue", user.root);
+
+  it("what an administrator reached by a guard port, and loopback", async () => {
+    lab.enforce(guard + open(family), headOf(family));
+    const shop = on("web1", user.shop);
+    await rogue().open("admin", "idle", address.hub.v4, 22);
+    await shop.open("loop", "idle", "127.0.0.1", 7000);
+    lab.enforce(guard + closed, headOf(family));
+    for (const host of ["hub", "web1"])
+      expect(await cutterOn(host).cut(false)).toMatchObject({ failed: 0, ended: 0 });
+    expect([rogue().happened("admin", "ended"), shop.happened("loop", "ended")]).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("what break-glass let in, to a declared port, too, as long as it is open", async () => {
+    const glass = {
+      from: [`${address.rogue.v4}/32`],
+      ports: [{ protocol: "tcp", from: 8080, to: 8080 }],
+      seconds: 60,
+    } as const;
+    lab.enforce(closed, headOf(family));
+    net.nft("api1", renderGlass(glass, true));
+    await rogue().open("glass", "idle", address.api1.v4, 8080);
+    lab.enforce(closed.replace("shop-to-api", "shop-to-api-2"), headOf(family));
+    expect(await cutterOn("api1").cut(false)).toMatchObject({ ended: 0, failed: 0 });
+    expect(rogue().happened("glass", "ended")).toBeUndefined();
+    net.nft("api1", renderGlassClosed());
+    expect(await cutterOn("api1").cut(false)).toMatchObject({ ended: 1, failed: 0 });
+    expect((await rogue().until("glass", "ended")).how).toBe("ECONNRESET");
+  });
+
+  it("everything, and counts it, where that is asked for", async () => {
+    lab.enforce(open(family), headOf(family));
+    const web = on("web1", user.web);
+    await web.open("kept", "idle", address.api1.v4, 8080);
+    lab.enforce(closed, headOf(family));
+    expect(await cutterOn("web1").cut(true)).toMatchObject({ ended: 0, failed: 0, kept: 1 });
+    expect(web.happened("kept", "ended")).toBeUndefined();
+    expect(await cutterOn("web1").cut(false)).toMatchObject({ ended: 1, kept: 0 });
+    await web.until("kept", "ended");
+  });
+});
+
+describe("what cannot be ended is said", () => {
+  it("when ss does nothing, and when conntrack is not there", async () => {
+    lab.enforce(open("v4"), headOf("v4"));
+    await on("web1", user.web).open("stays", "idle", address.api1.v4, 8080);
+    await on("cage", user.root).open("caged", "idle", address.api1.v4, 8080);
+    lab.enforce(closed, headOf("v4"));
+    const real = execOn("web1");
+    const lame = new KernelFlowCutter({
+      exec: {
+        ...real,
+        run: (program, args, options) =>
+          program === "conntrack" || (program === "ss" && args.includes("-K"))
+            ? exec.run(program === "ss" ? "true" : "weft-no-such-program", args, options)
+            : real.run(program, args, options),
+      },
+      files: new LinuxFiles(),
+      others: { end: async () => undefined },
+      canEndSockets: async () => false,
+    });
+    const result = await lame.cut(false);
+    expect(result).toMatchObject({ ended: 0, failed: 1 });
+    expect(result?.trouble.join()).toContain("CONFIG_INET_DIAG_DESTROY");
+    expect(await cutterOn("web1").cut(false)).toMatchObject({ ended: 2, failed: 0, trouble: [] });
+    await eventually("both are over", () =>
+      [
+        on("web1", user.web).happened("stays", "ended"),
+        on("cage", user.root).happened("caged", "ended"),
+      ].every((event) => event !== undefined),
+    );
+  });
+});
