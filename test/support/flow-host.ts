@@ -21,6 +21,11 @@ export class FlowHost {
     createInterface({ input: stdout }).on("line", (line) => this.#events.push(JSON.parse(line) as FlowEvent));
   }
 
+  /** Of `ip netns exec`, which becomes the process. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   order(order: FlowOrder): void {
     this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
   }

@@ -2,7 +2,7 @@
 // and what is allowed loses no byte. WEFT_LONG=1 runs the long counts.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { NamespaceNetworks } from "../../packages/node-agent/src/cut/other-networks.ts";
-import type { Exec } from "../../packages/node-agent/src/host/host.ts";
+import type { Exec, Files } from "../../packages/node-agent/src/host/host.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
 import { KernelFlowCutter } from "../../packages/node-agent/src/policy/flow-cutter.ts";
@@ -30,11 +30,20 @@ const execOn = (host: string): Exec => ({
     exec.run("ip", ["netns", "exec", net.namespaceOf(host), program, ...args], options),
   lines: () => ({ done: Promise.resolve(0) }),
 });
-const cutterOn = (host: string, others = new NamespaceNetworks(exec, new LinuxFiles())) =>
+/** The same for what it reads in /proc; every machine here may pass something on. */
+const filesOn = (host: string): Files => {
+  const files = new LinuxFiles();
+  const pid = hosts.get([...hosts.keys()].find((key) => key.startsWith(`${host} `)) ?? "")?.pid;
+  if (pid === undefined) throw new Error(`no process at ${host}`);
+  const readText = async (path: string) =>
+    path.endsWith("/ip_forward") ? "1" : files.readText(path.replace("/proc/net/", `/proc/${pid}/net/`));
+  return Object.assign(Object.create(files) as Files, { readText });
+};
+const cutterOn = (host: string) =>
   new KernelFlowCutter({
     exec: execOn(host),
-    files: new LinuxFiles(),
-    others,
+    files: filesOn(host),
+    others: new NamespaceNetworks(exec, new LinuxFiles()),
     canEndSockets: async () => true,
   });
 
@@ -296,13 +305,15 @@ describe("what cannot be ended is said", () => {
             ? exec.run(program === "ss" ? "true" : "weft-no-such-program", args, options)
             : real.run(program, args, options),
       },
-      files: new LinuxFiles(),
-      others: { end: async () => undefined },
+      files: filesOn("web1"),
+      others: { find: async () => ({ end: async () => undefined }) },
       canEndSockets: async () => false,
     });
     const result = await lame.cut(false);
-    expect(result).toMatchObject({ ended: 0, failed: 1 });
-    expect(result?.trouble.join()).toContain("CONFIG_INET_DIAG_DESTROY");
+    expect(result).toMatchObject({ ended: 0, failed: 2 });
+    const trouble = result?.trouble.join();
+    expect(trouble).toContain("CONFIG_INET_DIAG_DESTROY");
+    expect(trouble).toContain("weft-no-such-program is not installed");
     expect(await cutterOn("web1").cut(false)).toMatchObject({ ended: 2, failed: 0, trouble: [] });
     await eventually("both are over", () =>
       [

@@ -41,16 +41,17 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-function isSameEnd(a: { address: string; port: number }, b: { address: string; port: number }): boolean {
+function isSameEnd(a: End, b: End): boolean {
   return a.address === b.address && a.port === b.port;
 }
 
-function keyOfTracked({ protocol, original }: TrackedFlow): string {
-  return `${protocol} ${[endText(original.source), endText(original.destination)].sort().join(" ")}`;
+function keyOf(protocol: string, one: End, other: End): string {
+  const [a, b] = [endText(one), endText(other)];
+  return a < b ? `${protocol} ${a} ${b}` : `${protocol} ${b} ${a}`;
 }
 
-function keyOfSocket({ protocol, local, peer }: Ends): string {
-  return `${protocol} ${[endText(local), endText(peer)].sort().join(" ")}`;
+function keyOfTracked({ protocol, original }: TrackedFlow): string {
+  return keyOf(protocol, original.source, original.destination);
 }
 
 function isTranslated({ original, reply }: TrackedFlow): boolean {
@@ -93,7 +94,7 @@ class Judging {
     const { protocol, local, peer } = socket;
     if (isLoopback(local.address) || isLoopback(peer.address)) return;
     const held = this.#byEnds.get(endsKey(socket));
-    const key = held === undefined ? keyOfSocket(socket) : keyOfTracked(held.flow);
+    const key = held === undefined ? keyOf(protocol, local, peer) : keyOfTracked(held.flow);
     const verdicts = this.#openers(socket).map((opener) =>
       opener === "there" ? this.#verdict(this.#arriving(socket)) : this.#leavingVerdict(socket),
     );

@@ -3,11 +3,17 @@
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { Exec, Files } from "../host/host.ts";
 import type { Ends } from "./flow.ts";
+import { parseAddresses } from "./parse-addresses.ts";
 import { endSockets } from "./socket-ender.ts";
 
-export interface OtherNetworks {
+/** The other networks of a machine, as they were when they were found. */
+export interface FoundNetworks {
   /** Why not everything could be tried; undefined: it was. */
   end(sockets: readonly Ends[]): Promise<string | undefined>;
+}
+
+export interface OtherNetworks {
+  find(): Promise<FoundNetworks>;
 }
 
 const mostNetworks = 512;
@@ -23,16 +29,20 @@ export class NamespaceNetworks implements OtherNetworks {
     this.#files = files;
   }
 
-  async end(sockets: readonly Ends[]): Promise<string | undefined> {
-    if (sockets.length === 0) return undefined;
-    let processes: readonly number[];
+  async find(): Promise<FoundNetworks> {
     try {
       const { stdout } = await this.#exec.run("lsns", ["-t", "net", "-n", "-r", "-o", "PID"]);
-      processes = parseProcesses(stdout);
+      const processes = parseProcesses(stdout);
+      return { end: (sockets) => this.#end(processes, sockets) };
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
-      return `other network namespaces cannot be listed: ${failure.why ?? failure.message}`;
+      const why = `other network namespaces cannot be listed: ${failure.why ?? failure.message}`;
+      return { end: async (sockets) => (sockets.length === 0 ? undefined : why) };
     }
+  }
+
+  async #end(processes: readonly number[], sockets: readonly Ends[]): Promise<string | undefined> {
+    if (sockets.length === 0) return undefined;
     const waiting = processes.slice(0, mostNetworks);
     const reasons: string[] = [];
     if (processes.length > mostNetworks) reasons.push(`there are more than ${mostNetworks} of them`);
@@ -48,14 +58,13 @@ export class NamespaceNetworks implements OtherNetworks {
 
   async #endIn(pid: number, sockets: readonly Ends[]): Promise<string | undefined> {
     const there = await this.#addresses(pid);
-    const here = sockets.filter(({ local }) => there === undefined || there(local.address));
+    const here = sockets.filter(({ local }) => there === undefined || there.has(local.address));
     if (here.length === 0) return undefined;
     const prefix = [`--net=/proc/${pid}/ns/net`, "--"];
+    const run: Exec["run"] = (program, args, options) =>
+      this.#exec.run("nsenter", [...prefix, program, ...args], options);
     try {
-      await endSockets(
-        (program, args, options) => this.#exec.run("nsenter", [...prefix, program, ...args], options),
-        here,
-      );
+      await endSockets(run, here);
       return undefined;
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
@@ -65,17 +74,15 @@ export class NamespaceNetworks implements OtherNetworks {
     }
   }
 
-  /** Whether an address is of that process's network; undefined: cannot be told. */
-  async #addresses(pid: number): Promise<((address: string) => boolean) | undefined> {
-    const [four, six] = await Promise.all(
-      ["fib_trie", "if_inet6"].map((name) =>
-        this.#files.readText(`/proc/${pid}/net/${name}`).catch(() => undefined),
-      ),
-    );
-    if (four === undefined) return undefined;
-    const sixes = new Set((six ?? "").split("\n").map((line) => line.slice(0, 32)));
-    const fours = new Set([...four.matchAll(/\|-- ([0-9.]+)\n\s+\/32 host LOCAL/g)].map(([, text]) => text));
-    return (address) => (address.includes(":") ? sixes.has(hexOf(address)) : fours.has(address));
+  /** Of that process's network; undefined: cannot be told. */
+  async #addresses(pid: number): Promise<ReadonlySet<string> | undefined> {
+    const read = (name: string) =>
+      this.#files.readText(`/proc/${pid}/net/${name}`).catch((failure: unknown) => {
+        if (!isWeftError(failure)) throw failure;
+        return undefined;
+      });
+    const [four, six] = await Promise.all([read("fib_trie"), read("if_inet6")]);
+    return four === undefined ? undefined : parseAddresses(four, six ?? "");
   }
 }
 
@@ -86,15 +93,4 @@ function parseProcesses(printed: string): number[] {
     .map((line) => line.trim())
     .filter((line) => /^\d+$/.test(line) && line !== "1")
     .map(Number);
-}
-
-/** As /proc/net/if_inet6 writes it. @param address in normal form */
-function hexOf(address: string): string {
-  const [head = "", tail] = address.split("::");
-  const groups = (text: string | undefined) => (text === undefined || text === "" ? [] : text.split(":"));
-  const [first, last] = [groups(head), groups(tail)];
-  const zeros = Array<string>(8 - first.length - last.length).fill("0");
-  return [...first, ...(tail === undefined ? [] : zeros), ...last]
-    .map((group) => group.padStart(4, "0"))
-    .join("");
 }

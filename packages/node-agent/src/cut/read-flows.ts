@@ -1,10 +1,10 @@
 // In: the machine. Out: what its kernel knows of flows now: sockets, connection tracking, its own addresses; and what
 // could not be looked at. Reads only.
 import { isWeftError } from "@weft/shared/errors/weft-error";
-import { normaliseAddress } from "@weft/shared/model/address";
 import type { Exec, Files } from "../host/host.ts";
 import { parseEphemeralPorts } from "../policy/ephemeral-ports.ts";
 import type { SeenFlows } from "./flow.ts";
+import { parseAddresses } from "./parse-addresses.ts";
 import { parseSockets } from "./parse-sockets.ts";
 import { type ParsedTracked, parseTracked } from "./parse-tracked.ts";
 
@@ -20,7 +20,7 @@ export async function readFlows(exec: Exec, files: Files): Promise<FlowReading> 
   const [sockets, tracking, addresses, range] = await Promise.all([
     exec.run("ss", ["-H", "-n", "-t", "-u", "-a", "-e", "exclude", "time-wait"]),
     readTracked(exec, files),
-    readAddresses(exec),
+    readAddresses(files),
     files.readText("/proc/sys/net/ipv4/ip_local_port_range"),
   ]);
   const { sockets: connected, loose, unread } = parseSockets(sockets.stdout);
@@ -57,19 +57,23 @@ async function readTracked(exec: Exec, files: Files): Promise<Tracking> {
     if (!isWeftError(failure)) throw failure;
     const printed = await files.readText("/proc/net/nf_conntrack");
     if (printed !== undefined) return { ...parseTracked(printed), blind: undefined };
-    const isForwarding = await Promise.all(
-      ["ipv4/ip_forward", "ipv6/conf/all/forwarding"].map((name) => files.readText(`/proc/sys/net/${name}`)),
-    );
     // what passes nothing on has no such flows
-    const blind = isForwarding.some((text) => text?.trim() === "1") ? failure.message : undefined;
+    const blind = (await isForwarding(files)) ? failure.message : undefined;
     return { tracked: [], unread: 0, blind };
   }
 }
 
-async function readAddresses(exec: Exec): Promise<ReadonlySet<string>> {
-  const { stdout } = await exec.run("ip", ["-o", "addr", "show"]);
-  const found = [...stdout.matchAll(/\sinet6?\s([0-9a-fA-F.:]+)/g)].map(([, text]) =>
-    normaliseAddress(text ?? ""),
+async function readAddresses(files: Files): Promise<ReadonlySet<string>> {
+  const texts = await Promise.all(
+    ["fib_trie", "if_inet6"].map((name) => files.readText(`/proc/net/${name}`)),
   );
-  return new Set(found.filter((address) => address !== undefined));
+  return parseAddresses(texts[0] ?? "", texts[1] ?? "");
+}
+
+/** Whether this machine passes anything on. */
+export async function isForwarding(files: Files): Promise<boolean> {
+  const texts = await Promise.all(
+    ["ipv4/ip_forward", "ipv6/conf/all/forwarding"].map((name) => files.readText(`/proc/sys/net/${name}`)),
+  );
+  return texts.some((text) => text?.trim() === "1");
 }

@@ -4,8 +4,8 @@
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type NftTable, parseRuleset } from "@weft/shared/kernel-verdict/ruleset";
 import { type ForbiddenFlow, type JudgedFlows, judgeFlows } from "../cut/judge-flows.ts";
-import type { OtherNetworks } from "../cut/other-networks.ts";
-import { type FlowReading, readFlows } from "../cut/read-flows.ts";
+import type { FoundNetworks, OtherNetworks } from "../cut/other-networks.ts";
+import { type FlowReading, isForwarding, readFlows } from "../cut/read-flows.ts";
 import { endSockets } from "../cut/socket-ender.ts";
 import { forgetTracked } from "../cut/track-ender.ts";
 import type { Exec, Files } from "../host/host.ts";
@@ -51,6 +51,8 @@ export class KernelFlowCutter implements FlowCutter {
 
   async cut(keep: boolean): Promise<CutResult | undefined> {
     const { exec, files } = this.#parts;
+    // listing them takes as long as reading the flows does
+    const early = (await isForwarding(files)) && !keep ? this.#parts.others.find() : undefined;
     const [table, reading] = await Promise.all([readRules(exec), readFlows(exec, files)]);
     if ((table?.sets.get("armed")?.elements.length ?? 0) > 0) return undefined;
     const nothing = { ended: 0, leftUnknown: 0, failed: 0, kept: 0, trouble: [] };
@@ -63,7 +65,7 @@ export class KernelFlowCutter implements FlowCutter {
     );
     for (let round = 0; round < rounds && look.forbidden.length > 0; round++) {
       for (const { key } of look.forbidden) tried.add(key);
-      for (const reason of await this.#end(look.forbidden)) trouble.add(reason);
+      for (const reason of await this.#end(look.forbidden, early)) trouble.add(reason);
       look = lookAt(table, await readFlows(exec, files));
     }
     const failed = look.forbidden.filter(({ key }) => tried.has(key));
@@ -78,16 +80,19 @@ export class KernelFlowCutter implements FlowCutter {
   }
 
   /** Why something could not even be tried. */
-  async #end(flows: readonly ForbiddenFlow[]): Promise<string[]> {
+  async #end(flows: readonly ForbiddenFlow[], early: Promise<FoundNetworks> | undefined): Promise<string[]> {
     const { exec, others } = this.#parts;
     const run: Exec["run"] = (program, args, options) => exec.run(program, args, options);
+    const ends = flows.flatMap((flow) => flow.elsewhere);
+    const endElsewhere = async () =>
+      ends.length === 0 ? undefined : (await (early ?? others.find())).end(ends);
     // First the sockets: their resets find the way by the translation that connection tracking still has.
     const [, elsewhere] = await Promise.all([
       endSockets(
         run,
         flows.flatMap(({ sockets }) => sockets),
       ),
-      others.end(flows.flatMap((flow) => flow.elsewhere)),
+      endElsewhere(),
     ]);
     const tracked = await forgetTracked(
       exec,

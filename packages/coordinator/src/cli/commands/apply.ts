@@ -194,7 +194,10 @@ export function addApplyCommand(program: Command, context: CliContext): void {
       `new rules that fresh connections do not confirm within it undo themselves (default: ${defaultConfirmTimeoutSeconds})`,
       parseSeconds,
     )
-    .option("--keep-established", "leave established connections that are forbidden now (docs/cut.md)")
+    .option(
+      "--keep-established",
+      "end no connection that is forbidden now: it stands still, and goes on after a change back",
+    )
     .option("--reason <text>", "why, for the history")
     .option("--json", "print the events as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
