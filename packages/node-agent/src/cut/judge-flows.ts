@@ -9,6 +9,7 @@ import type { Packet } from "@weft/shared/kernel-verdict/packet";
 import type { NftTable } from "@weft/shared/kernel-verdict/ruleset";
 import {
   type ConnectedSocket,
+  type End,
   type Ends,
   endsKey,
   endText,
