@@ -1,24 +1,30 @@
-// In: a network namespace and a uid. Out: a process there that opens and accepts flows, and what happened to each.
+// In: a way to run the program of flows somewhere. Out: that process, which opens and accepts flows, and what happened to
+// each.
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { eventually } from "./eventually.ts";
 import type { FlowEvent, FlowKind, FlowOrder } from "./flow-ends.ts";
 
-const program = resolve(import.meta.dirname, "flow-ends.ts");
+export const flowProgram = resolve(import.meta.dirname, "flow-ends.ts");
 
 export class FlowHost {
   readonly #child: ChildProcess;
   readonly #events: FlowEvent[] = [];
 
-  constructor(namespace: string, uid: number) {
-    this.#child = spawn("ip", ["netns", "exec", namespace, process.execPath, program, `${uid}`], {
+  constructor([file, ...args]: readonly [string, ...string[]]) {
+    this.#child = spawn(file, args, {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, NODE_OPTIONS: "" },
     });
     const { stdout } = this.#child;
     if (stdout === null) throw new Error("no stdout");
     createInterface({ input: stdout }).on("line", (line) => this.#events.push(JSON.parse(line) as FlowEvent));
+  }
+
+  /** In a network namespace of this machine, as a uid. */
+  static in(namespace: string, uid: number): FlowHost {
+    return new FlowHost(["ip", "netns", "exec", namespace, process.execPath, flowProgram, `${uid}`]);
   }
 
   /** Of `ip netns exec`, which becomes the process. */

@@ -71,7 +71,7 @@ defaults: { egress: deny }
 const hosts = new Map<string, FlowHost>();
 const on = (host: string, uid: number): FlowHost => {
   const key = `${host} ${uid}`;
-  const found = hosts.get(key) ?? new FlowHost(net.namespaceOf(host), uid);
+  const found = hosts.get(key) ?? FlowHost.in(net.namespaceOf(host), uid);
   hosts.set(key, found);
   return found;
 };
