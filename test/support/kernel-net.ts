@@ -1,6 +1,6 @@
 // In: names and addresses of hosts. Out: a network namespace for each, all on a bridge in a namespace of its own, with
 // processes in them that open real sockets as given uids. Nothing of the machine's own network is touched.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { TrafficRequest } from "./traffic.ts";
@@ -18,8 +18,10 @@ export class Traffic {
   readonly #child: ChildProcess;
   readonly #waiting: ((line: string) => void)[] = [];
 
-  constructor(namespace: string, uid: number) {
-    this.#child = spawn("ip", ["netns", "exec", namespace, process.execPath, program, String(uid)], {
+  /** @param wrapper a program that runs it, such as one that makes namespaces for it */
+  constructor(namespace: string, uid: number, wrapper: readonly string[] = []) {
+    const argv = ["netns", "exec", namespace, ...wrapper, process.execPath, program, String(uid)];
+    this.#child = spawn("ip", argv, {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, NODE_OPTIONS: "" },
     });
@@ -84,6 +86,8 @@ export class KernelNet {
       // no waiting for duplicate address detection
       this.#kernelSwitch(name, "ipv6/conf/all/accept_dad", "0");
       this.#kernelSwitch(name, "ipv6/conf/default/accept_dad", "0");
+      // any user may ping, by a socket of its own
+      this.#kernelSwitch(name, "ipv4/ping_group_range", "0 2147483647");
       this.#ip(namespace, "link set lo up");
       this.#ip(namespace, `addr add ${v4}/24 dev eth0`);
       this.#ip(namespace, `addr add ${v6}/64 dev eth0 nodad`);
@@ -133,12 +137,37 @@ export class KernelNet {
     this.run(name, ["nft", "-f", "-"], script);
   }
 
+  /** By a process of that uid. */
+  ping(name: string, uid: number, address: string): "open" | "silent" {
+    const user = ["setpriv", `--reuid=${uid}`, "--regid=2999", "--clear-groups"];
+    const { status } = spawnSync(
+      "ip",
+      ["netns", "exec", this.namespaceOf(name), ...user, "ping", "-c1", "-W2", address],
+      { stdio: "ignore" },
+    );
+    return status === 0 ? "open" : "silent";
+  }
+
   /** The process of that uid in that host; made when first asked for. */
   as(name: string, uid: number): Traffic {
     const key = `${name} ${uid}`;
     const found = this.#traffic.get(key) ?? new Traffic(this.namespaceOf(name), uid);
     this.#traffic.set(key, found);
     return found;
+  }
+
+  /** The same as a container that shares the host's network has it: every other namespace is its own. */
+  asContained(name: string, uid: number): Traffic {
+    const key = `${name} ${uid} contained`;
+    const wrapper = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
+    const found = this.#traffic.get(key) ?? new Traffic(this.namespaceOf(name), uid, wrapper);
+    this.#traffic.set(key, found);
+    return found;
+  }
+
+  /** Another host, without a link yet. */
+  add(name: string): string {
+    return this.#make(name);
   }
 
   async down(): Promise<void> {

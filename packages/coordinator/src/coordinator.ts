@@ -145,7 +145,7 @@ export class Coordinator implements SessionEvents {
     const { authority, membership, store, sessions, board } = this.#parts;
     if (authority.mesh?.nodes.some((node) => node.name === name) === true)
       throw new WeftError("WEFT-E104", `the mesh file still names ${name}`, {
-        hint: "take it out of the mesh file, run `weft apply`, then this again",
+        hint: "take it out of the mesh file, run `weft apply --accept-risk GUARD-NODE`, then this again",
       });
     const connected = sessions.of(name) !== undefined;
     membership.remove(name, "operator");

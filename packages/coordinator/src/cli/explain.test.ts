@@ -36,10 +36,11 @@ async function weft(argv: readonly string[], answers: ControlAnswers, signal = n
     connect: connectControl,
     connectSpire: (socketPath) => connectSpireServer({ socketPath, now: () => after(0) }),
     readSources: async () => [],
-    loadMesh: (sources) => loadMesh(sources, { coordinatorNode: undefined }),
-    meshJsonSchema: () => ({}),
+    loadMesh: async (sources) => loadMesh(sources, { coordinatorNode: undefined }),
+    meshJsonSchema: async () => ({}),
     writeSecret: async () => {},
     claimedBy: "ann",
+    operator: undefined,
     machine: linuxMachine(),
   });
   return { code, out: terminal.outLines, err: terminal.errLines };

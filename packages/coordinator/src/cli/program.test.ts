@@ -59,10 +59,11 @@ async function weft(
     connect: connectControl,
     connectSpire: (socketPath) => connectSpireServer({ socketPath, now: () => after(0) }),
     readSources: readMeshSources,
-    loadMesh: (sources) => loadMesh(sources, { coordinatorNode: undefined }),
-    meshJsonSchema,
+    loadMesh: async (sources) => loadMesh(sources, { coordinatorNode: undefined }),
+    meshJsonSchema: async () => meshJsonSchema(),
     writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
     claimedBy: "ann",
+    operator: undefined,
     machine: linuxMachine(),
   });
   return { code, out: terminal.outLines.join("\n"), err: terminal.errLines.join("\n") };

@@ -9,12 +9,15 @@ import type {
   Problem,
   Selector,
 } from "@weft/shared/model/mesh";
+import { icmpPort } from "@weft/shared/model/text-forms";
 import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
 import { errorAt, hasErrors, sortProblems } from "./problem.ts";
+import { baselineOf } from "./read-baseline.ts";
 import { placesOf, readEntry } from "./read-entry.ts";
 import type { MeshSource } from "./read-yaml.ts";
 import {
+  baselineSchema,
   defaultsSchema,
   dnsSchema,
   fileSchema,
@@ -67,6 +70,8 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
   const dns = single("dns", dnsSchema);
   const guard = single("guard", guardSchema);
   const defaults = single("defaults", defaultsSchema);
+  const baseline = single("baseline", baselineSchema);
+  const baselineCursor = sections.single.get("baseline");
 
   const brokenNodes = new Set<string>();
   const nodes = [...sections.nodes].flatMap(([node, entry]) => readNode(node, entry, problems, brokenNodes));
@@ -91,6 +96,9 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
     nodes,
     services,
     policies,
+    ...(baseline === undefined || baselineCursor === undefined
+      ? {}
+      : { baseline: baselineOf(baseline, baselineCursor) }),
     defaults: {
       ingress: defaults?.ingress ?? "deny",
       egress: defaults?.egress ?? "allow",
@@ -166,7 +174,8 @@ function readPolicy(entry: Cursor, problems: Problem[]): MeshPolicy[] {
       to: to.map((item, index) =>
         selectorOf(item, Array.isArray(raw.to) ? entry.at(["to", index]) : entry.at(["to"])),
       ),
-      ports: raw.ports?.flatMap((port) => (port === undefined ? [] : [port])),
+      ports: raw.ports?.flatMap((port) => (port === undefined || port === icmpPort ? [] : [port])),
+      ...(raw.ports?.includes(icmpPort) === true ? { icmp: true } : {}),
       action: raw.action ?? "allow",
       mode: raw.mode,
       place: entry.place,

@@ -1,8 +1,8 @@
 // In: zod's issues about one entry, and the entry with its places. Out: problems. Pure.
 import type { Problem } from "@weft/shared/model/mesh";
+import { nearestName } from "@weft/shared/model/near";
 import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
-import { nearestName } from "./near.ts";
 import { errorAt } from "./problem.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -12,8 +12,6 @@ const notEnforced: Readonly<Record<string, string>> = {
   "policies/http": "rules on methods and paths (`http:`)",
   "services/mtls=transparent": "`mtls: transparent`",
   "nodes/enforcement=cilium": "`enforcement: cilium`",
-  "/baseline": "`baseline:`",
-  "defaults/baseline": "`baseline:`",
   "defaults/ingress=allow": "`ingress: allow`",
 };
 
@@ -135,9 +133,18 @@ function unionProblems(
   const name = subject(source, path);
   return [
     errorAt(found.place, given === undefined ? `${name} is missing` : `${name} is ${kindOf(given)}`, {
-      allowed: "a service name, node:NAME, { service }, { node }, { labels } or { cidr }",
+      allowed: source.section === "baseline" ? baselineForm(path) : selectorForm,
     }),
   ];
+}
+
+const selectorForm = "a service name, node:NAME, { service }, { node }, { labels } or { cidr }";
+
+function baselineForm(path: readonly PropertyKey[]): string {
+  const field = path.findLast((step) => typeof step === "string");
+  if (field === "from") return "any, node:NAME, { node } or { cidr }";
+  if (field === "nodes") return "a node name or { labels }";
+  return "{ nodes, inbound: deny, mode, allow }, or a list of such entries";
 }
 
 const typeWords: Readonly<Record<string, string>> = {

@@ -3,9 +3,17 @@ import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
 import { hasErrors, sortProblems } from "./problem.ts";
 import {
+  baselineLeavesAWayIn,
+  baselineNamesWhatExists,
+  baselineRangesGrantNothingToNodes,
+  baselineSaysSomething,
+} from "./rules/baseline.ts";
+import {
   namesFitIntoDns,
+  policyNamesAreFree,
   policyNamesAreUnique,
   portNamesAreNames,
+  portNamesAreNotIcmp,
   serviceNamesAreFree,
   spiffeIdsAreValid,
   spiffePathsAreFree,
@@ -52,6 +60,8 @@ export const rules: readonly Rule[] = [
   serviceNodesExist,
   serviceNamesAreFree,
   portNamesAreNames,
+  portNamesAreNotIcmp,
+  policyNamesAreFree,
   policyNamesAreUnique,
   namesFitIntoDns,
   spiffeIdsAreValid,
@@ -73,6 +83,10 @@ export const rules: readonly Rule[] = [
   upstreamsAreServers,
   adminsAreNotNodes,
   guardIsOfUse,
+  baselineNamesWhatExists,
+  baselineSaysSomething,
+  baselineLeavesAWayIn,
+  baselineRangesGrantNothingToNodes,
 ];
 
 export interface MeshContext {

@@ -3,10 +3,12 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
+import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
+import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
 import type { Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { newGenerations } from "./generations.ts";
-import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
 
 export interface ApplyOrder {
   readonly sources: readonly SourceText[];
@@ -18,22 +20,33 @@ export interface ApplyOrder {
   readonly confirmTimeoutSeconds: number;
   /** Nodes leave established flows that the new rules forbid. */
   readonly keepEstablished?: boolean;
+  /** What the operator says to know. */
+  readonly acceptRisks: readonly RiskCode[];
+  readonly operator: OperatorSession | undefined;
 }
 
 export type ApplyOutcome =
-  | { readonly kind: "refused"; readonly problems: readonly Problem[]; readonly message: string }
+  | {
+      readonly kind: "refused";
+      readonly problems: readonly Problem[];
+      readonly message: string;
+      /** That nobody accepted. */
+      readonly risks: readonly Risk[];
+    }
   | {
       readonly kind: "accepted";
       readonly revision: number;
       /** The very same files as the current revision: no new one was made. */
       readonly unchanged: boolean;
       readonly changed: readonly DesiredState[];
+      readonly weighed: Weighed;
     };
 
 export interface PlanOutcome {
   readonly problems: readonly Problem[];
   readonly baseRevision: number;
   readonly changes: readonly NodeChange[];
+  readonly risks: readonly Risk[];
 }
 
 export interface AuthorityParts {
@@ -42,6 +55,8 @@ export interface AuthorityParts {
   /** Of this mesh; a file for another one is refused. */
   readonly mesh: string;
   readonly trustDomain: string;
+  /** Asked about every change, before it is made. */
+  readonly riskSources: readonly RiskSource[];
   readonly now: () => Date;
 }
 
@@ -75,35 +90,44 @@ export class MeshAuthority {
     const loaded = compiler.load(store.revisions.sources(this.#revision.revision) ?? []);
     if (loaded.mesh === undefined) return loaded.problems;
     this.#mesh = loaded.mesh;
-    this.#record(loaded.mesh, this.#revision.revision);
+    this.#record(compiler.compile(loaded.mesh), this.#revision.revision);
     return [];
   }
 
-  plan(sources: readonly SourceText[]): PlanOutcome {
-    const { compiler } = this.#parts;
+  plan(sources: readonly SourceText[], operator: OperatorSession | undefined): PlanOutcome {
     const { mesh, problems } = this.#check(sources);
-    if (mesh === undefined) return { problems, baseRevision: this.revision, changes: [] };
-    const before = this.#mesh === undefined ? new Map() : compiler.compile(this.#mesh);
-    const changes = compiler.changes(before, compiler.compile(mesh));
-    return { problems, baseRevision: this.revision, changes };
+    const baseRevision = this.revision;
+    if (mesh === undefined) return { problems, baseRevision, changes: [], risks: [] };
+    const change = this.#change(mesh, operator);
+    const before = change.before?.contents ?? new Map();
+    const changes = this.#parts.compiler.changes(before, change.after.contents);
+    return { problems, baseRevision, changes, risks: this.#risks(change) };
   }
 
+  /** Weighed and recorded in one go: what the risks were weighed against is what is replaced. */
   apply(order: ApplyOrder): ApplyOutcome {
     const { store, now } = this.#parts;
     if (order.baseRevision !== 0 && order.baseRevision !== this.revision)
-      return {
-        kind: "refused",
-        problems: [],
+      return refusal({
         message: `the mesh is at revision ${this.revision}, and the plan was made against revision ${order.baseRevision}`,
-      };
+      });
     const { mesh, problems } = this.#check(order.sources);
-    if (mesh === undefined) return { kind: "refused", problems, message: "the mesh file has problems" };
+    if (mesh === undefined) return refusal({ problems, message: "the mesh file has problems" });
+    const change = this.#change(mesh, order.operator);
+    const weighed = weigh(this.#risks(change), order.acceptRisks);
+    if (weighed.open.length > 0)
+      return refusal({
+        problems,
+        risks: weighed.open,
+        message: `the change would cut or weaken what is guarded (${codesText(weighed.open)})`,
+      });
+    const kept = order.keepEstablished === true ? "established flows are kept" : "";
+    const reason = [reasonWith(order.reason, weighed.accepted), kept]
+      .filter((part) => part !== "")
+      .join("; ");
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
-      const reason = [order.reason, order.keepEstablished === true ? "established flows are kept" : ""]
-        .filter((part) => part !== "")
-        .join("; ");
       const entry = { at: now(), claimedBy: order.claimedBy, reason, digest };
       const current =
         this.#revision !== undefined && unchanged
@@ -117,7 +141,7 @@ export class MeshAuthority {
         detail: reason,
       });
       const changed = this.#record(
-        mesh,
+        change.after.contents,
         current.revision,
         order.confirmTimeoutSeconds,
         order.keepEstablished,
@@ -126,7 +150,31 @@ export class MeshAuthority {
     });
     this.#mesh = mesh;
     this.#revision = revision;
-    return { kind: "accepted", revision: revision.revision, unchanged, changed };
+    return {
+      kind: "accepted",
+      revision: revision.revision,
+      unchanged,
+      changed,
+      weighed,
+    };
+  }
+
+  #change(mesh: Mesh, operator: OperatorSession | undefined): MeshChange {
+    const { compiler, store } = this.#parts;
+    const state = (of: Mesh) => ({ mesh: of, contents: compiler.compile(of) });
+    const members = store.nodes
+      .list()
+      .filter((node) => node.state === "joining" || node.state === "enrolled");
+    return {
+      before: this.#mesh === undefined ? undefined : state(this.#mesh),
+      after: state(mesh),
+      members: new Set(members.map(({ name }) => name)),
+      operator,
+    };
+  }
+
+  #risks(change: MeshChange): Risk[] {
+    return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
   /**
@@ -173,10 +221,15 @@ export class MeshAuthority {
     return undefined;
   }
 
-  #record(mesh: Mesh, revision: number, confirmTimeoutSeconds = 0, keepEstablished = false): DesiredState[] {
-    const { store, compiler } = this.#parts;
+  #record(
+    compiled: CompiledMesh,
+    revision: number,
+    confirmTimeoutSeconds = 0,
+    keepEstablished = false,
+  ): DesiredState[] {
+    const { store } = this.#parts;
     const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    const changed = newGenerations(last, compiler.compile(mesh), revision).map((state) =>
+    const changed = newGenerations(last, compiled, revision).map((state) =>
       withKeeping(withConfirmTimeout(state, confirmTimeoutSeconds), keepEstablished),
     );
     store.transaction(() => {
@@ -184,6 +237,14 @@ export class MeshAuthority {
     });
     return changed;
   }
+}
+
+function refusal(
+  parts: Partial<Extract<ApplyOutcome, { kind: "refused" }>> & {
+    readonly message: string;
+  },
+): ApplyOutcome {
+  return { kind: "refused", problems: [], risks: [], ...parts };
 }
 
 function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {

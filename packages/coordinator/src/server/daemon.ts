@@ -1,16 +1,12 @@
 // In: settings and the edges (store, SPIRE, signer, clock). Out: the whole coordinator, put together, started and
 // stopped. Nothing is decided here.
 import { Server, type ServerCredentials } from "@grpc/grpc-js";
-import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { WeftError } from "@weft/shared/errors/weft-error";
 import { AgentServiceService } from "@weft/shared/gen/weft/v1/agent";
 import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
 import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
-import { NodeFacts } from "@weft/shared/gen/weft/v1/facts";
-import { NodeReport } from "@weft/shared/gen/weft/v1/report";
 import { derToPem } from "@weft/shared/spiffe/certificate";
 import { RotatingServerCredentials } from "@weft/shared/spiffe/grpc-credentials";
-import { decodeFacts } from "@weft/shared/wire/facts-codec";
-import { decodeReport } from "@weft/shared/wire/report-codec";
 import type { Config } from "../config.ts";
 import { Coordinator } from "../coordinator.ts";
 import { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
@@ -20,6 +16,7 @@ import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { GuardReach } from "../fleet/guard-reach.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
+import { guardRisks } from "../guard/guard-risks.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
@@ -53,6 +50,7 @@ import {
 } from "./listeners.ts";
 import { MintingDesk } from "./minting-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
+import { recallReports } from "./recall-reports.ts";
 import { SessionHandler } from "./session-handler.ts";
 import { Sessions } from "./sessions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -86,21 +84,6 @@ const heartbeatSeconds = 5;
 const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
 
-/** Last words written by another release may not be understood: their nodes say them again. */
-function recallReports(store: Store, coordinator: Coordinator, log: Logger): void {
-  for (const { node, report, facts } of store.reports.list())
-    try {
-      coordinator.recall(
-        node,
-        report === undefined ? undefined : decodeReport(NodeReport.decode(report)),
-        facts === undefined ? undefined : decodeFacts(NodeFacts.decode(facts)),
-      );
-    } catch (failure) {
-      if (!isWeftError(failure)) throw failure;
-      log.warn("the last word of a node is not understood", { node, failure });
-    }
-}
-
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
   const { store, spire, signer, compiler, now, randomBytes, log } = edges;
   const { trustDomain, svidSeconds } = config;
@@ -114,7 +97,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
-  const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, now });
+  const riskSources = [guardRisks];
+  const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, riskSources, now });
   const explained = explaining({ authority, compiler, store, fleet, sessions, now });
 
   const published = (bundle: Published) => {

@@ -26,6 +26,7 @@ describe("the JSON of the status", () => {
       },
       dns: { mode: "file", state: "in-force", detail: "" },
       cut: null,
+      floor: null,
       conditions: [],
       facts: "left out here",
       lastSeen: "2026-03-01T11:59:58.000Z",

@@ -3,6 +3,7 @@
 import { conditionKinds } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { FleetStatus, NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
+import type { FloorReport } from "@weft/shared/model/floor";
 import type { Condition, CutOccasion, DnsReport, Phase } from "@weft/shared/model/report";
 
 export interface ConditionJson {
@@ -47,6 +48,7 @@ export interface NodeJson {
     readonly kept: number;
     readonly at: string;
   } | null;
+  readonly floor: FloorReport | null;
   readonly conditions: readonly ConditionJson[];
   readonly facts: NodeFacts | null;
   readonly lastSeen: string | null;
@@ -105,6 +107,7 @@ export function nodeJson(node: NodeStatus): NodeJson {
       detail: report?.dns.detail ?? "",
     },
     cut: report?.cut === undefined ? null : { ...report.cut, at: report.cut.at.toISOString() },
+    floor: report?.floor ?? null,
     conditions: (report?.conditions ?? []).map(conditionJson),
     facts: node.facts ?? null,
     lastSeen: timeOf(node.lastSeen),

@@ -12,6 +12,7 @@ import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
 import { readCpuModel } from "../facts/hardware.ts";
 import { probeSocketDestroy } from "../facts/socket-destroy.ts";
+import { FloorGate } from "../floor/floor-gate.ts";
 import type { Host } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
@@ -103,6 +104,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     host,
     log,
     node,
+    floor: new FloorGate(host.files),
     policy: new PolicySection({ host, table, log, watch, deadMan, canProve: () => reach.ready }),
     cuts: new CutSection({ cutter, clock: host.clock, log }),
     dns: new DnsSection(host, table, parts.dns),

@@ -54,6 +54,24 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "new connections are refused all the same; read the detail, and end what is left by restarting its program (docs/cut.md)",
   },
+  FLOOR_REFUSED: {
+    title: "the node's own floor refused a part of it; the rest is in force",
+    severity: "warning",
+    dependsOn: [],
+    hint: "change the mesh file, or, as root on the node, /etc/weft/floor.yaml; if nobody asked for this, see who applied it: `weft history`",
+  },
+  FLOOR_BROKEN: {
+    title: "the node's floor file cannot be trusted",
+    severity: "error",
+    dependsOn: [],
+    hint: "what is in force stays and nothing new is taken; on the node: `weft-node-agent floor check`",
+  },
+  FLOOR_GONE: {
+    title: "the node's floor file was there and is gone",
+    severity: "warning",
+    dependsOn: [],
+    hint: "the coordinator alone now says what this node opens; put /etc/weft/floor.yaml back, or restart weft-node-agent if that is meant",
+  },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
     severity: "error",

@@ -1,5 +1,6 @@
 // What happened on a node (wire: weft/v1/report.proto). The newest report replaces the one before.
 import type { ConditionCode } from "./condition.ts";
+import type { FloorReport } from "./floor.ts";
 
 export type Phase = "applying" | "enforced" | "failed" | "reverted";
 export type StepResult = "done" | "failed" | "reverted" | "skipped";
@@ -65,4 +66,6 @@ export interface NodeReport {
   readonly sequence: number;
   /** The last time flows were looked at; undefined: not yet. */
   readonly cut?: CutReport | undefined;
+  /** undefined: an agent that has no word for it. */
+  readonly floor?: FloorReport | undefined;
 }

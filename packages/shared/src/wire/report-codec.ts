@@ -1,6 +1,7 @@
 // NodeReport and Condition <-> weft.v1. A condition code only a newer peer knows is left out: we have no words for it.
 import type * as wire from "../gen/weft/v1/report.ts";
 import { isConditionCode } from "../model/condition.ts";
+import { type FloorReport, type FloorState, longestRefusal, mostFloorRefusals } from "../model/floor.ts";
 import type {
   Condition,
   CutOccasion,
@@ -17,6 +18,7 @@ const results: readonly StepResult[] = ["done", "failed", "reverted", "skipped"]
 const occasions: readonly CutOccasion[] = ["started", "loaded", "confirmed", "reverted"];
 const dnsModes: readonly DnsReport["mode"][] = ["resolved-link", "file", "off"];
 const dnsStates: readonly DnsReport["state"][] = ["in-force", "failed", "off"];
+const floorStates: readonly FloorState[] = ["none", "in-force", "broken"];
 
 export function encodeCondition(condition: Condition): wire.Condition {
   return { code: condition.code, detail: condition.detail, since: condition.since };
@@ -46,6 +48,27 @@ export function encodeReport(report: NodeReport): wire.NodeReport {
     dns: { ...report.dns },
     sequence: BigInt(report.sequence),
     cut: report.cut === undefined ? undefined : encodeCut(report.cut),
+    floor:
+      report.floor === undefined
+        ? undefined
+        : { ...report.floor, refusals: report.floor.refusals.map((refusal) => ({ ...refusal })) },
+  };
+}
+
+/** Bounded here, too: a node may say what it likes. */
+function decodeFloor(message: wire.FloorReport | undefined): FloorReport | undefined {
+  if (message === undefined) return undefined;
+  const listed = message.refusals.slice(0, mostFloorRefusals);
+  return {
+    state: oneOf(message.state, floorStates, "floor state"),
+    refusals: listed.map(({ line, policy, file, ruleLine, what }) => ({
+      line,
+      policy: policy.slice(0, longestRefusal),
+      file: file.slice(0, longestRefusal),
+      ruleLine,
+      what: what.slice(0, longestRefusal),
+    })),
+    leftOut: message.leftOut + message.refusals.length - listed.length,
   };
 }
 
@@ -81,6 +104,7 @@ export function decodeReport(message: wire.NodeReport): NodeReport {
     },
     sequence: toNumber(message.sequence, "sequence"),
     ...(message.cut === undefined ? {} : { cut: decodeCut(message.cut) }),
+    floor: decodeFloor(message.floor),
   };
 }
 

@@ -8,6 +8,7 @@ import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
 import { decodeCut } from "@weft/shared/wire/report-codec";
 import type { Command } from "commander";
+import type { OperatorSession, RiskCode } from "../../guard/risk.ts";
 import type { SourceText } from "../../store/records.ts";
 import { cutText } from "../../view/cut-text.ts";
 import { durationText } from "../../view/duration-text.ts";
@@ -15,7 +16,8 @@ import { printable } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
 import { renderReplay } from "../../view/render-replay.ts";
-import { parseSeconds } from "../arguments.ts";
+import { renderAcceptedRisks, renderRisks } from "../../view/render-risks.ts";
+import { parseRisks, parseSeconds } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import type { Control } from "../control.ts";
 import { type ExitCode, exitCodes } from "../exit-code.ts";
@@ -29,6 +31,7 @@ interface Options {
   readonly confirmTimeout?: number;
   readonly keepEstablished?: true;
   readonly reason?: string;
+  readonly acceptRisk: readonly RiskCode[];
   readonly json?: true;
 }
 
@@ -42,6 +45,8 @@ export interface ApplyWish {
   readonly confirmTimeoutSeconds: number;
   /** Established flows that are forbidden now are left. */
   readonly keepEstablished?: boolean;
+  readonly acceptRisks: readonly RiskCode[];
+  readonly operator: OperatorSession | undefined;
 }
 
 export interface ApplyOutcome {
@@ -56,13 +61,14 @@ type Events = {
   >["value"];
 };
 
-function refused({ problems, message }: Events["refused"], terminal: Terminal): ExitCode {
+function refused({ problems, message, risks }: Events["refused"], terminal: Terminal): ExitCode {
   const decoded = problems.map(decodeProblem);
   for (const line of renderProblems(decoded, terminal.paint)) terminal.err(line);
   if (decoded.some(({ severity }) => severity === "error")) {
     terminal.err(`${printable(message || "the mesh file has problems")}; nothing was changed (WEFT-E100)`);
     return exitCodes.usage;
   }
+  for (const line of renderRisks(risks, terminal.paint)) terminal.err(line);
   terminal.err(`${printable(message || "the change was refused")}; nothing was changed (WEFT-E101)`);
   return exitCodes.refused;
 }
@@ -113,7 +119,13 @@ export async function applySources(
 ): Promise<ApplyOutcome> {
   const tally = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let revision = 0;
-  const request = { keepEstablished: false, ...wish, sources: [...wish.sources], baseRevision: 0n };
+  const request = {
+    keepEstablished: false,
+    ...wish,
+    sources: [...wish.sources],
+    acceptRisks: [...wish.acceptRisks],
+    baseRevision: 0n,
+  };
   for await (const { event } of control.apply(request, signal)) {
     switch (event?.$case) {
       case "refused":
@@ -126,6 +138,8 @@ export async function applySources(
             ? `revision ${revision} says the same already`
             : `revision ${revision} accepted${names.length === 0 ? "" : ` for ${names.join(", ")}`}`,
         );
+        for (const line of renderAcceptedRisks(event.value.risks, event.value.unneededRisks))
+          terminal.out(line);
         const replay = decodeReplay(event.value.replay);
         if (replay !== undefined)
           for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
@@ -198,6 +212,12 @@ export function addApplyCommand(program: Command, context: CliContext): void {
       "--keep-established",
       "end no connection that is forbidden now: it stands still, and goes on after a change back",
     )
+    .option(
+      "--accept-risk <code>",
+      "go on although the change cuts what is guarded; each code that `weft plan` names, by itself",
+      parseRisks,
+      [],
+    )
     .option("--reason <text>", "why, for the history")
     .option("--json", "print the events as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
@@ -212,6 +232,8 @@ export function addApplyCommand(program: Command, context: CliContext): void {
           confirmTimeout === 0 ? options.timeout : Math.max(options.timeout, confirmTimeout + 5),
         confirmTimeoutSeconds: confirmTimeout,
         keepEstablished: options.keepEstablished === true,
+        acceptRisks: options.acceptRisk,
+        operator: context.operator,
       };
       const exitCode = await withControl(context, command, async (control) => {
         if (options.json) return applyAsJson(control, wish, context);
