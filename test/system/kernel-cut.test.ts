@@ -1,114 +1,28 @@
 // Flows that new rules forbid, in real kernels: each ends at both ends within a second of the rules, over IPv4 and IPv6,
 // and what is allowed loses no byte. WEFT_LONG=1 runs the long counts.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { NamespaceNetworks } from "../../packages/node-agent/src/cut/other-networks.ts";
-import type { Exec, Files } from "../../packages/node-agent/src/host/host.ts";
-import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
-import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
 import { KernelFlowCutter } from "../../packages/node-agent/src/policy/flow-cutter.ts";
 import { renderGlass, renderGlassClosed } from "../../packages/shared/src/render/nftables-glass.ts";
-import { installHostPrograms } from "../../scripts/lab-src/host-programs.ts";
+import { CutNet, type Family } from "../support/cut-net.ts";
 import { eventually } from "../support/eventually.ts";
 import type { FlowKind } from "../support/flow-ends.ts";
-import { FlowHost } from "../support/flow-host.ts";
-import { labProgress } from "../support/lab.ts";
-import { PolicyNet } from "../support/policy-net.ts";
+import type { FlowHost } from "../support/flow-host.ts";
 
 const isLong = process.env["WEFT_LONG"] === "1";
 /** Of each kind and family. */
 const rounds = isLong ? 20 : 1;
 const atOnce = isLong ? 5 : 2;
 
-const lab = new PolicyNet();
+const cutNet = new CutNet();
+const { lab, closed } = cutNet;
 const { net, address, user } = lab;
-type Family = "v4" | "v6";
+const on = cutNet.on.bind(cutNet);
+const open = cutNet.open.bind(cutNet);
+const headOf = cutNet.head.bind(cutNet);
+const cutterOn = cutNet.cutterOn.bind(cutNet);
 
-const exec = new LinuxExec();
-/** As if it ran on that machine. */
-const execOn = (host: string): Exec => ({
-  run: (program, args, options) =>
-    exec.run("ip", ["netns", "exec", net.namespaceOf(host), program, ...args], options),
-  lines: () => ({ done: Promise.resolve(0) }),
-});
-/** The same for what it reads in /proc; every machine here may pass something on. */
-const filesOn = (host: string): Files => {
-  const files = new LinuxFiles();
-  const pid = hosts.get([...hosts.keys()].find((key) => key.startsWith(`${host} `)) ?? "")?.pid;
-  if (pid === undefined) throw new Error(`no process at ${host}`);
-  const readText = async (path: string) =>
-    path.endsWith("/ip_forward") ? "1" : files.readText(path.replace("/proc/net/", `/proc/${pid}/net/`));
-  return Object.assign(Object.create(files) as Files, { readText });
-};
-const cutterOn = (host: string) =>
-  new KernelFlowCutter({
-    exec: execOn(host),
-    files: filesOn(host),
-    others: new NamespaceNetworks(exec, new LinuxFiles()),
-    canEndSockets: async () => true,
-  });
-
-const quoted = (text: string) => JSON.stringify(text);
-const headOf = (family: Family) => `
-nodes:
-  hub: { address: ${quoted(address.hub[family])} }
-  web1: { address: ${quoted(address.web1[family])} }
-  api1: { address: ${quoted(address.api1[family])} }
-services:
-  web: { nodes: [web1], user: web }
-  shop: { nodes: [web1], user: shop }
-  api: { nodes: [api1], user: api, ports: { http: 8080/tcp, tls: 8443/tcp } }
-`;
-const cages = { v4: "172.29.1.0/24", v6: "fd29:1::/64" };
-const open = (family: Family) => `policies:
-  - { name: web-to-api, from: [web, shop, "node:web1", { cidr: ${quoted(cages[family])} }], to: api }
-`;
-/** shop may still, and so may the node's root; web and the containers may not; and web may go nowhere outside. */
-const closed = `policies:
-  - { name: shop-to-api, from: [shop], to: api }
-defaults: { egress: deny }
-`;
-
-const hosts = new Map<string, FlowHost>();
-const on = (host: string, uid: number): FlowHost => {
-  const key = `${host} ${uid}`;
-  const found = hosts.get(key) ?? FlowHost.in(net.namespaceOf(host), uid);
-  hosts.set(key, found);
-  return found;
-};
-
-beforeAll(async () => {
-  await installHostPrograms(["ip", "nft", "conntrack"], labProgress);
-  net.up(address);
-  net.addContainer("cage", "web1", "172.29.1", "fd29:1");
-  net.addContainer("crate", "api1", "172.29.2", "fd29:2");
-  // small, so that what is not read waits at the sender
-  for (const host of ["web1", "api1"])
-    net.run(host, ["sh", "-c", "echo 4096 65536 65536 > /proc/sys/net/ipv4/tcp_rmem"]);
-  const chain = (family: string, name: string, hook: string, priority: number) =>
-    `add table ${family} t-nat\nadd chain ${family} t-nat ${name} { type nat hook ${hook} priority ${priority}; }\n`;
-  net.nft(
-    "web1",
-    `${chain("inet", "post", "postrouting", 100)}add rule inet t-nat post oifname eth0 ip saddr 172.29.1.0/24 masquerade
-add rule inet t-nat post oifname eth0 ip6 saddr fd29:1::/64 masquerade\n`,
-  );
-  net.nft(
-    "api1",
-    `${chain("inet", "pre", "prerouting", -100)}add rule inet t-nat pre iifname eth0 tcp dport 8443 dnat ip to 172.29.2.2:80
-add rule inet t-nat pre iifname eth0 tcp dport 8443 dnat ip6 to [fd29:2::2]:80\n`,
-  );
-  await Promise.all([
-    on("api1", user.api).listen(8080),
-    on("crate", user.root).listen(80),
-    on("rogue", user.root).listen(9999),
-    on("hub", user.root).listen(22),
-    on("web1", user.shop).listen(7000),
-  ]);
-}, 300_000);
-
-afterAll(async () => {
-  await Promise.all([...hosts.values()].map((host) => host.stop()));
-  await net.down();
-});
+beforeAll(() => cutNet.up(), 300_000);
+afterAll(() => cutNet.down());
 
 interface Case {
   readonly kind: string;
@@ -155,17 +69,13 @@ function summary(): string {
 }
 
 describe.each(["v4", "v6"] as const)("established flows over %s", (family) => {
-  const openText = () =>
-    open(family).replace(
-      "]",
-      `, { cidr: ${quoted(`${address.rogue[family]}/${family === "v4" ? 32 : 128}`)} }]`,
-    );
+  const rogue = `${address.rogue[family]}/${family === "v4" ? 32 : 128}`;
 
   it(
     `that are forbidden end at both ends within a second; allowed ones lose no byte (${rounds} x ${atOnce} of each kind)`,
     async () => {
       for (let round = 0; round < rounds; round++) {
-        lab.enforce(openText(), headOf(family));
+        lab.enforce(open(family, rogue), headOf(family));
         const forbidden = cases(family).flatMap((item) =>
           Array.from({ length: atOnce }, () => ({ ...item, name: `f${++serial}` })),
         );
@@ -296,16 +206,16 @@ describe("what cannot be ended is said", () => {
     await on("web1", user.web).open("stays", "idle", address.api1.v4, 8080);
     await on("cage", user.root).open("caged", "idle", address.api1.v4, 8080);
     lab.enforce(closed, headOf("v4"));
-    const real = execOn("web1");
+    const real = cutNet.execOn("web1");
     const lame = new KernelFlowCutter({
       exec: {
         ...real,
         run: (program, args, options) =>
           program === "conntrack" || (program === "ss" && args.includes("-K"))
-            ? exec.run(program === "ss" ? "true" : "weft-no-such-program", args, options)
+            ? cutNet.exec.run(program === "ss" ? "true" : "weft-no-such-program", args, options)
             : real.run(program, args, options),
       },
-      files: filesOn("web1"),
+      files: cutNet.filesOn("web1"),
       others: { find: async () => ({ end: async () => undefined }) },
       canEndSockets: async () => false,
     });

@@ -11,10 +11,8 @@ import { quadruplet, twin } from "./nftables-twin.ts";
 /** A reset carries nothing and opens nothing: the other end is to hear that a flow is over, forbidden or not. */
 const whatEnds = "tcp flags rst accept";
 const syn = "tcp flags & (fin | syn | rst | ack)";
-/**
- * What belongs to a connection that stood before is dropped, not reset: while a policy is armed nothing may end by it,
- * and goes on when it undoes itself; once it is confirmed, the agent ends both ends.
- */
+// A packet of a standing connection is dropped, not reset: while a policy is armed nothing may end by it, and what it
+// forbids goes on if it undoes itself. Once it is confirmed, the agent ends both ends.
 const later = `${syn} != syn drop`;
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
 const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }";

@@ -23,7 +23,7 @@ import {
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
 import { FlowEnd, Replay } from "./replay.ts";
-import { Condition, CutReport, NodeReport } from "./report.ts";
+import { Condition, NodeCut, NodeReport } from "./report.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
 
@@ -113,14 +113,8 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
-    | { $case: "cut"; value: ApplyCut }
+    | { $case: "cut"; value: NodeCut }
     | undefined;
-}
-
-/** What became of established flows that are forbidden now, on a node that was waited for. */
-export interface ApplyCut {
-  node: string;
-  cut: CutReport | undefined;
 }
 
 export interface ApplyRefused {
@@ -1472,7 +1466,7 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
         break;
       case "cut":
-        ApplyCut.encode(message.event.value, writer.uint32(74).fork()).join();
+        NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -1528,7 +1522,7 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
               break;
             }
 
-            message.event = { $case: "cut", value: ApplyCut.decode(reader, reader.uint32()) };
+            message.event = { $case: "cut", value: NodeCut.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1554,7 +1548,7 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
         : isSet(object.cut)
-        ? { $case: "cut", value: ApplyCut.fromJSON(object.cut) }
+        ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
         : undefined,
     };
   },
@@ -1570,7 +1564,7 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
     } else if (message.event?.$case === "cut") {
-      obj.cut = ApplyCut.toJSON(message.event.value);
+      obj.cut = NodeCut.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1607,96 +1601,11 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       }
       case "cut": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
-          message.event = { $case: "cut", value: ApplyCut.fromPartial(object.event.value) };
+          message.event = { $case: "cut", value: NodeCut.fromPartial(object.event.value) };
         }
         break;
       }
     }
-    return message;
-  },
-};
-
-function createBaseApplyCut(): ApplyCut {
-  return { node: "", cut: undefined };
-}
-
-export const ApplyCut: MessageFns<ApplyCut> = {
-  encode(message: ApplyCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.node !== "") {
-      writer.uint32(10).string(message.node);
-    }
-    if (message.cut !== undefined) {
-      CutReport.encode(message.cut, writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ApplyCut {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseApplyCut();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.node = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.cut = CutReport.decode(reader, reader.uint32());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): ApplyCut {
-    return {
-      node: isSet(object.node) ? globalThis.String(object.node) : "",
-      cut: isSet(object.cut) ? CutReport.fromJSON(object.cut) : undefined,
-    };
-  },
-
-  toJSON(message: ApplyCut): unknown {
-    const obj: any = {};
-    if (message.node !== "") {
-      obj.node = message.node;
-    }
-    if (message.cut !== undefined) {
-      obj.cut = CutReport.toJSON(message.cut);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<ApplyCut>, I>>(base?: I): ApplyCut {
-    return ApplyCut.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<ApplyCut>, I>>(object: I): ApplyCut {
-    const message = createBaseApplyCut();
-    message.node = object.node ?? "";
-    message.cut = (object.cut !== undefined && object.cut !== null) ? CutReport.fromPartial(object.cut) : undefined;
     return message;
   },
 };

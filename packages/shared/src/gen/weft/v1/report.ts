@@ -60,6 +60,12 @@ export interface CutReport {
   generation: bigint;
 }
 
+/** On a node that an apply waits for. */
+export interface NodeCut {
+  node: string;
+  cut: CutReport | undefined;
+}
+
 export interface StepReport {
   step: string;
   subject: string;
@@ -603,6 +609,91 @@ export const CutReport: MessageFns<CutReport> = {
     message.generation = (object.generation !== undefined && object.generation !== null)
       ? BigInt(object.generation)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseNodeCut(): NodeCut {
+  return { node: "", cut: undefined };
+}
+
+export const NodeCut: MessageFns<NodeCut> = {
+  encode(message: NodeCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.cut !== undefined) {
+      CutReport.encode(message.cut, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeCut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeCut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cut = CutReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeCut {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      cut: isSet(object.cut) ? CutReport.fromJSON(object.cut) : undefined,
+    };
+  },
+
+  toJSON(message: NodeCut): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.cut !== undefined) {
+      obj.cut = CutReport.toJSON(message.cut);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NodeCut>, I>>(base?: I): NodeCut {
+    return NodeCut.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NodeCut>, I>>(object: I): NodeCut {
+    const message = createBaseNodeCut();
+    message.node = object.node ?? "";
+    message.cut = (object.cut !== undefined && object.cut !== null) ? CutReport.fromPartial(object.cut) : undefined;
     return message;
   },
 };
