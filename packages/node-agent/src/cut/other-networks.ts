@@ -20,11 +20,11 @@ const mostNetworks = 512;
 const atOnce = 6;
 
 export class NamespaceNetworks implements OtherNetworks {
-  readonly #exec: Exec;
+  readonly #exec: Pick<Exec, "run">;
   readonly #files: Files;
 
   /** @param exec with the power to enter other namespaces */
-  constructor(exec: Exec, files: Files) {
+  constructor(exec: Pick<Exec, "run">, files: Files) {
     this.#exec = exec;
     this.#files = files;
   }

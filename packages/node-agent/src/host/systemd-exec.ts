@@ -13,7 +13,7 @@ const unit = [
   "--property=ProtectHome=yes",
 ] as const;
 
-export class SystemdExec implements Exec {
+export class SystemdExec implements Pick<Exec, "run"> {
   readonly #exec: Exec;
 
   constructor(exec: Exec) {
@@ -22,14 +22,5 @@ export class SystemdExec implements Exec {
 
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult> {
     return this.#exec.run("systemd-run", [...unit, "--", program, ...args], options);
-  }
-
-  lines(
-    program: string,
-    args: readonly string[],
-    onLine: (line: string) => void,
-    signal: AbortSignal,
-  ): { readonly done: Promise<number> } {
-    return this.#exec.lines("systemd-run", [...unit, "--", program, ...args], onLine, signal);
   }
 }

@@ -32,8 +32,8 @@ export interface DnsReport {
   readonly detail: string;
 }
 
-/** Why flows were looked at. "started": the agent did not see what happened before. */
-export type CutOccasion = "started" | "loaded" | "confirmed" | "reverted";
+/** Why flows were looked at. "started": the agent did not see what happened before. "repaired": the rules were gone for a moment. */
+export type CutOccasion = "started" | "loaded" | "confirmed" | "reverted" | "repaired";
 
 /** What became of established flows that the rules in force forbid. */
 export interface CutReport {

@@ -15,7 +15,7 @@ import { oneOf, present, toNumber } from "./number.ts";
 
 const phases: readonly Phase[] = ["applying", "enforced", "failed", "reverted"];
 const results: readonly StepResult[] = ["done", "failed", "reverted", "skipped"];
-const occasions: readonly CutOccasion[] = ["started", "loaded", "confirmed", "reverted"];
+const occasions: readonly CutOccasion[] = ["started", "loaded", "confirmed", "reverted", "repaired"];
 const dnsModes: readonly DnsReport["mode"][] = ["resolved-link", "file", "off"];
 const dnsStates: readonly DnsReport["state"][] = ["in-force", "failed", "off"];
 const floorStates: readonly FloorState[] = ["none", "in-force", "broken"];

@@ -43,7 +43,7 @@ export interface NodeReport {
 }
 
 export interface CutReport {
-  /** "started", "loaded", "confirmed", "reverted" */
+  /** "started", "loaded", "confirmed", "reverted", "repaired" */
   occasion: string;
   /** flows */
   ended: number;
