@@ -77,11 +77,8 @@ export class Coordinator implements SessionEvents {
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
     this.#tryAgain(order);
-    log.info("applied", {
-      revision: outcome.revision,
-      unchanged: outcome.unchanged,
-      changed: outcome.changed.map((state) => state.node),
-    });
+    const { revision, unchanged, changed } = outcome;
+    log.info("applied", { revision, unchanged, changed: changed.map((state) => state.node) });
     void this.#parts.reconcile();
     return outcome;
   }
@@ -90,11 +87,16 @@ export class Coordinator implements SessionEvents {
   #tryAgain({ confirmTimeoutSeconds, keepEstablished = false }: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
     for (const view of fleet.views()) {
-      if (!isMember(view) || !hasFailed(view) || view.wanted === undefined) continue;
-      const generation = view.wanted.generation + 1;
-      const again = authority.raise(view.name, generation, confirmTimeoutSeconds, keepEstablished);
+      const { name, wanted } = view;
+      if (!isMember(view) || !hasFailed(view) || wanted === undefined) continue;
+      const again = authority.raise(name, wanted.generation + 1, confirmTimeoutSeconds, keepEstablished);
       if (again !== undefined) this.#give(again);
     }
+  }
+
+  /** What every node is to be has changed without the mesh file: by a ban, or the end of one. */
+  refresh(): void {
+    for (const state of this.#parts.authority.refresh()) this.#give(state);
   }
 
   /** Members named by the mesh whose kernels do not carry the newest state. */
@@ -269,7 +271,7 @@ export class Coordinator implements SessionEvents {
   }
 
   #banEpoch(): number {
-    return this.#parts.bundle()?.banEpoch ?? 0;
+    return this.#parts.store.bans.epoch();
   }
 
   #give(state: DesiredState, underWay = false): void {

@@ -177,6 +177,12 @@ export class MeshAuthority {
     return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
+  /** The current files once more: what is not said in them (bans) has changed. */
+  refresh(): DesiredState[] {
+    if (this.#mesh === undefined || this.#revision === undefined) return [];
+    return this.#record(this.#parts.compiler.compile(this.#mesh), this.#revision.revision);
+  }
+
   /**
    * One generation more of the same content, for a node that holds a higher number than was given from here.
    * @param keepEstablished undefined: as before
