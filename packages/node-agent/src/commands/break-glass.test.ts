@@ -56,7 +56,7 @@ describe("break-glass without names", () => {
       "weft-floor: v1\nguard: { admin: [192.0.2.0/28], ports: [22/tcp], atMost: { admin: [192.0.2.0/24] } }\n";
     await host.files.write(floorPath, floor);
     await runBreakGlass(context(), wish);
-    expect(lines[0]).toBe("open to 192.0.2.0/24, 192.0.2.0/28: 22/tcp, whatever the policy says");
+    expect(lines[0]).toBe("open to 192.0.2.0/24: 22/tcp, whatever the policy says");
   });
 
   it("opens to nobody by itself when the floor is broken", async () => {
