@@ -1,9 +1,6 @@
 // In: plain data out of a mesh file, entry by entry. Out: typed entries, or zod issues. Pure.
 // What a field may hold is said once, here; meshJsonSchema() prints the same for editors and the CLI.
 import { isLabel } from "@weft/shared/model/ids";
-import { parseDomainName } from "@weft/shared/render/domain-name";
-import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
-import { z } from "zod";
 import {
   addressForm,
   cidrForm,
@@ -15,7 +12,10 @@ import {
   type TextForm,
   unitForm,
   userForm,
-} from "./text-forms.ts";
+} from "@weft/shared/model/text-forms";
+import { parseDomainName } from "@weft/shared/render/domain-name";
+import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
+import { z } from "zod";
 
 /** What a custom issue carries for the problem made of it. */
 export interface IssueDetail {

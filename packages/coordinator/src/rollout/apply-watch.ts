@@ -1,5 +1,6 @@
 // In: the nodes an apply waits for. Out: word of each as its kernel carries the newest state, or as it fails; ends when
 // all are done, when those left have failed, or when the time is up.
+import { floorSentence } from "@weft/shared/model/floor";
 import type { Fleet } from "../fleet/fleet.ts";
 import { hasFailed, isEnforced, type NodeView } from "../fleet/node-view.ts";
 
@@ -23,6 +24,11 @@ export interface WatchOrder {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly say: (word: NodeWord) => void;
+}
+
+/** Who testifies, and what of it the node itself would not have. */
+function witnessOf({ report }: NodeView): string {
+  return [report?.witness ?? "", floorSentence(report?.floor)].filter((text) => text !== "").join("; ");
 }
 
 function refusalOf(view: NodeView): Pick<NodeWord, "phase" | "detail"> {
@@ -51,7 +57,7 @@ export function watchApply(order: WatchOrder): Promise<ApplyResult> {
     if (isEnforced(view)) {
       waiting.delete(node);
       failed.delete(node);
-      say({ node, phase: "enforced", afterMs, detail: view.report?.witness ?? "" });
+      say({ node, phase: "enforced", afterMs, detail: witnessOf(view) });
     } else if (hasFailed(view)) {
       if (!failed.has(node)) say({ node, afterMs, ...refusalOf(view) });
       failed.add(node);
