@@ -1,6 +1,6 @@
 // `weft-node-agent run`: the agent itself, under systemd. First the last state from disk is put in force, with the
 // coordinator or without it; then the stream is opened and kept.
-import { describeError, WeftError } from "@weft/shared/errors/weft-error";
+import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
@@ -10,6 +10,7 @@ import { observeDnsOwner } from "../dns/owner.ts";
 import type { DnsClient } from "../dns/query.ts";
 import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
+import { readForeignHooks } from "../facts/foreign-hooks.ts";
 import { readCpuModel } from "../facts/hardware.ts";
 import { probeSocketDestroy } from "../facts/socket-destroy.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
@@ -145,12 +146,15 @@ export async function runAgent(parts: RunParts): Promise<void> {
     version: parts.version,
     bootId,
     held: () => agent.held,
-    facts: once(() =>
-      collectFacts(host, {
-        dnsOwner: observeDnsOwner,
-        cpuModel: readCpuModel,
-        components: () => components.facts(),
-      }),
+    facts: withRulesOfNow(
+      host,
+      once(() =>
+        collectFacts(host, {
+          dnsOwner: observeDnsOwner,
+          cpuModel: readCpuModel,
+          components: () => components.facts(),
+        }),
+      ),
     ),
     onDesired: (state) => {
       checkDesired(state, identity.enrolment);
@@ -216,6 +220,19 @@ function once(collect: () => Promise<NodeFacts>): () => Promise<NodeFacts> {
   return () => {
     facts ??= collect();
     return facts;
+  };
+}
+
+/** A firewall may have come since: that is one reading, and told with every new link. */
+function withRulesOfNow(host: Host, facts: () => Promise<NodeFacts>): () => Promise<NodeFacts> {
+  return async () => {
+    const known = await facts();
+    try {
+      return { ...known, foreignHooks: await readForeignHooks(host) };
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return known;
+    }
   };
 }
 
