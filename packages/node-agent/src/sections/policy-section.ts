@@ -2,6 +2,7 @@
 
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
+import type { CutOccasion } from "@weft/shared/model/report";
 import { renderArming, renderNftables, renderStaging, renderTracking } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
@@ -14,7 +15,6 @@ import { bootFindings } from "../policy/boot-outcome.ts";
 import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
-import type { CutOccasion } from "../policy/flow-cutter.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
@@ -131,6 +131,7 @@ export class PolicySection {
     else if (run?.end === "reverted" && !isUnasked) findings.push(findingOf(run.failure, "POLICY_REFUSED"));
     if (!isUnasked && steps.some(({ kind }) => kind === "armPolicy"))
       this.#cutDue = isHeld ? "reverted" : "confirmed";
+    else if (!isUnasked && steps.length > 0) this.#cutDue = "loaded";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
     if (isWaiting && (isUnasked || run?.end !== "reverted"))
