@@ -96,6 +96,11 @@ export class Coordinator implements SessionEvents {
     }
   }
 
+  /** What every node is to be has changed without the mesh file: by a ban, or the end of one. */
+  refresh(): void {
+    for (const state of this.#parts.authority.refresh()) this.#give(state);
+  }
+
   /** Members named by the mesh whose kernels do not carry the newest state. */
   behind(): string[] {
     return this.#parts.fleet
@@ -268,7 +273,7 @@ export class Coordinator implements SessionEvents {
   }
 
   #banEpoch(): number {
-    return this.#parts.bundle()?.banEpoch ?? 0;
+    return this.#parts.store.bans.epoch();
   }
 
   #give(state: DesiredState, underWay = false): void {

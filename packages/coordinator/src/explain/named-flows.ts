@@ -125,6 +125,8 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   const wish = { source, destination, protocol, port, portName, action: "allow", names } as const;
   const isBaseline = kind !== "seen" && permission.origin?.policy === baselineName;
   const line = isBaseline && protocol !== "icmp" ? baselineLine(wish) : policyLine(wish);
+  const bans = new Set(compiled.get(node)?.policy.guard.banned);
+  const isBanned = bans.has(placed.source) || bans.has(placed.destination);
   const both = direction === "out" && arrival !== undefined && arrival.node !== node;
   const isDenial = (origin: Origin | undefined) =>
     mesh.policies.some(({ name, action }) => name === origin?.policy && action === "deny");
@@ -140,7 +142,7 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     witness: both ? `kernels of ${node} and ${arrival.node}` : `kernel of ${node}`,
     node,
     origin,
-    // beside a policy that denies, one that allows says nothing
-    wouldAllow: kind === "seen" || isDenial(origin) ? "" : (line ?? ""),
+    // beside a policy that denies, or a ban, one that allows says nothing
+    wouldAllow: kind === "seen" || isBanned || isDenial(origin) ? "" : (line ?? ""),
   }));
 }

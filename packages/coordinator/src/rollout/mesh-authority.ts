@@ -167,6 +167,12 @@ export class MeshAuthority {
     return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
+  /** The current files once more: what is not said in them (bans) has changed. */
+  refresh(): DesiredState[] {
+    if (this.#mesh === undefined || this.#revision === undefined) return [];
+    return this.#record(this.#parts.compiler.compile(this.#mesh), this.#revision.revision);
+  }
+
   /** One generation more of the same content, for a node that holds a higher number than was given from here. */
   raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
     const { store } = this.#parts;

@@ -14,8 +14,10 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
 import { groupRisks, parseRiskCode } from "../guard/acceptance.ts";
 import { watchApply } from "../rollout/apply-watch.ts";
+import type { BanDesk } from "../rollout/ban-desk.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
+import { banService } from "./ban-service.ts";
 import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
 import { decodeOperator } from "./operator-session.ts";
@@ -25,6 +27,7 @@ export interface ControlServiceParts {
   readonly handlers: Handlers;
   readonly coordinator: Coordinator;
   readonly explaining: Explaining;
+  readonly bans: BanDesk;
   readonly authority: MeshAuthority;
   readonly fleet: Fleet;
   readonly store: Store;
@@ -153,6 +156,8 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
     removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
       done: await coordinator.removeNode(name),
     })),
+
+    ...banService({ handlers, bans: parts.bans, fleet, now }),
 
     why: handlers.unary("Why", (request) => parts.explaining.why.why(request)),
 

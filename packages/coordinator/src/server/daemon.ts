@@ -21,6 +21,8 @@ import { guardRisks } from "../guard/guard-risks.ts";
 import type { RiskSource } from "../guard/risk.ts";
 import type { Logger } from "../logger.ts";
 import { flipRisks } from "../replay/flip-risks.ts";
+import { BanDesk } from "../rollout/ban-desk.ts";
+import { banningCompiler } from "../rollout/banning-compiler.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
@@ -88,7 +90,8 @@ const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
-  const { store, spire, signer, compiler, now, randomBytes, log } = edges;
+  const { store, spire, signer, now, randomBytes, log } = edges;
+  const compiler = banningCompiler(edges.compiler, store.bans);
   const { trustDomain, svidSeconds } = config;
   const nodes = store.nodes;
   const handlers = new Handlers(log);
@@ -175,7 +178,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         explaining: explained,
         now,
         heartbeatSeconds,
-        banEpoch: () => publisher.current?.banEpoch ?? 0,
+        banEpoch: () => store.bans.epoch(),
       }),
       guardReach,
       bundle: () => publisher.current?.signed,
@@ -204,6 +207,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       randomBytes,
     }),
   );
+  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
+  const tending = new SingleFlight(() => upkeep.tend());
+  const tend = () =>
+    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const settle = async () => void (await Promise.all([tend(), reconcile()]));
   const control = new Server(controlLimits);
   control.addService(
     ControlServiceService,
@@ -211,6 +219,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       handlers,
       coordinator,
       explaining: explained,
+      bans: new BanDesk({ authority, membership, fleet, store, coordinator, settle }),
       authority,
       fleet,
       store,
@@ -221,10 +230,6 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     }),
   );
 
-  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
-  const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () =>
-    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
   const flush = () =>
     upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 
