@@ -76,22 +76,20 @@ export class Coordinator implements SessionEvents {
     if (outcome.kind === "refused") return outcome;
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
-    this.#tryAgain(order.confirmTimeoutSeconds);
-    log.info("applied", {
-      revision: outcome.revision,
-      unchanged: outcome.unchanged,
-      changed: outcome.changed.map((state) => state.node),
-    });
+    this.#tryAgain(order);
+    const { revision, unchanged, changed } = outcome;
+    log.info("applied", { revision, unchanged, changed: changed.map((state) => state.node) });
     void this.#parts.reconcile();
     return outcome;
   }
 
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
-  #tryAgain(confirmTimeoutSeconds: number): void {
+  #tryAgain({ confirmTimeoutSeconds, keepEstablished = false }: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
     for (const view of fleet.views()) {
-      if (!isMember(view) || !hasFailed(view) || view.wanted === undefined) continue;
-      const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
+      const { name, wanted } = view;
+      if (!isMember(view) || !hasFailed(view) || wanted === undefined) continue;
+      const again = authority.raise(name, wanted.generation + 1, confirmTimeoutSeconds, keepEstablished);
       if (again !== undefined) this.#give(again);
     }
   }

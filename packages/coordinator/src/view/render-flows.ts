@@ -126,7 +126,8 @@ export function denialLine(flow: FlowView): string {
   return printable(`${head} refused ${flow.count} times by ${decisionText(flow)}; ${remedy(flow)}`);
 }
 
-export function flowKey({ kind, source, destination, protocol, port, node }: FlowView): string {
+/** Of what is audited there is one for each policy on trial. */
+export function flowKey({ kind, source, destination, protocol, port, node, decidedBy }: FlowView): string {
   return [
     kind,
     endText(source),
@@ -136,5 +137,6 @@ export function flowKey({ kind, source, destination, protocol, port, node }: Flo
     protocol,
     port,
     node,
+    kind === "audited" ? decidedBy : "",
   ].join("|");
 }
