@@ -11,12 +11,13 @@ import * as desired from "../../packages/shared/src/gen/weft/v1/desired.ts";
 import * as enrol from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import { EnrolmentServiceService } from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import * as facts from "../../packages/shared/src/gen/weft/v1/facts.ts";
+import * as guard from "../../packages/shared/src/gen/weft/v1/guard.ts";
 import * as replay from "../../packages/shared/src/gen/weft/v1/replay.ts";
 import * as report from "../../packages/shared/src/gen/weft/v1/report.ts";
 import * as trust from "../../packages/shared/src/gen/weft/v1/trust.ts";
 
 const root = join(import.meta.dirname, "../../proto");
-const families = ["agent", "control", "desired", "enrol", "facts", "replay", "report", "trust"];
+const families = ["agent", "control", "desired", "enrol", "facts", "guard", "replay", "report", "trust"];
 const definition: PackageDefinition = loadSync(
   families.map((name) => `weft/v1/${name}.proto`),
   { includeDirs: [root], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true },
@@ -45,7 +46,7 @@ interface Generated {
 }
 
 const generated = new Map<string, Generated>(
-  [agent, control, desired, enrol, facts, replay, report, trust].flatMap((module) =>
+  [agent, control, desired, enrol, facts, guard, replay, report, trust].flatMap((module) =>
     Object.entries(module).flatMap(([name, value]) =>
       typeof value === "object" && value !== null && "encode" in value
         ? [[name, value as unknown as Generated] as const]
@@ -95,6 +96,8 @@ function sampleOf(shape: FieldShape, salt: number, spelling: "generated" | "load
       return true;
     case "TYPE_UINT32":
       return 4_000_000_000 + salt;
+    case "TYPE_SINT32":
+      return -2_000_000_000 - salt;
     case "TYPE_UINT64":
       return spelling === "generated" ? 2n ** 60n + BigInt(salt) : String(2n ** 60n + BigInt(salt));
     case "TYPE_MESSAGE":

@@ -1,6 +1,6 @@
 // In: a host whose kernel carries the table. Out: every set that the kernel fills, full to its last element, as a patient
 // attacker would leave it; and a way to see that each still is.
-import { recordSets } from "../../packages/shared/src/render/nftables-table.ts";
+import { recordSets } from "../../packages/shared/src/render/nftables-records.ts";
 import type { KernelNet } from "./kernel-net.ts";
 
 interface KernelSet {

@@ -1,5 +1,6 @@
 // In: what was typed. Out: the value it means, or a usage error. Pure.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { normaliseAddress } from "@weft/shared/model/address";
 import { parseRiskCode } from "../guard/acceptance.ts";
 import type { RiskCode } from "../guard/risk.ts";
 
@@ -33,4 +34,13 @@ export function parseFrom(text: string): "declared" | "any" {
 /** One more of them. */
 export function parseRisks(text: string, earlier: readonly RiskCode[]): readonly RiskCode[] {
   return [...earlier, parseRiskCode(text)];
+}
+
+/** One more of them. */
+export function parseAddresses(text: string, earlier: readonly string[]): readonly string[] {
+  const address = normaliseAddress(text);
+  if (address !== undefined) return [...earlier, address];
+  throw new WeftError("WEFT-E001", `"${text}" is no IP address`, {
+    hint: "write it like 10.0.0.5 or fd00::5",
+  });
 }

@@ -15,9 +15,14 @@ import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { GuardReach } from "../fleet/guard-reach.ts";
+import { Observations } from "../fleet/observations.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import { guardRisks } from "../guard/guard-risks.ts";
+import type { RiskSource } from "../guard/risk.ts";
 import type { Logger } from "../logger.ts";
+import { flipRisks } from "../replay/flip-risks.ts";
+import { BanDesk } from "../rollout/ban-desk.ts";
+import { banningCompiler } from "../rollout/banning-compiler.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
@@ -85,21 +90,24 @@ const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
-  const { store, spire, signer, compiler, now, randomBytes, log } = edges;
+  const { store, spire, signer, now, randomBytes, log } = edges;
+  const compiler = banningCompiler(edges.compiler, store.bans);
   const { trustDomain, svidSeconds } = config;
   const nodes = store.nodes;
   const handlers = new Handlers(log);
   const fleet = new Fleet();
   const sessions = new Sessions();
   const desired = (node: string) => store.desired.get(node);
-  const guardReach = new GuardReach({ fleet, desired, dial: dialTcp });
+  const guardReach = new GuardReach({ addressOf: (node) => desired(node)?.address, dial: dialTcp });
   const board = new ConditionBoard(now);
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
-  const riskSources = [guardRisks];
+  const observations = new Observations();
+  const flips: RiskSource = (change) => flipRisks(observations.all(now()), change);
+  const riskSources = [guardRisks, flips];
   const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, riskSources, now });
-  const explained = explaining({ authority, compiler, store, fleet, sessions, now });
+  const explained = explaining({ authority, compiler, store, fleet, sessions, observations, now });
 
   const published = (bundle: Published) => {
     agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));
@@ -170,7 +178,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         explaining: explained,
         now,
         heartbeatSeconds,
-        banEpoch: () => publisher.current?.banEpoch ?? 0,
+        banEpoch: () => store.bans.epoch(),
       }),
       guardReach,
       bundle: () => publisher.current?.signed,
@@ -199,6 +207,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       randomBytes,
     }),
   );
+  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
+  const tending = new SingleFlight(() => upkeep.tend());
+  const tend = () =>
+    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const settle = async () => void (await Promise.all([tend(), reconcile()]));
   const control = new Server(controlLimits);
   control.addService(
     ControlServiceService,
@@ -206,6 +219,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       handlers,
       coordinator,
       explaining: explained,
+      bans: new BanDesk({ authority, membership, fleet, store, coordinator, settle }),
       authority,
       fleet,
       store,
@@ -216,10 +230,6 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     }),
   );
 
-  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
-  const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () =>
-    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
   const flush = () =>
     upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 

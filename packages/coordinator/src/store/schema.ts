@@ -76,6 +76,15 @@ const migrations: readonly string[] = [
   CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
+  `
+  CREATE TABLE bans (
+    node TEXT PRIMARY KEY,
+    addresses TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    claimed_by TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const newestSchema = migrations.length;

@@ -5,14 +5,19 @@ import {
   parseArmed,
   parseKernelRevision,
   rulesetFingerprint,
+  slotFingerprint,
 } from "@weft/shared/render/nftables";
-import type { Exec } from "../host/host.ts";
+import { forgetting } from "@weft/shared/render/nftables-memory";
+import type { Slot } from "@weft/shared/render/nftables-slots";
+import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
   readonly revision: number;
   readonly digest: string;
   /** Of the rules as the kernel has them, without counters and dynamic elements. */
   readonly fingerprint: string;
+  /** Of what stands in each slot. */
+  readonly slots: Readonly<Record<Slot, string>>;
 }
 
 const loadTimeoutMs = 30_000;
@@ -38,6 +43,7 @@ function tableOf(printed: string): KernelTable {
     revision: carried?.revision ?? 0,
     digest: carried?.digest ?? "",
     fingerprint: rulesetFingerprint(printed),
+    slots: { a: slotFingerprint(printed, "a"), b: slotFingerprint(printed, "b") },
   };
 }
 
@@ -64,9 +70,13 @@ export async function readArmed(exec: Exec): Promise<ArmedState | undefined> {
   throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
 }
 
-async function nft(exec: Exec, args: readonly string[], input: string | undefined): Promise<void> {
+async function nft(
+  exec: Exec,
+  args: readonly string[],
+  more: Pick<ExecOptions, "input" | "started">,
+): Promise<void> {
   try {
-    await exec.run("nft", args, { timeoutMs: loadTimeoutMs, ...(input === undefined ? {} : { input }) });
+    await exec.run("nft", args, { timeoutMs: loadTimeoutMs, ...more });
   } catch (failure) {
     if (!isWeftError(failure) || failure.code !== "WEFT-E004") throw failure;
     throw new WeftError("WEFT-E400", "the kernel refused the rules", {
@@ -77,15 +87,25 @@ async function nft(exec: Exec, args: readonly string[], input: string | undefine
   }
 }
 
-/** One transaction: all of it or nothing. */
-export function loadScript(exec: Exec, script: string): Promise<void> {
-  return nft(exec, ["-f", "-"], script);
+/**
+ * Somebody else's hand was in the rules: what passed meanwhile was not counted. Called before they are put right: after a
+ * crash between the two the memory of flows is too young, never too old.
+ */
+export async function forgetMemory(exec: Exec, started?: (pid: number) => void): Promise<void> {
+  // of a table that is gone, or of an older release, there is nothing to forget
+  const allow = [0, 1];
+  await exec.run("nft", forgetting, started === undefined ? { allow } : { allow, started });
 }
 
-export function loadFile(exec: Exec, path: string): Promise<void> {
-  return nft(exec, ["-f", path], undefined);
+/** One transaction: all of it or nothing. */
+export function loadScript(exec: Exec, script: string): Promise<void> {
+  return nft(exec, ["-f", "-"], { input: script });
+}
+
+export function loadFile(exec: Exec, path: string, started?: (pid: number) => void): Promise<void> {
+  return nft(exec, ["-f", path], started === undefined ? {} : { started });
 }
 
 export function checkFile(exec: Exec, path: string): Promise<void> {
-  return nft(exec, ["-c", "-f", path], undefined);
+  return nft(exec, ["-c", "-f", path], {});
 }

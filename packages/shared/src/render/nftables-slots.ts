@@ -5,8 +5,11 @@
 // What the kernel records, `rev`, `armed` and the break-glass sets are there once. A base chain goes to the confirmed
 // slot; while `armed` holds the packet's family, to the candidate instead: when the elements expire, the old verdicts
 // are back with no process alive.
-import { type Chain, chains } from "./nftables-chains.ts";
-import { policySets, recordSets } from "./nftables-table.ts";
+import { chains } from "./nftables-chains.ts";
+import { markSets } from "./nftables-memory.ts";
+import { recordSets } from "./nftables-records.ts";
+import type { Chain } from "./nftables-rule.ts";
+import { policySets } from "./nftables-table.ts";
 
 export type Slot = "a" | "b";
 export const slots: readonly Slot[] = ["a", "b"];
@@ -41,17 +44,30 @@ export const baseChains: readonly BaseChain[] = chains.filter(
   (chain): chain is BaseChain => chain.hook !== undefined,
 );
 
-/** What somebody at the machine itself opened, for a while: before any policy, whichever is in force. */
-export const glassRules: readonly string[] = [4, 6].map(
-  (family) =>
-    `meta l4proto . th dport @glass_ports ${family === 4 ? "ip" : "ip6"} saddr @glass_from${family} accept`,
-);
+const neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }";
+
+/**
+ * What somebody at the machine itself opened, for a while: before any policy and any ban, whichever is in force; and the
+ * answers, and what IPv6 needs to find each other, which a ban would keep back.
+ */
+export const glassRules: Readonly<Partial<Record<BaseChain["hook"], readonly string[]>>> = {
+  input: [
+    "meta l4proto . th dport @glass_ports ip saddr @glass_from4 accept",
+    "meta l4proto . th dport @glass_ports ip6 saddr @glass_from6 accept",
+    `${neighbours} ip6 saddr @glass_from6 accept`,
+  ],
+  output: [
+    "meta l4proto . th sport @glass_ports ip daddr @glass_from4 accept",
+    "meta l4proto . th sport @glass_ports ip6 daddr @glass_from6 accept",
+    `${neighbours} ip6 daddr @glass_from6 accept`,
+  ],
+};
 
 /** @param candidate the slot that judges while it is armed */
 export function baseRules(hook: BaseChain["hook"], confirmed: Slot, candidate?: Slot): string[] {
   const rules = [`goto ${inSlot(confirmed, hook)}`];
   if (candidate !== undefined) rules.unshift(`meta nfproto @armed goto ${inSlot(candidate, hook)}`);
-  return hook === "input" ? [...glassRules, ...rules] : rules;
+  return [...(glassRules[hook] ?? []), ...rules];
 }
 
 /** Sets that are there once. */
@@ -63,5 +79,6 @@ export const sharedSets: readonly { readonly name: string; readonly spec: string
   { name: "glass_ports", spec: "type inet_proto . inet_service; flags interval,timeout;" },
   { name: "glass_from4", spec: "type ipv4_addr; flags interval,timeout;" },
   { name: "glass_from6", spec: "type ipv6_addr; flags interval,timeout;" },
+  ...markSets,
   ...recordSets,
 ];

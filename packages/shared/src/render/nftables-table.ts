@@ -16,6 +16,8 @@ function setsOf(family: 4 | 6): PolicySet[] {
   const address = family === 4 ? "ipv4_addr" : "ipv6_addr";
   const set = (name: string, type: string, interval = true) => policySet(`${name}${family}`, type, interval);
   return [
+    // judged first, before every guard
+    set("banned", address, false),
     // addresses of mesh nodes: no CIDR speaks for them
     set("nodes", address, false),
     set("admin_host", address, false),
@@ -59,6 +61,8 @@ export const policySets: readonly PolicySet[] = [
   policySet("coordinator_ports", "inet_service"),
   policySet("enrolment_ports", "inet_service"),
   policySet("guard_ports", port),
+  // the coordinator's, on its own machine
+  policySet("prober_uids", "uid", false),
   policySet("tcp_ports", "inet_service"),
   policySet("udp_ports", "inet_service"),
   policySet("tcp_audit", "inet_service"),
@@ -72,41 +76,3 @@ export const policySets: readonly PolicySet[] = [
   ...setsOf(4),
   ...setsOf(6),
 ];
-
-/** Sets the kernel fills: they survive every change. */
-export const recordSets: readonly { readonly name: string; readonly spec: string }[] = [4, 6].flatMap(
-  (family) => {
-    const ip = family === 4 ? "ip" : "ip6";
-    const incoming = `typeof ${ip} saddr . meta l4proto . th dport`;
-    const outgoing = `typeof ${ip} daddr . meta l4proto . th dport . meta skuid`;
-    const forwarded = `typeof ${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-    const lasting = (name: string, key: string, timeout: string) => ({
-      name: `${name}${family}`,
-      spec: `${key}; flags dynamic,timeout; timeout ${timeout}; size 65536; counter;`,
-    });
-    return [
-      lasting("seen_in", incoming, "7d"),
-      lasting("seen_out", outgoing, "7d"),
-      lasting("denied_in", incoming, "1h"),
-      lasting("denied_out", outgoing, "1h"),
-      lasting("denied_forward", forwarded, "1h"),
-      lasting("audited_in", incoming, "7d"),
-      lasting("audited_out", outgoing, "7d"),
-      lasting("audited_forward", forwarded, "7d"),
-      // pings have no port: sets of their own, which only pings can fill
-      ...["denied", "audited"].map((kind) => ({
-        name: `${kind}_ping${family}`,
-        spec: `typeof ${ip} saddr; flags dynamic,timeout; timeout ${kind === "denied" ? "1h" : "7d"}; size 65536; counter;`,
-      })),
-      {
-        // how much of what each source tries on undeclared ports is written down: nobody fills the sets with a scan
-        name: `strangers${family}`,
-        spec: `type ipv${family}_addr; flags dynamic,timeout; timeout 10m; size 65536;`,
-      },
-      {
-        name: `enrolling${family}`,
-        spec: `type ipv${family}_addr; flags dynamic,timeout; timeout 1m; size 65536;`,
-      },
-    ];
-  },
-);

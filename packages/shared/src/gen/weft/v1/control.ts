@@ -22,8 +22,9 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
+import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
 import { FlowEnd, Replay } from "./replay.ts";
-import { Condition, NodeReport } from "./report.ts";
+import { Condition, NodeCut, NodeReport } from "./report.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
 
@@ -61,26 +62,6 @@ export interface PlanResponse {
   risks: Risk[];
 }
 
-/** From where the operator's program was started over SSH, as that program says. */
-export interface OperatorSession {
-  address: string;
-  /** of the hub */
-  port: number;
-}
-
-/** A guard flow that the change would cut or weaken. */
-export interface Risk {
-  /** stable: "GUARD-ADMIN", ... */
-  code: string;
-  nodes: string[];
-  text: string;
-  /** instead of accepting it */
-  todo: string;
-  /** empty, with line 0: no place in the new file */
-  file: string;
-  line: number;
-}
-
 export interface NodePlan {
   node: string;
   /** one change a line */
@@ -102,6 +83,8 @@ export interface ApplyRequest {
   confirmTimeoutSeconds: number;
   /** codes */
   acceptRisks: string[];
+  /** established flows that are forbidden now live on */
+  keepEstablished: boolean;
   operator: OperatorSession | undefined;
 }
 
@@ -111,6 +94,7 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
+    | { $case: "cut"; value: NodeCut }
     | undefined;
 }
 
@@ -338,7 +322,7 @@ export interface NamedFlow {
   witness: string;
   /** whose kernel counted */
   node: string;
-  /** policy name, or "default" */
+  /** policy name, "default", or "a ban" */
   decidedBy: string;
   file: string;
   line: number;
@@ -837,240 +821,6 @@ export const PlanResponse: MessageFns<PlanResponse> = {
   },
 };
 
-function createBaseOperatorSession(): OperatorSession {
-  return { address: "", port: 0 };
-}
-
-export const OperatorSession: MessageFns<OperatorSession> = {
-  encode(message: OperatorSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.address !== "") {
-      writer.uint32(10).string(message.address);
-    }
-    if (message.port !== 0) {
-      writer.uint32(16).uint32(message.port);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): OperatorSession {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOperatorSession();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.address = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.port = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): OperatorSession {
-    return {
-      address: isSet(object.address) ? globalThis.String(object.address) : "",
-      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
-    };
-  },
-
-  toJSON(message: OperatorSession): unknown {
-    const obj: any = {};
-    if (message.address !== "") {
-      obj.address = message.address;
-    }
-    if (message.port !== 0) {
-      obj.port = Math.round(message.port);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<OperatorSession>, I>>(base?: I): OperatorSession {
-    return OperatorSession.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<OperatorSession>, I>>(object: I): OperatorSession {
-    const message = createBaseOperatorSession();
-    message.address = object.address ?? "";
-    message.port = object.port ?? 0;
-    return message;
-  },
-};
-
-function createBaseRisk(): Risk {
-  return { code: "", nodes: [], text: "", todo: "", file: "", line: 0 };
-}
-
-export const Risk: MessageFns<Risk> = {
-  encode(message: Risk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.code !== "") {
-      writer.uint32(10).string(message.code);
-    }
-    for (const v of message.nodes) {
-      writer.uint32(18).string(v!);
-    }
-    if (message.text !== "") {
-      writer.uint32(26).string(message.text);
-    }
-    if (message.todo !== "") {
-      writer.uint32(34).string(message.todo);
-    }
-    if (message.file !== "") {
-      writer.uint32(42).string(message.file);
-    }
-    if (message.line !== 0) {
-      writer.uint32(48).uint32(message.line);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Risk {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRisk();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.code = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.nodes.push(reader.string());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.text = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.todo = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.file = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.line = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Risk {
-    return {
-      code: isSet(object.code) ? globalThis.String(object.code) : "",
-      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
-      text: isSet(object.text) ? globalThis.String(object.text) : "",
-      todo: isSet(object.todo) ? globalThis.String(object.todo) : "",
-      file: isSet(object.file) ? globalThis.String(object.file) : "",
-      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
-    };
-  },
-
-  toJSON(message: Risk): unknown {
-    const obj: any = {};
-    if (message.code !== "") {
-      obj.code = message.code;
-    }
-    if (message.nodes?.length) {
-      obj.nodes = message.nodes;
-    }
-    if (message.text !== "") {
-      obj.text = message.text;
-    }
-    if (message.todo !== "") {
-      obj.todo = message.todo;
-    }
-    if (message.file !== "") {
-      obj.file = message.file;
-    }
-    if (message.line !== 0) {
-      obj.line = Math.round(message.line);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<Risk>, I>>(base?: I): Risk {
-    return Risk.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Risk>, I>>(object: I): Risk {
-    const message = createBaseRisk();
-    message.code = object.code ?? "";
-    message.nodes = object.nodes?.map((e) => e) || [];
-    message.text = object.text ?? "";
-    message.todo = object.todo ?? "";
-    message.file = object.file ?? "";
-    message.line = object.line ?? 0;
-    return message;
-  },
-};
-
 function createBaseNodePlan(): NodePlan {
   return { node: "", words: [], diff: "", enrolled: false };
 }
@@ -1198,6 +948,7 @@ function createBaseApplyRequest(): ApplyRequest {
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
     acceptRisks: [],
+    keepEstablished: false,
     operator: undefined,
   };
 }
@@ -1230,6 +981,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.acceptRisks) {
       writer.uint32(66).string(v!);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(72).bool(message.keepEstablished);
     }
     if (message.operator !== undefined) {
       OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
@@ -1314,6 +1068,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.acceptRisks.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
           case 11: {
             if (tag !== 90) {
               break;
@@ -1364,6 +1126,11 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : globalThis.Array.isArray(object?.accept_risks)
         ? object.accept_risks.map((e: any) => globalThis.String(e))
         : [],
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
       operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
     };
   },
@@ -1394,6 +1161,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.acceptRisks?.length) {
       obj.acceptRisks = message.acceptRisks;
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     if (message.operator !== undefined) {
       obj.operator = OperatorSession.toJSON(message.operator);
     }
@@ -1415,6 +1185,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     message.acceptRisks = object.acceptRisks?.map((e) => e) || [];
+    message.keepEstablished = object.keepEstablished ?? false;
     message.operator = (object.operator !== undefined && object.operator !== null)
       ? OperatorSession.fromPartial(object.operator)
       : undefined;
@@ -1440,6 +1211,9 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "done":
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "cut":
+        NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -1490,6 +1264,14 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "done", value: ApplyDone.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "cut", value: NodeCut.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1512,6 +1294,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "node", value: ApplyNode.fromJSON(object.node) }
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
+        : isSet(object.cut)
+        ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
         : undefined,
     };
   },
@@ -1526,6 +1310,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.node = ApplyNode.toJSON(message.event.value);
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
+    } else if (message.event?.$case === "cut") {
+      obj.cut = NodeCut.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1557,6 +1343,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       case "done": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "done", value: ApplyDone.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "cut": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "cut", value: NodeCut.fromPartial(object.event.value) };
         }
         break;
       }
@@ -5150,6 +4942,25 @@ export const ControlServiceService = {
     responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
   },
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: {
+    path: "/weft.v1.ControlService/BanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
+  unbanNode: {
+    path: "/weft.v1.ControlService/UnbanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
   version: {
     path: "/weft.v1.ControlService/Version" as const,
     requestStream: false as const,
@@ -5193,6 +5004,9 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   showNode: handleUnaryCall<ShowNodeRequest, ShowNodeResponse>;
   addNode: handleUnaryCall<AddNodeRequest, AddNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
+  unbanNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
   version: handleUnaryCall<VersionRequest, VersionResponse>;
   /** Asked of the kernels on the way. */
   why: handleUnaryCall<WhyRequest, WhyResponse>;
@@ -5297,6 +5111,37 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
   ): ClientUnaryCall;
   version(
     request: VersionRequest,

@@ -27,6 +27,8 @@ export interface DesiredState {
     | undefined;
   /** new rules that are not proved within it undo themselves; 0: the default */
   confirmTimeoutSeconds: number;
+  /** flows that these rules forbid are left, as long as this generation is the newest; not part of the digest */
+  keepEstablished: boolean;
 }
 
 export interface DesiredIdentity {
@@ -180,6 +182,8 @@ export interface Guard {
   nodeAddresses: string[];
   /** DNS servers that stay reachable */
   upstreams: string[];
+  /** addresses of banned nodes: nothing from them or to them, guard flows included */
+  banned: string[];
 }
 
 export interface DesiredDns {
@@ -213,6 +217,7 @@ function createBaseDesiredState(): DesiredState {
     policy: undefined,
     dns: undefined,
     confirmTimeoutSeconds: 0,
+    keepEstablished: false,
   };
 }
 
@@ -256,6 +261,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.confirmTimeoutSeconds !== 0) {
       writer.uint32(88).uint32(message.confirmTimeoutSeconds);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(96).bool(message.keepEstablished);
     }
     return writer;
   },
@@ -361,6 +369,14 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.confirmTimeoutSeconds = reader.uint32();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -394,6 +410,11 @@ export const DesiredState: MessageFns<DesiredState> = {
         : isSet(object.confirm_timeout_seconds)
         ? globalThis.Number(object.confirm_timeout_seconds)
         : 0,
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
     };
   },
 
@@ -432,6 +453,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.confirmTimeoutSeconds !== 0) {
       obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     return obj;
   },
 
@@ -457,6 +481,7 @@ export const DesiredState: MessageFns<DesiredState> = {
       : undefined;
     message.dns = (object.dns !== undefined && object.dns !== null) ? DesiredDns.fromPartial(object.dns) : undefined;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
+    message.keepEstablished = object.keepEstablished ?? false;
     return message;
   },
 };
@@ -2060,6 +2085,7 @@ function createBaseGuard(): Guard {
     isCoordinator: false,
     nodeAddresses: [],
     upstreams: [],
+    banned: [],
   };
 }
 
@@ -2085,6 +2111,9 @@ export const Guard: MessageFns<Guard> = {
     }
     for (const v of message.upstreams) {
       writer.uint32(58).string(v!);
+    }
+    for (const v of message.banned) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -2158,6 +2187,14 @@ export const Guard: MessageFns<Guard> = {
             message.upstreams.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.banned.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2197,6 +2234,7 @@ export const Guard: MessageFns<Guard> = {
       upstreams: globalThis.Array.isArray(object?.upstreams)
         ? object.upstreams.map((e: any) => globalThis.String(e))
         : [],
+      banned: globalThis.Array.isArray(object?.banned) ? object.banned.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -2223,6 +2261,9 @@ export const Guard: MessageFns<Guard> = {
     if (message.upstreams?.length) {
       obj.upstreams = message.upstreams;
     }
+    if (message.banned?.length) {
+      obj.banned = message.banned;
+    }
     return obj;
   },
 
@@ -2238,6 +2279,7 @@ export const Guard: MessageFns<Guard> = {
     message.isCoordinator = object.isCoordinator ?? false;
     message.nodeAddresses = object.nodeAddresses?.map((e) => e) || [];
     message.upstreams = object.upstreams?.map((e) => e) || [];
+    message.banned = object.banned?.map((e) => e) || [];
     return message;
   },
 };
