@@ -7,6 +7,7 @@ import type {
   MeshService,
   Place,
   Problem,
+  RolloutWish,
   Selector,
 } from "@weft/shared/model/mesh";
 import type { z } from "zod";
@@ -22,7 +23,9 @@ import {
   nodeSchema,
   policySchema,
   type RawPolicy,
+  type RawRollout,
   type RawSelector,
+  rolloutSchema,
   serviceSchema,
 } from "./schema.ts";
 import { readSections, type Sections } from "./sections.ts";
@@ -67,6 +70,7 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
   const dns = single("dns", dnsSchema);
   const guard = single("guard", guardSchema);
   const defaults = single("defaults", defaultsSchema);
+  const rollout = single("rollout", rolloutSchema);
 
   const brokenNodes = new Set<string>();
   const nodes = [...sections.nodes].flatMap(([node, entry]) => readNode(node, entry, problems, brokenNodes));
@@ -97,9 +101,19 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
       mode: defaults?.mode ?? "enforce",
       boot: defaults?.boot ?? "guards-only",
     },
+    rollout: rollout === undefined ? undefined : rolloutOf(rollout),
     places,
   };
   return { mesh, broken: { nodes: brokenNodes, services: brokenServices } };
+}
+
+function rolloutOf({ canary, wave, stopOn, deadline }: RawRollout): RolloutWish {
+  return {
+    canary: canary ?? 1,
+    wave: typeof wave === "number" ? { unit: "nodes", size: wave } : (wave ?? { unit: "percent", size: 25 }),
+    stopOn: stopOn ?? ["reverted", "failed"],
+    deadlineSeconds: deadline ?? 120,
+  };
 }
 
 function readNode(name: string, entry: Cursor, problems: Problem[], broken: Set<string>): MeshNode[] {

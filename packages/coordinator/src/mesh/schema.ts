@@ -1,14 +1,17 @@
 // In: plain data out of a mesh file, entry by entry. Out: typed entries, or zod issues. Pure.
 // What a field may hold is said once, here; meshJsonSchema() prints the same for editors and the CLI.
 import { isLabel } from "@weft/shared/model/ids";
+import { stopCauses } from "@weft/shared/model/mesh";
 import { parseDomainName } from "@weft/shared/render/domain-name";
 import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
 import { z } from "zod";
 import {
   addressForm,
   cidrForm,
+  deadlineForm,
   labelForm,
   labelTextForm,
+  percentForm,
   portForm,
   portNameForm,
   type TextForm,
@@ -117,6 +120,27 @@ export const defaultsSchema = z.strictObject({
     .meta({ description: "What holds after boot when no confirmed rules can be read." }),
 });
 
+export const rolloutSchema = z.strictObject({
+  canary: z
+    .union([z.int().min(1), z.array(textOf(labelForm, "A node.")).min(1)], {
+      error: "expected a number of nodes, or a list of node names",
+    })
+    .optional()
+    .meta({ description: "Who gets a change first. Default: 1 node." }),
+  wave: z
+    .union([z.int().min(1), textOf(percentForm, "Of the nodes a change touches.")], {
+      error: "expected a number of nodes, or a percentage such as 25%",
+    })
+    .optional()
+    .meta({ description: "How many get it in each wave after that. Default: 25%." }),
+  stopOn: z
+    .array(z.enum(stopCauses))
+    .min(1)
+    .optional()
+    .meta({ description: "What stops a rollout and takes it back. Default: reverted and failed." }),
+  deadline: textOf(deadlineForm, "For each wave; one that is late stops the rollout.").optional(),
+});
+
 export const nodeSchema = z.strictObject({
   address: textOf(addressForm, "The node's address in the mesh."),
   labels: labels.optional(),
@@ -194,9 +218,13 @@ export const fileSchema = z.strictObject({
   services: z.record(z.string().regex(new RegExp(labelForm.pattern)), serviceSchema).optional(),
   policies: z.array(policySchema).optional(),
   defaults: defaultsSchema.optional(),
+  rollout: rolloutSchema
+    .optional()
+    .meta({ description: "A change goes to canaries first, then in waves. Default: everywhere at once." }),
 });
 
 export type RawSelector = z.output<typeof selector>;
+export type RawRollout = z.output<typeof rolloutSchema>;
 export type RawPolicy = z.output<typeof policySchema>;
 
 /** JSON Schema (2020-12) of a mesh file in one piece. */

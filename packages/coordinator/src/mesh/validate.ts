@@ -14,6 +14,7 @@ import {
 import {
   addressesAreUnique,
   addressesAreUsable,
+  canariesExist,
   coordinatorIsInTheMesh,
   familiesAgree,
   meshHasNodes,
@@ -50,6 +51,7 @@ export const rules: readonly Rule[] = [
   addressesAreUsable,
   familiesAgree,
   serviceNodesExist,
+  canariesExist,
   serviceNamesAreFree,
   portNamesAreNames,
   policyNamesAreUnique,
