@@ -97,7 +97,11 @@ function problemsOf(source: ShapeSource, issue: Issue, prefix: readonly Property
     }
     case "too_small":
       if (issue.origin !== "array")
-        return [errorAt(found.place, `${name} is ${String(issue.input ?? valueAt(source.entry.value, path))}`, { allowed: `at least ${issue.minimum}` })];
+        return [
+          errorAt(found.place, `${name} is ${String(issue.input ?? valueAt(source.entry.value, path))}`, {
+            allowed: `at least ${issue.minimum}`,
+          }),
+        ];
       return [errorAt(found.place, `${name} is empty`, { allowed: "at least one" })];
     case "invalid_key":
       return [
