@@ -25,7 +25,7 @@ export interface WatchOrder {
   readonly say: (word: NodeWord) => void;
 }
 
-function refusalOf(view: NodeView): Pick<NodeWord, "phase" | "detail"> {
+export function refusalOf(view: NodeView): Pick<NodeWord, "phase" | "detail"> {
   const undone = view.report?.conditions.find(({ code }) => code === "POLICY_REVERTED");
   return undone === undefined
     ? { phase: "failed", detail: failureOf(view) }

@@ -30,9 +30,9 @@ export interface Concerned {
   readonly isHub: boolean;
 }
 
-/** What a node that was given the change says of it. "lost": nothing, for too long. */
+/** What a node that was given the change says of it. "lost": nothing, for too long. "gone": it is no member. */
 export interface CourseWord {
-  readonly standing: "enforced" | "reverted" | "failed" | "working" | "lost";
+  readonly standing: "enforced" | "reverted" | "failed" | "working" | "lost" | "gone";
   readonly detail: string;
   readonly isThere: boolean;
   /** Its standing conditions of severity error. */
@@ -101,7 +101,7 @@ export function decide(course: Course, word: (node: string) => CourseWord, ageMs
     if (standing === "enforced") continue;
     const wasThere = course.given.get(node)?.wasThere === true;
     // One that came back meanwhile is waited for, but it does not make the others late.
-    if (!wasThere && (!isThere || isLate)) absent.push(node);
+    if (standing === "gone" || (!wasThere && (!isThere || isLate))) absent.push(node);
     else if (standing === "working") waiting.push(node);
   }
   if (waiting.length > 0) {

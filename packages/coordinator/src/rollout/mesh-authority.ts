@@ -1,21 +1,25 @@
 // In: mesh files, as an operator gives them. Out: the next revision of the mesh and the states it means for the nodes,
-// recorded together or not at all. Holds the current mesh; decides nothing about nodes being there or not.
+// recorded together or not at all. Holds the current mesh, and while it is rolled out the one before it.
 import type { DesiredState } from "@weft/shared/model/desired";
+import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
-import type { Revision, SourceText } from "../store/records.ts";
+import type { RegistrationEntry } from "../spire/spire-server.ts";
+import type { Revision, RolloutRecord, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { newGenerations } from "./generations.ts";
-import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import type { CourseWord } from "./course.ts";
+import { contentOf } from "./generations.ts";
+import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import { type GivingWish, RolloutBook, withConfirmTimeout } from "./rollout-book.ts";
 
-export interface ApplyOrder {
+export interface ApplyOrder extends GivingWish {
   readonly sources: readonly SourceText[];
   readonly reason: string;
   readonly claimedBy: string;
   /** 0: whatever is current. */
   readonly baseRevision: number;
-  /** 0: the default. */
-  readonly confirmTimeoutSeconds: number;
+  /** The revision whose sources these are: a rollback. 0: none. */
+  readonly restores: number;
 }
 
 export type ApplyOutcome =
@@ -40,16 +44,26 @@ export interface AuthorityParts {
   /** Of this mesh; a file for another one is refused. */
   readonly mesh: string;
   readonly trustDomain: string;
+  readonly hub: string;
+  readonly word: (node: string) => CourseWord;
   readonly now: () => Date;
+}
+
+/** A rollout that was stopped: `revision` has the sources of the one before it. */
+export interface TakenBack {
+  readonly revision: number;
+  readonly changed: readonly DesiredState[];
 }
 
 export class MeshAuthority {
   readonly #parts: AuthorityParts;
   #mesh: Mesh | undefined;
   #revision: Revision | undefined;
+  readonly #book: RolloutBook;
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
+    this.#book = new RolloutBook(parts);
   }
 
   get mesh(): Mesh | undefined {
@@ -72,17 +86,76 @@ export class MeshAuthority {
     if (this.#revision === undefined) return [];
     const loaded = compiler.load(store.revisions.sources(this.#revision.revision) ?? []);
     if (loaded.mesh === undefined) return loaded.problems;
-    this.#mesh = loaded.mesh;
-    this.#record(loaded.mesh, this.#revision.revision);
+    const { mesh } = loaded;
+    const { revision } = this.#revision;
+    this.#mesh = mesh;
+    const { running } = this.#book;
+    // A newer release compiles anew what was given; what a rollout has not come to waits for its wave.
+    const only = running === undefined ? undefined : new Set(running.course.given.keys());
+    store.transaction(() => this.#book.give(mesh, revision, running?.confirmTimeoutSeconds ?? 0, only));
     return [];
+  }
+
+  get running(): RolloutRecord | undefined {
+    return this.#book.running;
+  }
+
+  /** Nodes that the running rollout has not come to yet. */
+  pending(): ReadonlySet<string> {
+    return this.#book.pending();
+  }
+
+  /** What every node is given: of the current mesh, and where its rollout has not come to yet, of the one before. */
+  inForce(): CompiledMesh {
+    const { store, compiler } = this.#parts;
+    if (this.#mesh === undefined) return new Map();
+    const contents = new Map(compiler.compile(this.#mesh));
+    for (const node of this.#book.pending()) {
+      const given = store.desired.get(node);
+      if (given === undefined) contents.delete(node);
+      else contents.set(node, contentOf(given));
+    }
+    return contents;
+  }
+
+  /** Of the services as they are given. undefined while the current mesh cannot be read. */
+  entries(): RegistrationEntry[] | undefined {
+    const { compiler, trustDomain } = this.#parts;
+    const mesh = this.#mesh;
+    if (mesh === undefined) return this.revision === 0 ? [] : undefined;
+    const before = this.#before();
+    if (before === undefined) return [...compiler.entries(mesh)];
+    const pending = this.#book.pending();
+    const given = mesh.nodes.map(({ name }) => name).filter((name) => !pending.has(name));
+    const parents = new Set(given.map((name) => spireAgentId(trustDomain, name)));
+    return [
+      ...compiler.entries(mesh).filter(({ parentId }) => parents.has(parentId)),
+      ...compiler.entries(before).filter(({ parentId }) => !parents.has(parentId)),
+    ];
+  }
+
+  /** While a rollout runs, what it has not ended yet counts, too. */
+  names(node: string): boolean {
+    return [this.#mesh, this.#before()].some(
+      (mesh) => mesh?.nodes.some(({ name }) => name === node) === true,
+    );
+  }
+
+  #before(): Mesh | undefined {
+    const { running } = this.#book;
+    return running === undefined ? undefined : this.#load(running.base);
+  }
+
+  #load(revision: number): Mesh | undefined {
+    const { store, compiler } = this.#parts;
+    return compiler.load(store.revisions.sources(revision) ?? []).mesh;
   }
 
   plan(sources: readonly SourceText[]): PlanOutcome {
     const { compiler } = this.#parts;
     const { mesh, problems } = this.#check(sources);
     if (mesh === undefined) return { problems, baseRevision: this.revision, changes: [] };
-    const before = this.#mesh === undefined ? new Map() : compiler.compile(this.#mesh);
-    const changes = compiler.changes(before, compiler.compile(mesh));
+    const changes = compiler.changes(this.inForce(), compiler.compile(mesh));
     return { problems, baseRevision: this.revision, changes };
   }
 
@@ -99,7 +172,9 @@ export class MeshAuthority {
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
-      const entry = { at: now(), claimedBy: order.claimedBy, reason: order.reason, digest };
+      const { claimedBy, reason } = order;
+      const restores = order.restores === 0 ? undefined : order.restores;
+      const entry = { at: now(), claimedBy, reason, digest, restores };
       const current =
         this.#revision !== undefined && unchanged
           ? this.#revision
@@ -111,12 +186,52 @@ export class MeshAuthority {
         subject: `revision ${current.revision}`,
         detail: order.reason,
       });
-      const changed = this.#record(mesh, current.revision, order.confirmTimeoutSeconds);
+      const changed = this.#book.open(mesh, current.revision, this.revision, order);
       return { revision: current, changed };
     });
     this.#mesh = mesh;
     this.#revision = revision;
     return { kind: "accepted", revision: revision.revision, unchanged, changed };
+  }
+
+  /** The next wave of the running rollout, or its end when none is left. */
+  advance(): readonly DesiredState[] {
+    const { running } = this.#book;
+    const mesh = this.#mesh;
+    if (running === undefined || mesh === undefined) return [];
+    return this.#parts.store.transaction(() => {
+      if (running.course.begun < running.course.waves.length) return this.#book.advance(mesh, running);
+      this.#book.close(running, { state: "done" }, "rolled out");
+      return [];
+    });
+  }
+
+  /** The running rollout is over, and the mesh is again what it was before it: as a revision of its own. */
+  takeBack(why: string): TakenBack | undefined {
+    const { store, compiler, now } = this.#parts;
+    const { running } = this.#book;
+    if (running === undefined) return undefined;
+    const sources = store.revisions.sources(running.base) ?? [];
+    const { mesh } = compiler.load(sources);
+    return store.transaction(() => {
+      if (mesh === undefined) {
+        const left = `${why}; this release does not understand revision ${running.base}: nothing was taken back`;
+        this.#book.close(running, { state: "stopped", why: left }, "stopped");
+        return undefined;
+      }
+      const reason = `revision ${running.revision} was stopped: ${why}`;
+      const digest = digestOf(sources);
+      const entry = { at: now(), claimedBy: "weft-coordinator", reason, digest, restores: running.base };
+      const { revision } = store.revisions.append(entry, sources);
+      this.#book.close(running, { state: "stopped", why, endedBy: revision }, "stopped and taken back");
+      const named = new Set(mesh.nodes.map(({ name }) => name));
+      // Only the stopped mesh named them: they must not get it any more.
+      for (const node of running.course.waves.flat()) if (!named.has(node)) store.desired.drop(node);
+      const changed = this.#book.give(mesh, revision, running.confirmTimeoutSeconds);
+      this.#mesh = mesh;
+      this.#revision = { ...entry, revision };
+      return { revision, changed };
+    });
   }
 
   /** One generation more of the same content, for a node that holds a higher number than was given from here. */
@@ -153,20 +268,4 @@ export class MeshAuthority {
       return `the trust domain is ${this.#parts.trustDomain} and cannot be changed to ${mesh.trustDomain}`;
     return undefined;
   }
-
-  #record(mesh: Mesh, revision: number, confirmTimeoutSeconds = 0): DesiredState[] {
-    const { store, compiler } = this.#parts;
-    const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    const changed = newGenerations(last, compiler.compile(mesh), revision).map((state) =>
-      withConfirmTimeout(state, confirmTimeoutSeconds),
-    );
-    store.transaction(() => {
-      for (const state of changed) store.desired.put(state);
-    });
-    return changed;
-  }
-}
-
-function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
-  return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
 }

@@ -17,11 +17,13 @@ import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
 import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
+import type { NodeDesk } from "./node-desk.ts";
 import { feedStatus } from "./status-feed.ts";
 
 export interface ControlServiceParts {
   readonly handlers: Handlers;
   readonly coordinator: Coordinator;
+  readonly nodeDesk: NodeDesk;
   readonly explaining: Explaining;
   readonly authority: MeshAuthority;
   readonly fleet: Fleet;
@@ -74,6 +76,8 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
         reason: request.reason,
         claimedBy: request.claimedBy,
         baseRevision: toNumber(request.baseRevision, "base revision"),
+        atOnce: false,
+        restores: 0,
         confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
       });
       if (outcome.kind === "refused") {
@@ -138,12 +142,12 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
 
     addNode: handlers.unary("AddNode", ({ name, ttlSeconds, fromAny }) => {
       const ttl = ttlSeconds === 0 ? defaultTokenSeconds : ttlSeconds;
-      const { token, expires } = coordinator.addNode(name, ttl, fromAny);
+      const { token, expires } = parts.nodeDesk.add(name, ttl, fromAny);
       return { token, pin: parts.pin, coordinatorAddress: parts.address, expires };
     }),
 
     removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
-      done: await coordinator.removeNode(name),
+      done: await parts.nodeDesk.remove(name),
     })),
 
     why: handlers.unary("Why", (request) => parts.explaining.why.why(request)),

@@ -1,16 +1,12 @@
 // In: settings and the edges (store, SPIRE, signer, clock). Out: the whole coordinator, put together, started and
 // stopped. Nothing is decided here.
 import { Server, type ServerCredentials } from "@grpc/grpc-js";
-import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { WeftError } from "@weft/shared/errors/weft-error";
 import { AgentServiceService } from "@weft/shared/gen/weft/v1/agent";
 import { ControlServiceService } from "@weft/shared/gen/weft/v1/control";
 import { EnrolmentServiceService } from "@weft/shared/gen/weft/v1/enrol";
-import { NodeFacts } from "@weft/shared/gen/weft/v1/facts";
-import { NodeReport } from "@weft/shared/gen/weft/v1/report";
 import { derToPem } from "@weft/shared/spiffe/certificate";
 import { RotatingServerCredentials } from "@weft/shared/spiffe/grpc-credentials";
-import { decodeFacts } from "@weft/shared/wire/facts-codec";
-import { decodeReport } from "@weft/shared/wire/report-codec";
 import type { Config } from "../config.ts";
 import { Coordinator } from "../coordinator.ts";
 import { EnrolmentDesk } from "../enrolment/enrolment-desk.ts";
@@ -22,6 +18,7 @@ import { GuardReach } from "../fleet/guard-reach.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
+import { courseWord } from "../rollout/course-word.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
@@ -52,7 +49,9 @@ import {
   shutDown,
 } from "./listeners.ts";
 import { MintingDesk } from "./minting-desk.ts";
+import { NodeDesk } from "./node-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
+import { recallReports } from "./recall-reports.ts";
 import { SessionHandler } from "./session-handler.ts";
 import { Sessions } from "./sessions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -67,7 +66,7 @@ export interface Edges {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly log: Logger;
   readonly version: string;
-  /** How often identity and bundle are looked at. */
+  /** How often identity, bundle and a running rollout are looked at. */
   readonly tendMs: number;
   /** How often last words are written. */
   readonly flushMs: number;
@@ -77,7 +76,7 @@ export interface Edges {
 export interface RunningDaemon {
   readonly agentPort: number;
   readonly enrolmentPort: number;
-  /** Looks at identity and bundle now, instead of when the time comes. */
+  /** Looks at identity, bundle and rollout now, instead of when the time comes. */
   tend(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -85,21 +84,6 @@ export interface RunningDaemon {
 const heartbeatSeconds = 5;
 const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
-
-/** Last words written by another release may not be understood: their nodes say them again. */
-function recallReports(store: Store, coordinator: Coordinator, log: Logger): void {
-  for (const { node, report, facts } of store.reports.list())
-    try {
-      coordinator.recall(
-        node,
-        report === undefined ? undefined : decodeReport(NodeReport.decode(report)),
-        facts === undefined ? undefined : decodeFacts(NodeFacts.decode(facts)),
-      );
-    } catch (failure) {
-      if (!isWeftError(failure)) throw failure;
-      log.warn("the last word of a node is not understood", { node, failure });
-    }
-}
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
   const { store, spire, signer, compiler, now, randomBytes, log } = edges;
@@ -114,7 +98,10 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
-  const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, now });
+  const startedAt = now();
+  const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
+  const { mesh, hub } = config;
+  const authority = new MeshAuthority({ store, compiler, mesh, trustDomain, hub, word, now });
   const explained = explaining({ authority, compiler, store, fleet, sessions, now });
 
   const published = (bundle: Published) => {
@@ -136,7 +123,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   });
   const changed: Coordinator["enrolmentChanged"] = (node, state) => coordinator.enrolmentChanged(node, state);
   const membership = new Membership({ store, spire, trustDomain, now, randomBytes, changed });
-  const keeper = new EntryKeeper({ authority, compiler, nodes, spire, membership, board, trustDomain, log });
+  const keeper = new EntryKeeper({ authority, nodes, spire, membership, board, trustDomain, log });
   const reconciling = new SingleFlight(() => keeper.run());
   // Nobody can act on a bug in there but its log line; the next run comes by itself.
   const reconcile = () =>
@@ -149,7 +136,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     membership,
     reports,
     board,
-    mesh: config.mesh,
+    word,
+    mesh,
     trustDomain,
     bundle: () => publisher.current,
     ownSvidExpires: () => identity.expires,
@@ -221,6 +209,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     controlService({
       handlers,
       coordinator,
+      nodeDesk: new NodeDesk({ store, authority, fleet, sessions, membership, board, reconcile, now }),
       explaining: explained,
       authority,
       fleet,
@@ -234,8 +223,10 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
 
   const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
   const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () =>
-    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const tend = () => {
+    coordinator.rollout.look();
+    return tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  };
   const flush = () =>
     upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 

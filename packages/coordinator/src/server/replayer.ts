@@ -7,7 +7,7 @@ import type { Observations } from "../fleet/observations.ts";
 import { type Flip, replay } from "../replay/replay.ts";
 import { type Memory, unknownSpans } from "../replay/unknown-spans.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
-import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
+import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { SourceText } from "../store/records.ts";
 
 export interface ReplayerParts {
@@ -45,7 +45,7 @@ export class Replayer {
     const { mesh } = compiler.load(sources);
     // what is not valid turns nothing, and before the first mesh nothing was judged
     if (mesh === undefined || authority.mesh === undefined) return { flips: [], unknown: [] };
-    const before: CompiledMesh = compiler.compile(authority.mesh);
+    const before = authority.inForce();
     const after = compiler.compile(mesh);
     const observed = observations.all(now()).filter(({ node }) => before.has(node));
     const memories = [...before.keys()].map((node) => this.#memory(node, asked));

@@ -76,6 +76,19 @@ const migrations: readonly string[] = [
   CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
+  `
+  ALTER TABLE revisions ADD COLUMN restores INTEGER;
+  CREATE TABLE rollouts (
+    revision INTEGER PRIMARY KEY REFERENCES revisions (revision),
+    base INTEGER NOT NULL REFERENCES revisions (revision),
+    state TEXT NOT NULL,
+    course TEXT NOT NULL,
+    confirm_timeout_seconds INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    ended_by INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX one_rollout_runs ON rollouts (state) WHERE state = 'running';
+  `,
 ];
 
 export const newestSchema = migrations.length;

@@ -1,0 +1,138 @@
+// In: a mesh that is to be in force, and how far its rollout is. Out: the states the nodes are to be given now, recorded
+// together with the rollout: what is on disk is always what every node is given, now or when it comes back.
+// Everything here happens inside the caller's transaction.
+import type { DesiredState } from "@weft/shared/model/desired";
+import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
+import type { Mesh } from "@weft/shared/model/mesh";
+import type { RolloutRecord } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+import { beginWave, type CourseWord, planWaves } from "./course.ts";
+import { newGenerations } from "./generations.ts";
+import type { MeshCompiler } from "./mesh-compiler.ts";
+
+export interface RolloutBookParts {
+  readonly store: Store;
+  readonly compiler: Pick<MeshCompiler, "compile">;
+  /** The node that carries the coordinator. */
+  readonly hub: string;
+  readonly word: (node: string) => CourseWord;
+  readonly now: () => Date;
+}
+
+/** How an operator wants a revision to come into force. */
+export interface GivingWish {
+  /** 0: the default. */
+  readonly confirmTimeoutSeconds: number;
+  /** Whatever the mesh file says of a rollout. */
+  readonly atOnce: boolean;
+}
+
+/** A wave lasts at least until new rules are confirmed or have undone themselves, and that is told. */
+const graceSeconds = 15;
+
+export class RolloutBook {
+  readonly #parts: RolloutBookParts;
+
+  constructor(parts: RolloutBookParts) {
+    this.#parts = parts;
+  }
+
+  get running(): RolloutRecord | undefined {
+    return this.#parts.store.rollouts.running();
+  }
+
+  /** Nodes that the running rollout has not come to yet: they hold what they held. */
+  pending(): ReadonlySet<string> {
+    const running = this.running;
+    return new Set(running?.course.waves.slice(running.course.begun).flat());
+  }
+
+  /** Everywhere at once, or its first wave. @param before the revision in force; 0: none */
+  open(mesh: Mesh, revision: number, before: number, wish: GivingWish): DesiredState[] {
+    const { running } = this;
+    if (running?.revision === revision) {
+      if (!wish.atOnce) return [];
+      this.close(running, { state: "done" }, "rolled out at once");
+    } else if (running !== undefined)
+      this.close(running, { state: "superseded", endedBy: revision }, `superseded by revision ${revision}`);
+    // What a rollout that is not over was to change is not in force: what was before it is.
+    const base = running?.base ?? before;
+    const { rollout } = mesh;
+    const concerned = this.#new(mesh, revision).map(({ node }) => node);
+    const isAtOnce = wish.atOnce || rollout === undefined || base === 0 || base === revision;
+    if (isAtOnce || rollout === undefined || concerned.length === 0)
+      return this.give(mesh, revision, wish.confirmTimeoutSeconds);
+    const { hub, word } = this.#parts;
+    const nodes = concerned.map((name) => ({ name, isThere: word(name).isThere, isHub: name === hub }));
+    const confirmSeconds = wish.confirmTimeoutSeconds || defaultConfirmTimeoutSeconds;
+    return this.advance(mesh, {
+      revision,
+      base,
+      state: "running",
+      course: {
+        waves: planWaves(rollout, nodes),
+        begun: 0,
+        given: new Map(),
+        stopOn: rollout.stopOn,
+        deadlineSeconds: Math.max(rollout.deadlineSeconds, confirmSeconds + graceSeconds),
+      },
+      confirmTimeoutSeconds: wish.confirmTimeoutSeconds,
+      why: "",
+      endedBy: undefined,
+    });
+  }
+
+  /** The next wave. */
+  advance(mesh: Mesh, rollout: RolloutRecord): DesiredState[] {
+    const { store, word } = this.#parts;
+    const course = beginWave(rollout.course, word);
+    const wave = course.waves[rollout.course.begun] ?? [];
+    store.rollouts.put({ ...rollout, course });
+    this.#audit(
+      rollout.revision,
+      `wave ${course.begun} of ${course.waves.length} began`,
+      `for ${wave.join(", ")}`,
+    );
+    return this.give(mesh, rollout.revision, rollout.confirmTimeoutSeconds, new Set(wave));
+  }
+
+  close(
+    rollout: RolloutRecord,
+    end: Pick<RolloutRecord, "state"> & Partial<Pick<RolloutRecord, "why" | "endedBy">>,
+    action: string,
+  ): void {
+    this.#parts.store.rollouts.put({ ...rollout, ...end });
+    this.#audit(rollout.revision, action, end.why ?? "");
+  }
+
+  /** @param only undefined: every node of the mesh */
+  give(
+    mesh: Mesh,
+    revision: number,
+    confirmTimeoutSeconds: number,
+    only?: ReadonlySet<string>,
+  ): DesiredState[] {
+    const { store } = this.#parts;
+    const states = this.#new(mesh, revision)
+      .filter(({ node }) => only === undefined || only.has(node))
+      .map((state) => withConfirmTimeout(state, confirmTimeoutSeconds));
+    for (const state of states) store.desired.put(state);
+    return states;
+  }
+
+  #new(mesh: Mesh, revision: number): DesiredState[] {
+    const { store, compiler } = this.#parts;
+    const last = new Map(store.desired.list().map((state) => [state.node, state]));
+    return newGenerations(last, compiler.compile(mesh), revision);
+  }
+
+  #audit(revision: number, action: string, detail: string): void {
+    const { store, now } = this.#parts;
+    const entry = { at: now(), actor: "weft-coordinator", action, subject: `revision ${revision}`, detail };
+    store.audit.append(entry);
+  }
+}
+
+export function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
+  return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
+}
