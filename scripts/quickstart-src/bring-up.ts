@@ -89,9 +89,14 @@ export async function join(world: World, machine: string, invitation: Invitation
   });
 }
 
-export async function applyMesh(world: World, text: string, reason: string): Promise<string> {
+export async function applyMesh(
+  world: World,
+  text: string,
+  reason: string,
+  flags: readonly string[] = [],
+): Promise<string> {
   await world.lab.writeFile("hub", "/root/mesh.yaml", text, 0o644);
-  return must(world, "hub", ["weft", "apply", "/root/mesh.yaml", "--wait", "--reason", reason], {
+  return must(world, "hub", ["weft", "apply", "/root/mesh.yaml", "--wait", "--reason", reason, ...flags], {
     timeoutMs: 90_000,
   });
 }

@@ -142,7 +142,7 @@ describe("an agent and its coordinator", () => {
       .replace(/^ {2}web1.*\n/m, "")
       .replace(/^ {2}web:.*\n/m, "")
       .replace(/^policies:\n.*\n/m, "");
-    await coordinator.apply(without);
+    await coordinator.apply(without, { acceptRisks: ["GUARD-NODE"] });
     await new Promise((resolve, reject) =>
       coordinator
         .control()

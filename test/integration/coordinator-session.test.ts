@@ -141,6 +141,7 @@ describe("an agent's session", () => {
         .replace(/^ {2}web1.*\n/m, "")
         .replace(/^ {2}web:.*\n/m, "")
         .replace(/^policies:\n.*\n/m, ""),
+      { acceptRisks: ["GUARD-NODE"] },
     );
     const client = coordinator.control();
     const done = await new Promise<string[]>((resolve, reject) =>

@@ -24,8 +24,9 @@ import {
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
 
-/** No replay, unless the answer has one. */
-type Lenient<T> = T extends { replay: infer Replay } ? Omit<T, "replay"> & { replay?: Replay } : T;
+/** None of these, unless the answer has them. */
+type Rare = "replay" | "risks" | "unneededRisks";
+type Lenient<T> = Omit<T, Rare> & Partial<Pick<T, Rare & keyof T>>;
 type Eased<T> = T extends { $case: infer Case; value: infer Value }
   ? { $case: Case; value: Lenient<Value> }
   : never;

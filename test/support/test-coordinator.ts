@@ -200,7 +200,11 @@ export class TestCoordinator {
 
   apply(
     text: string,
-    change: { readonly wait?: boolean; readonly timeoutSeconds?: number } = {},
+    change: {
+      readonly wait?: boolean;
+      readonly timeoutSeconds?: number;
+      readonly acceptRisks?: string[];
+    } = {},
   ): Promise<ApplyEvent[]> {
     const call = this.control().apply({
       sources: [{ name: "mesh.yaml", text }],
@@ -210,6 +214,8 @@ export class TestCoordinator {
       wait: change.wait ?? false,
       timeoutSeconds: change.timeoutSeconds ?? 10,
       confirmTimeoutSeconds: 0,
+      acceptRisks: change.acceptRisks ?? [],
+      operator: undefined,
     });
     return new Promise((resolve, reject) => {
       const events: ApplyEvent[] = [];

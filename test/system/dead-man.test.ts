@@ -36,6 +36,9 @@ const good = (port: number) => head(guarded) + service(port);
 const bad = `${head("")}${service(8080)}  trap: { nodes: [web1], user: mallory, ports: { ssh: 22/tcp } }
 `;
 
+/** What it takes to be let do that. */
+const meant = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
+
 /** Stands for sshd: it must be there after a reboot, too. */
 const sshUnit = `[Unit]
 DefaultDependencies=no
@@ -143,7 +146,7 @@ afterAll(async () => {
 describe("a policy that cuts its author off", () => {
   it("is told as REVERTED, held back, and tried again only when it is applied again", async () => {
     expect(await client()).toBe(true);
-    const said = await apply(bad, "--wait");
+    const said = await apply(bad, "--wait", ...meant);
     expect(said).toMatch(/web1 REVERTED after \d+.*reaches guard port 22 no more/);
     expect(said).toContain("REVERTED: web1");
     expect(await agreement()).toBe("REVERTED");
@@ -165,7 +168,7 @@ describe("a policy that cuts its author off", () => {
       const backAfter: number[] = [];
       for (let round = 0; round < cutOff; round++) {
         const before = await carried();
-        await apply(bad);
+        await apply(bad, ...meant);
         await until("web1 is armed", 20_000, async () => ((await isArmed()) ? true : undefined), 10);
         const armedAt = performance.now();
         await killBoth();
@@ -219,7 +222,7 @@ describe("an agent killed at any moment of a change", () => {
       for (let round = 0; round < kills; round++) {
         // KNOWN DEFECT (docs/dead-man-switch.md): after a kill the bad policy may be confirmed; only the long run shows it
         const isBad = process.env["WEFT_LONG"] === "1" && round % 4 === 3;
-        await apply(isBad ? bad : good(10_000 + round));
+        await apply(isBad ? bad : good(10_000 + round), ...(isBad ? meant : []));
         // spread over what a change takes, from before it is heard of to after it is told
         await delay((round * 600) / kills);
         const state = `${(await isArmed()) ? "armed" : "not armed"}`;

@@ -103,7 +103,7 @@ export class Coordinator implements SessionEvents {
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
   #tryAgain(confirmTimeoutSeconds: number): void {
     const { fleet, authority } = this.#parts;
-    const pending = authority.pending();
+    const pending = authority.inForce.pending();
     for (const view of fleet.views()) {
       // One that a rollout comes to later holds what it holds until then.
       if (pending.has(view.name) || !isMember(view) || !hasFailed(view) || view.wanted === undefined)

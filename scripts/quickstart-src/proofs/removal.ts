@@ -17,7 +17,7 @@ export const removeNode: Proof = {
       ["weft", "node", "remove", guestMachine],
       /names|mesh file|E104/i,
     );
-    await applyMesh(world, meshWithoutGuest, "n1 goes");
+    await applyMesh(world, meshWithoutGuest, "n1 goes", ["--accept-risk", "GUARD-NODE"]);
     await must(world, "hub", ["weft", "node", "remove", guestMachine], { timeoutMs: 60_000 });
     const nodes = await statusOf(world);
     if (nodes.some((item) => item.name === guestMachine))

@@ -1,5 +1,7 @@
 // In: what was typed. Out: the value it means, or a usage error. Pure.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { parseRiskCode } from "../guard/acceptance.ts";
+import type { RiskCode } from "../guard/risk.ts";
 
 const sizes: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 const longestTtlSeconds = 24 * 3600;
@@ -26,4 +28,9 @@ export function parseFrom(text: string): "declared" | "any" {
   throw new WeftError("WEFT-E001", `--from does not know "${text}"`, {
     hint: "allowed: any, declared (the address in the mesh file)",
   });
+}
+
+/** One more of them. */
+export function parseRisks(text: string, earlier: readonly RiskCode[]): readonly RiskCode[] {
+  return [...earlier, parseRiskCode(text)];
 }

@@ -1,5 +1,6 @@
 // What commands are given: everything they touch outside of themselves. Built in main.ts, and by tests.
 
+import type { OperatorSession } from "../guard/risk.ts";
 import type { LoadedMesh } from "../rollout/mesh-compiler.ts";
 import type { Machine } from "../setup/machine.ts";
 import type { SpireServer } from "../spire/spire-server.ts";
@@ -26,6 +27,8 @@ export interface CliContext {
   writeSecret(path: string, text: string): Promise<void>;
   /** Who the operator says to be. */
   readonly claimedBy: string;
+  /** From where the operator came to this machine over SSH; undefined: not by SSH. */
+  readonly operator: OperatorSession | undefined;
   readonly machine: Machine;
   /** The last one set counts; 0 without. */
   setExitCode(code: ExitCode): void;

@@ -101,13 +101,14 @@ export function connectControl(socketPath: string): Control {
   }
 
   return {
-    async plan(sources) {
-      const response = await ask(client.plan.bind(client), { sources: [...sources] });
+    async plan(sources, operator) {
+      const response = await ask(client.plan.bind(client), { sources: [...sources], operator });
       return {
         problems: response.problems.map(decodeProblem),
         baseRevision: toNumber(response.baseRevision, "base revision"),
         nodes: response.nodes,
         replay: decodeReplay(response.replay),
+        risks: response.risks,
       };
     },
     apply(request, signal) {

@@ -12,8 +12,10 @@ import type {
 } from "@weft/shared/gen/weft/v1/control";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
+import type { OperatorSession } from "../guard/risk.ts";
 import type { SourceText } from "../store/records.ts";
 import type { ObservedView, ReplayView } from "../view/flow-model.ts";
+import type { RiskView } from "../view/render-risks.ts";
 import type { WhyView } from "../view/render-why.ts";
 
 export interface Plan {
@@ -22,6 +24,7 @@ export interface Plan {
   readonly nodes: readonly NodePlan[];
   /** undefined: this coordinator keeps no memory of flows. */
   readonly replay?: ReplayView | undefined;
+  readonly risks: readonly RiskView[];
 }
 
 export interface ShownNode {
@@ -32,7 +35,7 @@ export interface ShownNode {
 }
 
 export interface Control {
-  plan(sources: readonly SourceText[]): Promise<Plan>;
+  plan(sources: readonly SourceText[], operator: OperatorSession | undefined): Promise<Plan>;
   apply(request: ApplyRequest, signal: AbortSignal): AsyncIterable<ApplyEvent>;
   history(): Promise<HistoryResponse>;
   /** One snapshot, or with `follow` one per change. */

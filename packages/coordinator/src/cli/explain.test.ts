@@ -40,6 +40,7 @@ async function weft(argv: readonly string[], answers: ControlAnswers, signal = n
     meshJsonSchema: () => ({}),
     writeSecret: async () => {},
     claimedBy: "ann",
+    operator: undefined,
     machine: linuxMachine(),
   });
   return { code, out: terminal.outLines, err: terminal.errLines };

@@ -9,6 +9,7 @@ import { connectSpireServer } from "../spire/spire-client.ts";
 import { connectControl } from "./control-client.ts";
 import { readMeshSources } from "./mesh-sources.ts";
 import { runCli } from "./program.ts";
+import { sshSession } from "./ssh-session.ts";
 import { stdioTerminal } from "./stdio-terminal.ts";
 
 /** Under sudo the person, not root. */
@@ -49,6 +50,7 @@ runCli(process.argv.slice(2), {
   meshJsonSchema,
   writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
   claimedBy: claimedBy(),
+  operator: sshSession(process.env),
   machine: linuxMachine(),
 }).then(
   (exitCode) => {

@@ -63,6 +63,7 @@ async function weft(
     meshJsonSchema,
     writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
     claimedBy: "ann",
+    operator: undefined,
     machine: linuxMachine(),
   });
   return { code, out: terminal.outLines.join("\n"), err: terminal.errLines.join("\n") };

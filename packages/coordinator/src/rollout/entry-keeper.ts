@@ -31,13 +31,14 @@ export class EntryKeeper {
   /** undefined while the current mesh cannot be read: then nothing must be deleted for want of it. */
   #wanted(): RegistrationEntry[] | undefined {
     const { authority, nodes, trustDomain } = this.#parts;
+    if (authority.revision === 0) return [];
     const members = new Set(
       nodes
         .list()
         .filter((node) => node.state === "joining" || node.state === "enrolled")
         .map((node) => spireAgentId(trustDomain, node.name)),
     );
-    return authority.entries()?.filter((entry) => members.has(entry.parentId));
+    return authority.inForce.entries()?.filter((entry) => members.has(entry.parentId));
   }
 
   /** Throws only bugs: a SPIRE server that is away is a condition. */

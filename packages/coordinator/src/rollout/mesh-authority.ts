@@ -1,15 +1,15 @@
 // In: mesh files, as an operator gives them. Out: the next revision of the mesh and the states it means for the nodes,
-// recorded together or not at all. Holds the current mesh, and while it is rolled out the one before it.
+// recorded together or not at all. Holds the current mesh; how it comes into force is the rollout book's business.
 import type { DesiredState } from "@weft/shared/model/desired";
-import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
-import type { RegistrationEntry } from "../spire/spire-server.ts";
-import type { Revision, RolloutRecord, SourceText } from "../store/records.ts";
+import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
+import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
+import type { Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import type { CourseWord } from "./course.ts";
-import { contentOf } from "./generations.ts";
-import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import { InForce } from "./in-force.ts";
+import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
 import { type GivingWish, RolloutBook, withConfirmTimeout } from "./rollout-book.ts";
 
 export interface ApplyOrder extends GivingWish {
@@ -20,22 +20,33 @@ export interface ApplyOrder extends GivingWish {
   readonly baseRevision: number;
   /** The revision whose sources these are: a rollback. 0: none. */
   readonly restores: number;
+  /** What the operator says to know. */
+  readonly acceptRisks: readonly RiskCode[];
+  readonly operator: OperatorSession | undefined;
 }
 
 export type ApplyOutcome =
-  | { readonly kind: "refused"; readonly problems: readonly Problem[]; readonly message: string }
+  | {
+      readonly kind: "refused";
+      readonly problems: readonly Problem[];
+      readonly message: string;
+      /** That nobody accepted. */
+      readonly risks: readonly Risk[];
+    }
   | {
       readonly kind: "accepted";
       readonly revision: number;
       /** The very same files as the current revision: no new one was made. */
       readonly unchanged: boolean;
       readonly changed: readonly DesiredState[];
+      readonly weighed: Weighed;
     };
 
 export interface PlanOutcome {
   readonly problems: readonly Problem[];
   readonly baseRevision: number;
   readonly changes: readonly NodeChange[];
+  readonly risks: readonly Risk[];
 }
 
 export interface AuthorityParts {
@@ -44,6 +55,9 @@ export interface AuthorityParts {
   /** Of this mesh; a file for another one is refused. */
   readonly mesh: string;
   readonly trustDomain: string;
+  /** Asked about every change, before it is made. */
+  readonly riskSources: readonly RiskSource[];
+  /** The node that carries the coordinator. */
   readonly hub: string;
   readonly word: (node: string) => CourseWord;
   readonly now: () => Date;
@@ -56,14 +70,16 @@ export interface TakenBack {
 }
 
 export class MeshAuthority {
+  readonly inForce: InForce;
   readonly #parts: AuthorityParts;
+  readonly #book: RolloutBook;
   #mesh: Mesh | undefined;
   #revision: Revision | undefined;
-  readonly #book: RolloutBook;
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
     this.#book = new RolloutBook(parts);
+    this.inForce = new InForce(parts, () => this.#mesh);
   }
 
   get mesh(): Mesh | undefined {
@@ -86,95 +102,49 @@ export class MeshAuthority {
     if (this.#revision === undefined) return [];
     const loaded = compiler.load(store.revisions.sources(this.#revision.revision) ?? []);
     if (loaded.mesh === undefined) return loaded.problems;
-    const { mesh } = loaded;
+    this.#mesh = loaded.mesh;
+    const states = compiler.compile(loaded.mesh);
     const { revision } = this.#revision;
-    this.#mesh = mesh;
-    const { running } = this.#book;
-    // A newer release compiles anew what was given; what a rollout has not come to waits for its wave.
+    const { running } = this.inForce;
+    // What a rollout has not come to waits for its wave.
     const only = running === undefined ? undefined : new Set(running.course.given.keys());
-    store.transaction(() => this.#book.give(mesh, revision, running?.confirmTimeoutSeconds ?? 0, only));
+    store.transaction(() => this.#book.give(states, revision, running?.confirmTimeoutSeconds ?? 0, only));
     return [];
   }
 
-  get running(): RolloutRecord | undefined {
-    return this.#book.running;
-  }
-
-  /** Nodes that the running rollout has not come to yet. */
-  pending(): ReadonlySet<string> {
-    return this.#book.pending();
-  }
-
-  /** What every node is given: of the current mesh, and where its rollout has not come to yet, of the one before. */
-  inForce(): CompiledMesh {
-    const { store, compiler } = this.#parts;
-    if (this.#mesh === undefined) return new Map();
-    const contents = new Map(compiler.compile(this.#mesh));
-    for (const node of this.#book.pending()) {
-      const given = store.desired.get(node);
-      if (given === undefined) contents.delete(node);
-      else contents.set(node, contentOf(given));
-    }
-    return contents;
-  }
-
-  /** Of the services as they are given. undefined while the current mesh cannot be read. */
-  entries(): RegistrationEntry[] | undefined {
-    const { compiler, trustDomain } = this.#parts;
-    const mesh = this.#mesh;
-    if (mesh === undefined) return this.revision === 0 ? [] : undefined;
-    const before = this.#before();
-    if (before === undefined) return [...compiler.entries(mesh)];
-    const pending = this.#book.pending();
-    const given = mesh.nodes.map(({ name }) => name).filter((name) => !pending.has(name));
-    const parents = new Set(given.map((name) => spireAgentId(trustDomain, name)));
-    return [
-      ...compiler.entries(mesh).filter(({ parentId }) => parents.has(parentId)),
-      ...compiler.entries(before).filter(({ parentId }) => !parents.has(parentId)),
-    ];
-  }
-
-  /** While a rollout runs, what it has not ended yet counts, too. */
-  names(node: string): boolean {
-    return [this.#mesh, this.#before()].some(
-      (mesh) => mesh?.nodes.some(({ name }) => name === node) === true,
-    );
-  }
-
-  #before(): Mesh | undefined {
-    const { running } = this.#book;
-    return running === undefined ? undefined : this.#load(running.base);
-  }
-
-  #load(revision: number): Mesh | undefined {
-    const { store, compiler } = this.#parts;
-    return compiler.load(store.revisions.sources(revision) ?? []).mesh;
-  }
-
-  plan(sources: readonly SourceText[]): PlanOutcome {
-    const { compiler } = this.#parts;
+  plan(sources: readonly SourceText[], operator: OperatorSession | undefined): PlanOutcome {
     const { mesh, problems } = this.#check(sources);
-    if (mesh === undefined) return { problems, baseRevision: this.revision, changes: [] };
-    const changes = compiler.changes(this.inForce(), compiler.compile(mesh));
-    return { problems, baseRevision: this.revision, changes };
+    const baseRevision = this.revision;
+    if (mesh === undefined) return { problems, baseRevision, changes: [], risks: [] };
+    const change = this.#change(mesh, operator);
+    const before = change.before?.contents ?? new Map();
+    const changes = this.#parts.compiler.changes(before, change.after.contents);
+    return { problems, baseRevision, changes, risks: this.#risks(change) };
   }
 
+  /** Weighed and recorded in one go: what the risks were weighed against is what is replaced. */
   apply(order: ApplyOrder): ApplyOutcome {
     const { store, now } = this.#parts;
     if (order.baseRevision !== 0 && order.baseRevision !== this.revision)
-      return {
-        kind: "refused",
-        problems: [],
+      return refusal({
         message: `the mesh is at revision ${this.revision}, and the plan was made against revision ${order.baseRevision}`,
-      };
+      });
     const { mesh, problems } = this.#check(order.sources);
-    if (mesh === undefined) return { kind: "refused", problems, message: "the mesh file has problems" };
+    if (mesh === undefined) return refusal({ problems, message: "the mesh file has problems" });
+    const change = this.#change(mesh, order.operator);
+    const weighed = weigh(this.#risks(change), order.acceptRisks);
+    if (weighed.open.length > 0)
+      return refusal({
+        problems,
+        risks: weighed.open,
+        message: `the change would cut or weaken what is guarded (${codesText(weighed.open)})`,
+      });
+    const reason = reasonWith(order.reason, weighed.accepted);
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
-      const { claimedBy, reason } = order;
       const restores = order.restores === 0 ? undefined : order.restores;
-      const entry = { at: now(), claimedBy, reason, digest, restores };
+      const entry = { at: now(), claimedBy: order.claimedBy, reason, digest, restores };
       const current =
         this.#revision !== undefined && unchanged
           ? this.#revision
@@ -184,54 +154,76 @@ export class MeshAuthority {
         actor: order.claimedBy,
         action: unchanged ? "applied again" : "applied",
         subject: `revision ${current.revision}`,
-        detail: order.reason,
+        detail: reason,
       });
-      const changed = this.#book.open(mesh, current.revision, this.revision, order);
+      const changed = this.#book.open(change.after, current.revision, this.revision, order);
       return { revision: current, changed };
     });
     this.#mesh = mesh;
     this.#revision = revision;
-    return { kind: "accepted", revision: revision.revision, unchanged, changed };
+    return {
+      kind: "accepted",
+      revision: revision.revision,
+      unchanged,
+      changed,
+      weighed,
+    };
+  }
+
+  #change(mesh: Mesh, operator: OperatorSession | undefined): MeshChange {
+    const { compiler, store } = this.#parts;
+    const members = store.nodes
+      .list()
+      .filter((node) => node.state === "joining" || node.state === "enrolled");
+    return {
+      before: this.#mesh === undefined ? undefined : { mesh: this.#mesh, contents: this.inForce.contents() },
+      after: { mesh, contents: compiler.compile(mesh) },
+      members: new Set(members.map(({ name }) => name)),
+      operator,
+    };
+  }
+
+  #risks(change: MeshChange): Risk[] {
+    return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
   /** The next wave of the running rollout, or its end when none is left. */
   advance(): readonly DesiredState[] {
-    const { running } = this.#book;
+    const { store, compiler } = this.#parts;
+    const { running } = this.inForce;
     const mesh = this.#mesh;
     if (running === undefined || mesh === undefined) return [];
-    return this.#parts.store.transaction(() => {
-      if (running.course.begun < running.course.waves.length) return this.#book.advance(mesh, running);
-      this.#book.close(running, { state: "done" }, "rolled out");
-      return [];
-    });
+    return store.transaction(() => this.#book.advance(compiler.compile(mesh), running));
   }
 
   /** The running rollout is over, and the mesh is again what it was before it: as a revision of its own. */
   takeBack(why: string): TakenBack | undefined {
     const { store, compiler, now } = this.#parts;
-    const { running } = this.#book;
+    const { running } = this.inForce;
     if (running === undefined) return undefined;
     const sources = store.revisions.sources(running.base) ?? [];
     const { mesh } = compiler.load(sources);
-    return store.transaction(() => {
-      if (mesh === undefined) {
-        const left = `${why}; this release does not understand revision ${running.base}: nothing was taken back`;
-        this.#book.close(running, { state: "stopped", why: left }, "stopped");
-        return undefined;
-      }
+    if (mesh === undefined) {
+      const left = `${why}; this release does not understand revision ${running.base}: nothing was taken back`;
+      store.transaction(() => this.#book.close(running, { state: "stopped", why: left }, "stopped"));
+      return undefined;
+    }
+    const { revision, changed } = store.transaction(() => {
       const reason = `revision ${running.revision} was stopped: ${why}`;
-      const digest = digestOf(sources);
-      const entry = { at: now(), claimedBy: "weft-coordinator", reason, digest, restores: running.base };
-      const { revision } = store.revisions.append(entry, sources);
-      this.#book.close(running, { state: "stopped", why, endedBy: revision }, "stopped and taken back");
-      const named = new Set(mesh.nodes.map(({ name }) => name));
-      // Only the stopped mesh named them: they must not get it any more.
-      for (const node of running.course.waves.flat()) if (!named.has(node)) store.desired.drop(node);
-      const changed = this.#book.give(mesh, revision, running.confirmTimeoutSeconds);
-      this.#mesh = mesh;
-      this.#revision = { ...entry, revision };
-      return { revision, changed };
+      const entry = {
+        at: now(),
+        claimedBy: "weft-coordinator",
+        reason,
+        digest: digestOf(sources),
+        restores: running.base,
+      };
+      const revision = store.revisions.append(entry, sources);
+      const contents = compiler.compile(mesh);
+      return { revision, changed: this.#book.takeBack(running, why, revision.revision, contents) };
     });
+    this.#mesh = mesh;
+    this.#revision = revision;
+    return { revision: revision.revision, changed };
   }
 
   /** One generation more of the same content, for a node that holds a higher number than was given from here. */
@@ -268,4 +260,12 @@ export class MeshAuthority {
       return `the trust domain is ${this.#parts.trustDomain} and cannot be changed to ${mesh.trustDomain}`;
     return undefined;
   }
+}
+
+function refusal(
+  parts: Partial<Extract<ApplyOutcome, { kind: "refused" }>> & {
+    readonly message: string;
+  },
+): ApplyOutcome {
+  return { kind: "refused", problems: [], risks: [], ...parts };
 }

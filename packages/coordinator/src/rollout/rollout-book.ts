@@ -8,15 +8,19 @@ import type { RolloutRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { beginWave, type CourseWord, planWaves } from "./course.ts";
 import { newGenerations } from "./generations.ts";
-import type { MeshCompiler } from "./mesh-compiler.ts";
+import type { CompiledMesh } from "./mesh-compiler.ts";
 
 export interface RolloutBookParts {
   readonly store: Store;
-  readonly compiler: Pick<MeshCompiler, "compile">;
   /** The node that carries the coordinator. */
   readonly hub: string;
   readonly word: (node: string) => CourseWord;
   readonly now: () => Date;
+}
+
+interface CompiledWhole {
+  readonly mesh: Mesh;
+  readonly contents: CompiledMesh;
 }
 
 /** How an operator wants a revision to come into force. */
@@ -37,19 +41,14 @@ export class RolloutBook {
     this.#parts = parts;
   }
 
-  get running(): RolloutRecord | undefined {
-    return this.#parts.store.rollouts.running();
-  }
-
-  /** Nodes that the running rollout has not come to yet: they hold what they held. */
-  pending(): ReadonlySet<string> {
-    const running = this.running;
-    return new Set(running?.course.waves.slice(running.course.begun).flat());
-  }
-
   /** Everywhere at once, or its first wave. @param before the revision in force; 0: none */
-  open(mesh: Mesh, revision: number, before: number, wish: GivingWish): DesiredState[] {
-    const { running } = this;
+  open(
+    { mesh, contents }: CompiledWhole,
+    revision: number,
+    before: number,
+    wish: GivingWish,
+  ): DesiredState[] {
+    const running = this.#parts.store.rollouts.running();
     if (running?.revision === revision) {
       if (!wish.atOnce) return [];
       this.close(running, { state: "done" }, "rolled out at once");
@@ -58,14 +57,14 @@ export class RolloutBook {
     // What a rollout that is not over was to change is not in force: what was before it is.
     const base = running?.base ?? before;
     const { rollout } = mesh;
-    const concerned = this.#new(mesh, revision).map(({ node }) => node);
+    const concerned = this.#new(contents, revision).map(({ node }) => node);
     const isAtOnce = wish.atOnce || rollout === undefined || base === 0 || base === revision;
     if (isAtOnce || rollout === undefined || concerned.length === 0)
-      return this.give(mesh, revision, wish.confirmTimeoutSeconds);
+      return this.give(contents, revision, wish.confirmTimeoutSeconds);
     const { hub, word } = this.#parts;
     const nodes = concerned.map((name) => ({ name, isThere: word(name).isThere, isHub: name === hub }));
     const confirmSeconds = wish.confirmTimeoutSeconds || defaultConfirmTimeoutSeconds;
-    return this.advance(mesh, {
+    return this.advance(contents, {
       revision,
       base,
       state: "running",
@@ -82,9 +81,13 @@ export class RolloutBook {
     });
   }
 
-  /** The next wave. */
-  advance(mesh: Mesh, rollout: RolloutRecord): DesiredState[] {
+  /** The next wave, or the end when none is left. */
+  advance(contents: CompiledMesh, rollout: RolloutRecord): DesiredState[] {
     const { store, word } = this.#parts;
+    if (rollout.course.begun === rollout.course.waves.length) {
+      this.close(rollout, { state: "done" }, "rolled out");
+      return [];
+    }
     const course = beginWave(rollout.course, word);
     const wave = course.waves[rollout.course.begun] ?? [];
     store.rollouts.put({ ...rollout, course });
@@ -93,7 +96,16 @@ export class RolloutBook {
       `wave ${course.begun} of ${course.waves.length} began`,
       `for ${wave.join(", ")}`,
     );
-    return this.give(mesh, rollout.revision, rollout.confirmTimeoutSeconds, new Set(wave));
+    return this.give(contents, rollout.revision, rollout.confirmTimeoutSeconds, new Set(wave));
+  }
+
+  /** @param contents of the revision before it, which `revision` is again */
+  takeBack(rollout: RolloutRecord, why: string, revision: number, contents: CompiledMesh): DesiredState[] {
+    this.close(rollout, { state: "stopped", why, endedBy: revision }, "stopped and taken back");
+    // Only the stopped mesh named them: they must not get it any more.
+    for (const node of rollout.course.waves.flat())
+      if (!contents.has(node)) this.#parts.store.desired.drop(node);
+    return this.give(contents, revision, rollout.confirmTimeoutSeconds);
   }
 
   close(
@@ -105,25 +117,25 @@ export class RolloutBook {
     this.#audit(rollout.revision, action, end.why ?? "");
   }
 
-  /** @param only undefined: every node of the mesh */
+  /** Of these nodes what is new. @param only undefined: every one */
   give(
-    mesh: Mesh,
+    contents: CompiledMesh,
     revision: number,
     confirmTimeoutSeconds: number,
     only?: ReadonlySet<string>,
   ): DesiredState[] {
     const { store } = this.#parts;
-    const states = this.#new(mesh, revision)
+    const states = this.#new(contents, revision)
       .filter(({ node }) => only === undefined || only.has(node))
       .map((state) => withConfirmTimeout(state, confirmTimeoutSeconds));
     for (const state of states) store.desired.put(state);
     return states;
   }
 
-  #new(mesh: Mesh, revision: number): DesiredState[] {
-    const { store, compiler } = this.#parts;
+  #new(contents: CompiledMesh, revision: number): DesiredState[] {
+    const { store } = this.#parts;
     const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    return newGenerations(last, compiler.compile(mesh), revision);
+    return newGenerations(last, contents, revision);
   }
 
   #audit(revision: number, action: string, detail: string): void {

@@ -9,7 +9,7 @@ import { isMember, lostAfterMs } from "../fleet/node-view.ts";
 import type { Logger } from "../logger.ts";
 import type { RolloutRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { type CourseWord, decide } from "./course.ts";
+import { type CourseWord, type Decision, decide } from "./course.ts";
 import type { MeshAuthority, TakenBack } from "./mesh-authority.ts";
 
 export type RolloutEvent =
@@ -43,7 +43,7 @@ export class RolloutDesk {
     this.#startedAt = parts.now().getTime();
     parts.fleet.listen((node, { kind }) => {
       if (kind === "seen" || kind === "wanted" || this.#wave === undefined) return;
-      if (this.#parts.authority.running?.course.given.has(node) === true) this.look();
+      if (this.#parts.authority.inForce.running?.course.given.has(node) === true) this.look();
     });
   }
 
@@ -74,11 +74,14 @@ export class RolloutDesk {
   /** True when there may be more to do. */
   #step(): boolean {
     const { authority, word, now, log } = this.#parts;
-    const { running } = authority;
+    const { running } = authority.inForce;
     this.#watch(running);
     if (running === undefined || this.#wave === undefined) return false;
     const { revision, course } = running;
-    const decision = decide(course, word, now().getTime() - this.#wave.since);
+    const decision: Decision =
+      authority.mesh === undefined
+        ? { kind: "stop", why: `this release does not understand revision ${revision}` }
+        : decide(course, word, now().getTime() - this.#wave.since);
     switch (decision.kind) {
       case "wait":
         return false;
@@ -137,7 +140,7 @@ export class RolloutDesk {
   status(): RolloutStatus | undefined {
     const { store, authority, word, now } = this.#parts;
     const shown =
-      authority.running ??
+      authority.inForce.running ??
       store.rollouts.list().find((each) => each.state === "stopped" && each.endedBy === authority.revision);
     if (shown === undefined) return undefined;
     const { revision, base, state, course, why, endedBy } = shown;

@@ -12,12 +12,14 @@ import { sha256Hex } from "../enrolment/enrolment-key.ts";
 import { defaultTokenSeconds } from "../enrolment/membership.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
+import { groupRisks, parseRiskCode } from "../guard/acceptance.ts";
 import { watchApply } from "../rollout/apply-watch.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
 import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
 import type { NodeDesk } from "./node-desk.ts";
+import { decodeOperator } from "./operator-session.ts";
 import { feedStatus } from "./status-feed.ts";
 
 export interface ControlServiceParts {
@@ -52,9 +54,9 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
   };
 
   return {
-    plan: handlers.unary("Plan", async ({ sources }) => {
+    plan: handlers.unary("Plan", async ({ sources, operator }) => {
       const replay = await parts.explaining.replayer.plan(sources);
-      const { problems, baseRevision, changes } = authority.plan(sources);
+      const { problems, baseRevision, changes, risks } = authority.plan(sources, decodeOperator(operator));
       return {
         problems: problems.map(encodeProblem),
         baseRevision: BigInt(baseRevision),
@@ -65,6 +67,7 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
           enrolled: isMember(fleet.view(node)),
         })),
         replay,
+        risks: groupRisks(risks),
       };
     }),
 
@@ -79,15 +82,20 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
         atOnce: false,
         restores: 0,
         confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
+        acceptRisks: request.acceptRisks.map(parseRiskCode),
+        operator: decodeOperator(request.operator),
       });
       if (outcome.kind === "refused") {
         const problems = outcome.problems.map(encodeProblem);
-        await say({ $case: "refused", value: { problems, message: outcome.message } });
+        const risks = groupRisks(outcome.risks);
+        await say({ $case: "refused", value: { problems, message: outcome.message, risks } });
         return;
       }
       const nodes = request.wait ? coordinator.behind() : [];
-      const { revision, unchanged } = outcome;
-      await say({ $case: "accepted", value: { revision: BigInt(revision), nodes, unchanged, replay } });
+      const { revision, unchanged, weighed } = outcome;
+      const accepted = { revision: BigInt(revision), nodes, unchanged, replay };
+      const weighing = { risks: groupRisks(weighed.accepted), unneededRisks: [...weighed.unneeded] };
+      await say({ $case: "accepted", value: { ...accepted, ...weighing } });
       // Without `wait` nothing is known of the kernels, and nothing is claimed.
       if (!request.wait) return;
       const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);

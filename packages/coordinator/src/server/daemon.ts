@@ -16,6 +16,7 @@ import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { GuardReach } from "../fleet/guard-reach.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
+import { guardRisks } from "../guard/guard-risks.ts";
 import type { Logger } from "../logger.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { courseWord } from "../rollout/course-word.ts";
@@ -101,7 +102,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const startedAt = now();
   const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
   const { mesh, hub } = config;
-  const authority = new MeshAuthority({ store, compiler, mesh, trustDomain, hub, word, now });
+  const riskSources = [guardRisks];
+  const authority = new MeshAuthority({ store, compiler, mesh, trustDomain, riskSources, hub, word, now });
   const explained = explaining({ authority, compiler, store, fleet, sessions, now });
 
   const published = (bundle: Published) => {

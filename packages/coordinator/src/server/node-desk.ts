@@ -47,9 +47,9 @@ export class NodeDesk {
 
   async remove(name: string): Promise<string[]> {
     const { authority, membership, store, sessions, board } = this.#parts;
-    if (authority.names(name))
+    if (authority.inForce.names(name))
       throw new WeftError("WEFT-E104", `the mesh file still names ${name}`, {
-        hint: "take it out of the mesh file, run `weft apply`, then this again",
+        hint: "take it out of the mesh file, run `weft apply --accept-risk GUARD-NODE`, then this again",
       });
     const connected = sessions.of(name) !== undefined;
     membership.remove(name, "operator");

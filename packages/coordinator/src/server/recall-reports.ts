@@ -1,5 +1,4 @@
-// In: the last words of nodes, as they were written down. Out: the coordinator knows them again. Those written by another
-// release may not be understood: their nodes say them again.
+// In: the last words of nodes, as the store keeps them. Out: the coordinator knows them again after a start.
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { NodeFacts } from "@weft/shared/gen/weft/v1/facts";
 import { NodeReport } from "@weft/shared/gen/weft/v1/report";
@@ -9,6 +8,7 @@ import type { Coordinator } from "../coordinator.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/store.ts";
 
+/** Last words written by another release may not be understood: their nodes say them again. */
 export function recallReports(store: Store, coordinator: Coordinator, log: Logger): void {
   for (const { node, report, facts } of store.reports.list())
     try {

@@ -45,7 +45,7 @@ export class Replayer {
     const { mesh } = compiler.load(sources);
     // what is not valid turns nothing, and before the first mesh nothing was judged
     if (mesh === undefined || authority.mesh === undefined) return { flips: [], unknown: [] };
-    const before = authority.inForce();
+    const before = authority.inForce.contents();
     const after = compiler.compile(mesh);
     const observed = observations.all(now()).filter(({ node }) => before.has(node));
     const memories = [...before.keys()].map((node) => this.#memory(node, asked));

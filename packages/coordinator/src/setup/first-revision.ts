@@ -36,6 +36,8 @@ export async function applyFirstRevision(
     wait: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
+    acceptRisks: [],
+    operator: undefined,
   };
   const { exitCode, revision } = await applySources(control, order, listening, context.signal);
   if (exitCode !== exitCodes.done)

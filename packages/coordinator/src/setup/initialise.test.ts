@@ -49,6 +49,7 @@ class World {
       meshJsonSchema: unused,
       writeSecret: unused,
       claimedBy: "ann",
+      operator: undefined,
       machine: this.machine,
       setExitCode: unused,
     };
@@ -71,13 +72,25 @@ class World {
       verdict: this.verdict,
     });
     return {
-      plan: async () => ({ problems: [], baseRevision: 0, nodes: [] }),
+      plan: async () => ({
+        problems: [],
+        baseRevision: 0,
+        nodes: [],
+        risks: [],
+      }),
       async *apply(request): AsyncGenerator<ApplyEvent> {
         applied.push(request.sources[0]?.text ?? "");
         yield {
           event: {
             $case: "accepted",
-            value: { revision: BigInt(applied.length), nodes: [], unchanged: false, replay: undefined },
+            value: {
+              revision: BigInt(applied.length),
+              nodes: [],
+              unchanged: false,
+              replay: undefined,
+              risks: [],
+              unneededRisks: [],
+            },
           },
         };
       },

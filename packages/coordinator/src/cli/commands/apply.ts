@@ -7,13 +7,15 @@ import type { ApplyEvent } from "@weft/shared/gen/weft/v1/control";
 import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
 import type { Command } from "commander";
+import type { OperatorSession, RiskCode } from "../../guard/risk.ts";
 import type { SourceText } from "../../store/records.ts";
 import { durationText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
 import { renderReplay } from "../../view/render-replay.ts";
-import { parseSeconds } from "../arguments.ts";
+import { renderAcceptedRisks, renderRisks } from "../../view/render-risks.ts";
+import { parseRisks, parseSeconds } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import type { Control } from "../control.ts";
 import { type ExitCode, exitCodes } from "../exit-code.ts";
@@ -26,6 +28,7 @@ interface Options {
   readonly timeout: number;
   readonly confirmTimeout?: number;
   readonly reason?: string;
+  readonly acceptRisk: readonly RiskCode[];
   readonly json?: true;
 }
 
@@ -37,6 +40,8 @@ export interface ApplyWish {
   readonly timeoutSeconds: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  readonly acceptRisks: readonly RiskCode[];
+  readonly operator: OperatorSession | undefined;
 }
 
 export interface ApplyOutcome {
@@ -51,13 +56,14 @@ type Events = {
   >["value"];
 };
 
-function refused({ problems, message }: Events["refused"], terminal: Terminal): ExitCode {
+function refused({ problems, message, risks }: Events["refused"], terminal: Terminal): ExitCode {
   const decoded = problems.map(decodeProblem);
   for (const line of renderProblems(decoded, terminal.paint)) terminal.err(line);
   if (decoded.some(({ severity }) => severity === "error")) {
     terminal.err(`${printable(message || "the mesh file has problems")}; nothing was changed (WEFT-E100)`);
     return exitCodes.usage;
   }
+  for (const line of renderRisks(risks, terminal.paint)) terminal.err(line);
   terminal.err(`${printable(message || "the change was refused")}; nothing was changed (WEFT-E101)`);
   return exitCodes.refused;
 }
@@ -108,7 +114,12 @@ export async function applySources(
 ): Promise<ApplyOutcome> {
   const tally = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let revision = 0;
-  const request = { ...wish, sources: [...wish.sources], baseRevision: 0n };
+  const request = {
+    ...wish,
+    sources: [...wish.sources],
+    acceptRisks: [...wish.acceptRisks],
+    baseRevision: 0n,
+  };
   for await (const { event } of control.apply(request, signal)) {
     switch (event?.$case) {
       case "refused":
@@ -121,6 +132,8 @@ export async function applySources(
             ? `revision ${revision} says the same already`
             : `revision ${revision} accepted${names.length === 0 ? "" : ` for ${names.join(", ")}`}`,
         );
+        for (const line of renderAcceptedRisks(event.value.risks, event.value.unneededRisks))
+          terminal.out(line);
         const replay = decodeReplay(event.value.replay);
         if (replay !== undefined)
           for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
@@ -183,6 +196,12 @@ export function addApplyCommand(program: Command, context: CliContext): void {
       `new rules that fresh connections do not confirm within it undo themselves (default: ${defaultConfirmTimeoutSeconds})`,
       parseSeconds,
     )
+    .option(
+      "--accept-risk <code>",
+      "go on although the change cuts what is guarded; each code that `weft plan` names, by itself",
+      parseRisks,
+      [],
+    )
     .option("--reason <text>", "why, for the history")
     .option("--json", "print the events as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
@@ -196,6 +215,8 @@ export function addApplyCommand(program: Command, context: CliContext): void {
         timeoutSeconds:
           confirmTimeout === 0 ? options.timeout : Math.max(options.timeout, confirmTimeout + 5),
         confirmTimeoutSeconds: confirmTimeout,
+        acceptRisks: options.acceptRisk,
+        operator: context.operator,
       };
       const exitCode = await withControl(context, command, async (control) => {
         if (options.json) return applyAsJson(control, wish, context);

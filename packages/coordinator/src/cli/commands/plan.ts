@@ -5,6 +5,7 @@ import { type Paint, printable, type Tone } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
 import { renderReplay, replayJson } from "../../view/render-replay.ts";
+import { acceptFlags, renderRisks, riskJson } from "../../view/render-risks.ts";
 import type { CliContext } from "../context.ts";
 import type { Plan } from "../control.ts";
 import { countText } from "../count-text.ts";
@@ -54,12 +55,16 @@ export function addPlanCommand(program: Command, context: CliContext): void {
     .option("--json", "print the plan as JSON")
     .action(async (files: string[], options: Options, command: Command) => {
       const sources = await context.readSources(files);
-      const plan = await withControl(context, command, (control) => control.plan(sources));
+      const plan = await withControl(context, command, (control) => control.plan(sources, context.operator));
       const failed = plan.problems.some(({ severity }) => severity === "error");
       if (failed) context.setExitCode(exitCodes.usage);
       if (options.json) {
         terminal.out(
-          renderJson({ ...plan, replay: plan.replay === undefined ? null : replayJson(plan.replay) }),
+          renderJson({
+            ...plan,
+            replay: plan.replay === undefined ? null : replayJson(plan.replay),
+            risks: plan.risks.map(riskJson),
+          }),
         );
         return;
       }
@@ -79,6 +84,10 @@ export function addPlanCommand(program: Command, context: CliContext): void {
         `${countText(plan.nodes.length, "node")} would change, counted from ` +
           (plan.baseRevision === 0 ? "an empty mesh" : `revision ${plan.baseRevision}`),
       );
-      terminal.out(`next: weft apply ${files.join(" ")} --wait`);
+      for (const line of renderRisks(plan.risks, terminal.paint)) terminal.out(line);
+      if (plan.risks.length > 0)
+        terminal.out("`weft apply` would refuse this (exit 3) unless each of these risks is accepted");
+      const flags = plan.risks.length === 0 ? "" : ` ${acceptFlags(plan.risks)}`;
+      terminal.out(`next: weft apply ${files.join(" ")} --wait${flags}`);
     });
 }

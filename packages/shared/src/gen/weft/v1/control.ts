@@ -46,6 +46,7 @@ export interface Problem {
 
 export interface PlanRequest {
   sources: MeshSource[];
+  operator: OperatorSession | undefined;
 }
 
 export interface PlanResponse {
@@ -53,7 +54,31 @@ export interface PlanResponse {
   baseRevision: bigint;
   /** only those that change */
   nodes: NodePlan[];
-  replay: Replay | undefined;
+  replay:
+    | Replay
+    | undefined;
+  /** what apply would refuse, unless each code is accepted */
+  risks: Risk[];
+}
+
+/** From where the operator's program was started over SSH, as that program says. */
+export interface OperatorSession {
+  address: string;
+  /** of the hub */
+  port: number;
+}
+
+/** A guard flow that the change would cut or weaken. */
+export interface Risk {
+  /** stable: "GUARD-ADMIN", ... */
+  code: string;
+  nodes: string[];
+  text: string;
+  /** instead of accepting it */
+  todo: string;
+  /** empty, with line 0: no place in the new file */
+  file: string;
+  line: number;
 }
 
 export interface NodePlan {
@@ -75,6 +100,9 @@ export interface ApplyRequest {
   timeoutSeconds: number;
   /** 0: the default */
   confirmTimeoutSeconds: number;
+  /** codes */
+  acceptRisks: string[];
+  operator: OperatorSession | undefined;
 }
 
 export interface ApplyEvent {
@@ -89,6 +117,8 @@ export interface ApplyEvent {
 export interface ApplyRefused {
   problems: Problem[];
   message: string;
+  /** that nobody accepted */
+  risks: Risk[];
 }
 
 export interface ApplyAccepted {
@@ -97,7 +127,13 @@ export interface ApplyAccepted {
   nodes: string[];
   unchanged: boolean;
   /** as remembered before it was applied */
-  replay: Replay | undefined;
+  replay:
+    | Replay
+    | undefined;
+  /** that were accepted */
+  risks: Risk[];
+  /** codes that were accepted for nothing */
+  unneededRisks: string[];
 }
 
 export interface ApplyNode {
@@ -571,13 +607,16 @@ export const Problem: MessageFns<Problem> = {
 };
 
 function createBasePlanRequest(): PlanRequest {
-  return { sources: [] };
+  return { sources: [], operator: undefined };
 }
 
 export const PlanRequest: MessageFns<PlanRequest> = {
   encode(message: PlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.sources) {
       MeshSource.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.operator !== undefined) {
+      OperatorSession.encode(message.operator, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -603,6 +642,14 @@ export const PlanRequest: MessageFns<PlanRequest> = {
             message.sources.push(MeshSource.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operator = OperatorSession.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -618,6 +665,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
   fromJSON(object: any): PlanRequest {
     return {
       sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => MeshSource.fromJSON(e)) : [],
+      operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
     };
   },
 
@@ -625,6 +673,9 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     const obj: any = {};
     if (message.sources?.length) {
       obj.sources = message.sources.map((e) => MeshSource.toJSON(e));
+    }
+    if (message.operator !== undefined) {
+      obj.operator = OperatorSession.toJSON(message.operator);
     }
     return obj;
   },
@@ -635,12 +686,15 @@ export const PlanRequest: MessageFns<PlanRequest> = {
   fromPartial<I extends Exact<DeepPartial<PlanRequest>, I>>(object: I): PlanRequest {
     const message = createBasePlanRequest();
     message.sources = object.sources?.map((e) => MeshSource.fromPartial(e)) || [];
+    message.operator = (object.operator !== undefined && object.operator !== null)
+      ? OperatorSession.fromPartial(object.operator)
+      : undefined;
     return message;
   },
 };
 
 function createBasePlanResponse(): PlanResponse {
-  return { problems: [], baseRevision: 0n, nodes: [], replay: undefined };
+  return { problems: [], baseRevision: 0n, nodes: [], replay: undefined, risks: [] };
 }
 
 export const PlanResponse: MessageFns<PlanResponse> = {
@@ -659,6 +713,9 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     }
     if (message.replay !== undefined) {
       Replay.encode(message.replay, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.risks) {
+      Risk.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -708,6 +765,14 @@ export const PlanResponse: MessageFns<PlanResponse> = {
             message.replay = Replay.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.risks.push(Risk.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -730,6 +795,7 @@ export const PlanResponse: MessageFns<PlanResponse> = {
         : 0n,
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => NodePlan.fromJSON(e)) : [],
       replay: isSet(object.replay) ? Replay.fromJSON(object.replay) : undefined,
+      risks: globalThis.Array.isArray(object?.risks) ? object.risks.map((e: any) => Risk.fromJSON(e)) : [],
     };
   },
 
@@ -747,6 +813,9 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     if (message.replay !== undefined) {
       obj.replay = Replay.toJSON(message.replay);
     }
+    if (message.risks?.length) {
+      obj.risks = message.risks.map((e) => Risk.toJSON(e));
+    }
     return obj;
   },
 
@@ -763,6 +832,241 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     message.replay = (object.replay !== undefined && object.replay !== null)
       ? Replay.fromPartial(object.replay)
       : undefined;
+    message.risks = object.risks?.map((e) => Risk.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOperatorSession(): OperatorSession {
+  return { address: "", port: 0 };
+}
+
+export const OperatorSession: MessageFns<OperatorSession> = {
+  encode(message: OperatorSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperatorSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperatorSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OperatorSession {
+    return {
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: OperatorSession): unknown {
+    const obj: any = {};
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OperatorSession>, I>>(base?: I): OperatorSession {
+    return OperatorSession.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OperatorSession>, I>>(object: I): OperatorSession {
+    const message = createBaseOperatorSession();
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
+function createBaseRisk(): Risk {
+  return { code: "", nodes: [], text: "", todo: "", file: "", line: 0 };
+}
+
+export const Risk: MessageFns<Risk> = {
+  encode(message: Risk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    for (const v of message.nodes) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.todo !== "") {
+      writer.uint32(34).string(message.todo);
+    }
+    if (message.file !== "") {
+      writer.uint32(42).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(48).uint32(message.line);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Risk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRisk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodes.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.todo = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Risk {
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      todo: isSet(object.todo) ? globalThis.String(object.todo) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+    };
+  },
+
+  toJSON(message: Risk): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.todo !== "") {
+      obj.todo = message.todo;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Risk>, I>>(base?: I): Risk {
+    return Risk.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Risk>, I>>(object: I): Risk {
+    const message = createBaseRisk();
+    message.code = object.code ?? "";
+    message.nodes = object.nodes?.map((e) => e) || [];
+    message.text = object.text ?? "";
+    message.todo = object.todo ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
     return message;
   },
 };
@@ -893,6 +1197,8 @@ function createBaseApplyRequest(): ApplyRequest {
     wait: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
+    acceptRisks: [],
+    operator: undefined,
   };
 }
 
@@ -921,6 +1227,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.confirmTimeoutSeconds !== 0) {
       writer.uint32(56).uint32(message.confirmTimeoutSeconds);
+    }
+    for (const v of message.acceptRisks) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.operator !== undefined) {
+      OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -994,6 +1306,22 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.confirmTimeoutSeconds = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.acceptRisks.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.operator = OperatorSession.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1031,6 +1359,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : isSet(object.confirm_timeout_seconds)
         ? globalThis.Number(object.confirm_timeout_seconds)
         : 0,
+      acceptRisks: globalThis.Array.isArray(object?.acceptRisks)
+        ? object.acceptRisks.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.accept_risks)
+        ? object.accept_risks.map((e: any) => globalThis.String(e))
+        : [],
+      operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
     };
   },
 
@@ -1057,6 +1391,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.confirmTimeoutSeconds !== 0) {
       obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
     }
+    if (message.acceptRisks?.length) {
+      obj.acceptRisks = message.acceptRisks;
+    }
+    if (message.operator !== undefined) {
+      obj.operator = OperatorSession.toJSON(message.operator);
+    }
     return obj;
   },
 
@@ -1074,6 +1414,10 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.wait = object.wait ?? false;
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
+    message.acceptRisks = object.acceptRisks?.map((e) => e) || [];
+    message.operator = (object.operator !== undefined && object.operator !== null)
+      ? OperatorSession.fromPartial(object.operator)
+      : undefined;
     return message;
   },
 };
@@ -1222,7 +1566,7 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
 };
 
 function createBaseApplyRefused(): ApplyRefused {
-  return { problems: [], message: "" };
+  return { problems: [], message: "", risks: [] };
 }
 
 export const ApplyRefused: MessageFns<ApplyRefused> = {
@@ -1232,6 +1576,9 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    for (const v of message.risks) {
+      Risk.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1265,6 +1612,14 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
             message.message = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.risks.push(Risk.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1281,6 +1636,7 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
     return {
       problems: globalThis.Array.isArray(object?.problems) ? object.problems.map((e: any) => Problem.fromJSON(e)) : [],
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      risks: globalThis.Array.isArray(object?.risks) ? object.risks.map((e: any) => Risk.fromJSON(e)) : [],
     };
   },
 
@@ -1292,6 +1648,9 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.risks?.length) {
+      obj.risks = message.risks.map((e) => Risk.toJSON(e));
+    }
     return obj;
   },
 
@@ -1302,12 +1661,13 @@ export const ApplyRefused: MessageFns<ApplyRefused> = {
     const message = createBaseApplyRefused();
     message.problems = object.problems?.map((e) => Problem.fromPartial(e)) || [];
     message.message = object.message ?? "";
+    message.risks = object.risks?.map((e) => Risk.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseApplyAccepted(): ApplyAccepted {
-  return { revision: 0n, nodes: [], unchanged: false, replay: undefined };
+  return { revision: 0n, nodes: [], unchanged: false, replay: undefined, risks: [], unneededRisks: [] };
 }
 
 export const ApplyAccepted: MessageFns<ApplyAccepted> = {
@@ -1326,6 +1686,12 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     }
     if (message.replay !== undefined) {
       Replay.encode(message.replay, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.risks) {
+      Risk.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.unneededRisks) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1375,6 +1741,22 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
             message.replay = Replay.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.risks.push(Risk.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unneededRisks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1393,6 +1775,12 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
       unchanged: isSet(object.unchanged) ? globalThis.Boolean(object.unchanged) : false,
       replay: isSet(object.replay) ? Replay.fromJSON(object.replay) : undefined,
+      risks: globalThis.Array.isArray(object?.risks) ? object.risks.map((e: any) => Risk.fromJSON(e)) : [],
+      unneededRisks: globalThis.Array.isArray(object?.unneededRisks)
+        ? object.unneededRisks.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.unneeded_risks)
+        ? object.unneeded_risks.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1410,6 +1798,12 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     if (message.replay !== undefined) {
       obj.replay = Replay.toJSON(message.replay);
     }
+    if (message.risks?.length) {
+      obj.risks = message.risks.map((e) => Risk.toJSON(e));
+    }
+    if (message.unneededRisks?.length) {
+      obj.unneededRisks = message.unneededRisks;
+    }
     return obj;
   },
 
@@ -1424,6 +1818,8 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
     message.replay = (object.replay !== undefined && object.replay !== null)
       ? Replay.fromPartial(object.replay)
       : undefined;
+    message.risks = object.risks?.map((e) => Risk.fromPartial(e)) || [];
+    message.unneededRisks = object.unneededRisks?.map((e) => e) || [];
     return message;
   },
 };

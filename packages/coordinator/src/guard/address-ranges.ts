@@ -1,0 +1,72 @@
+// In: addresses and CIDRs, however they are written. Out: the set of addresses they stand for, as ranges that neither
+// overlap nor touch, and what of one set is not in another. Pure.
+import { type Cidr, formatCidr, parseCidr } from "@weft/shared/model/address";
+
+export interface AddressRange {
+  readonly family: 4 | 6;
+  readonly from: bigint;
+  /** Inclusive. */
+  readonly to: bigint;
+}
+
+const sizeOf = (family: 4 | 6): number => (family === 4 ? 32 : 128);
+
+function rangeOf({ family, network, bits }: Cidr): AddressRange {
+  return {
+    family,
+    from: network,
+    to: network + (1n << BigInt(sizeOf(family) - bits)) - 1n,
+  };
+}
+
+/** What is no address is nobody's. */
+export function addressRanges(texts: readonly string[]): AddressRange[] {
+  const ranges = texts
+    .flatMap((text) => parseCidr(text) ?? [])
+    .map(rangeOf)
+    .sort((a, b) => a.family - b.family || (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
+  const joined: AddressRange[] = [];
+  for (const range of ranges) {
+    const last = joined.at(-1);
+    const isApart = last === undefined || last.family !== range.family || range.from > last.to + 1n;
+    if (isApart) joined.push(range);
+    else if (range.to > last.to) joined[joined.length - 1] = { ...last, to: range.to };
+  }
+  return joined;
+}
+
+export function without(ranges: readonly AddressRange[], taken: readonly AddressRange[]): AddressRange[] {
+  return ranges.flatMap((range) => {
+    const left: AddressRange[] = [];
+    let { from } = range;
+    for (const { family, from: start, to: end } of taken) {
+      if (family !== range.family || end < from || start > range.to) continue;
+      if (start > from) left.push({ ...range, from, to: start - 1n });
+      from = end + 1n;
+    }
+    if (from <= range.to) left.push({ ...range, from });
+    return left;
+  });
+}
+
+export function holds(ranges: readonly AddressRange[], address: string): boolean {
+  const cidr = parseCidr(address);
+  if (cidr === undefined) return false;
+  const { family, from, to } = rangeOf(cidr);
+  return ranges.some((range) => range.family === family && range.from <= from && to <= range.to);
+}
+
+/** As a CIDR where it is one, else as first and last address. */
+export function formatAddressRange({ family, from, to }: AddressRange): string {
+  const count = to - from + 1n;
+  const size = sizeOf(family);
+  const isBlock = (count & (count - 1n)) === 0n && from % count === 0n;
+  if (isBlock)
+    return formatCidr({
+      family,
+      network: from,
+      bits: size - (count.toString(2).length - 1),
+    });
+  const single = (network: bigint): string => formatCidr({ family, network, bits: size });
+  return `${single(from)}-${single(to)}`;
+}
