@@ -204,6 +204,9 @@ export class TestCoordinator {
       readonly wait?: boolean;
       readonly timeoutSeconds?: number;
       readonly acceptRisks?: string[];
+      readonly confirmTimeoutSeconds?: number;
+      readonly atOnce?: boolean;
+      readonly restores?: number;
     } = {},
   ): Promise<ApplyEvent[]> {
     const call = this.control().apply({
@@ -213,7 +216,9 @@ export class TestCoordinator {
       baseRevision: 0n,
       wait: change.wait ?? false,
       timeoutSeconds: change.timeoutSeconds ?? 10,
-      confirmTimeoutSeconds: 0,
+      confirmTimeoutSeconds: change.confirmTimeoutSeconds ?? 0,
+      atOnce: change.atOnce ?? false,
+      restores: BigInt(change.restores ?? 0),
       acceptRisks: change.acceptRisks ?? [],
       operator: undefined,
     });

@@ -34,3 +34,9 @@ export function parseFrom(text: string): "declared" | "any" {
 export function parseRisks(text: string, earlier: readonly RiskCode[]): readonly RiskCode[] {
   return [...earlier, parseRiskCode(text)];
 }
+
+/** The number of a revision. */
+export function parseRevision(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new WeftError("WEFT-E001", `"${text}" is no revision`, { hint: "`weft history` lists them" });
+}

@@ -38,6 +38,8 @@ export interface Control {
   plan(sources: readonly SourceText[], operator: OperatorSession | undefined): Promise<Plan>;
   apply(request: ApplyRequest, signal: AbortSignal): AsyncIterable<ApplyEvent>;
   history(): Promise<HistoryResponse>;
+  /** The files of a revision. */
+  meshFile(revision: number): Promise<SourceText[]>;
   /** One snapshot, or with `follow` one per change. */
   watchStatus(follow: boolean, signal: AbortSignal): AsyncIterable<FleetStatus>;
   showNode(name: string): Promise<ShownNode>;

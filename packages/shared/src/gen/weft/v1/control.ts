@@ -102,7 +102,13 @@ export interface ApplyRequest {
   confirmTimeoutSeconds: number;
   /** codes */
   acceptRisks: string[];
-  operator: OperatorSession | undefined;
+  operator:
+    | OperatorSession
+    | undefined;
+  /** whatever the mesh file says of a rollout */
+  atOnce: boolean;
+  /** the revision whose files these are: a rollback; 0: none */
+  restores: bigint;
 }
 
 export interface ApplyEvent {
@@ -111,7 +117,28 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
+    | { $case: "wave"; value: ApplyWave }
+    | { $case: "stopped"; value: ApplyStopped }
     | undefined;
+}
+
+/** The next nodes are given the change. */
+export interface ApplyWave {
+  /** the canaries are 1 */
+  number: number;
+  of: number;
+  nodes: string[];
+  /** of these: not connected, and not waited for */
+  absent: string[];
+}
+
+/** The rollout is over, and what was done is taken back. */
+export interface ApplyStopped {
+  why: string;
+  /** the revision that has the files before the change again; 0: nothing was taken back */
+  takenBackAs: bigint;
+  /** that are given their content of before again */
+  nodes: string[];
 }
 
 export interface ApplyRefused {
@@ -138,16 +165,40 @@ export interface ApplyAccepted {
 
 export interface ApplyNode {
   node: string;
-  /** "enforced", "failed", "reverted" */
+  /** "enforced", "failed", "reverted"; "taken-back" after a stop */
   phase: string;
-  /** since the apply was accepted */
+  /** since the apply was accepted, by the coordinator's clock */
   afterMs: number;
   detail: string;
+  /** by the node's clock */
+  enforcedAt:
+    | Date
+    | undefined;
+  /** since the node was given it, until its kernel's word was heard; the coordinator's clock */
+  sinceGivenMs: number;
 }
 
 export interface ApplyDone {
   complete: boolean;
   missing: string[];
+  /** "in-force", "rolling-out" (it goes on), "stopped" or "superseded" */
+  outcome: string;
+  /** absent: nobody was heard */
+  times:
+    | EnforcedTimes
+    | undefined;
+  /** connected when they were given it, silent since */
+  frozen: string[];
+  /** not connected */
+  absent: string[];
+}
+
+/** From being given the change to the kernel's word being heard, over the nodes that were heard. */
+export interface EnforcedTimes {
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  slow: string[];
 }
 
 export interface HistoryRequest {
@@ -165,6 +216,11 @@ export interface RevisionEntry {
   reason: string;
   /** SHA-256 of the sources */
   digest: string;
+  /** "in-force", "rolling-out", "stopped", "superseded", "rolled-back" or "replaced" */
+  outcome: string;
+  outcomeDetail: string;
+  /** the revision whose files these are again; 0: none */
+  restores: bigint;
 }
 
 export interface MeshFileRequest {
@@ -191,7 +247,29 @@ export interface FleetStatus {
   nodes: NodeStatus[];
   /** of the coordinator itself */
   conditions: Condition[];
-  coordinatorSvidExpires: Date | undefined;
+  coordinatorSvidExpires:
+    | Date
+    | undefined;
+  /** running, or the last one when it was stopped */
+  rollout: RolloutStatus | undefined;
+}
+
+export interface RolloutStatus {
+  revision: bigint;
+  /** in force where the rollout has not come to */
+  base: bigint;
+  /** "running" or "stopped" */
+  state: string;
+  /** how many have begun */
+  wave: number;
+  waves: number;
+  /** concerned */
+  nodes: number;
+  given: number;
+  waitingFor: string[];
+  absent: string[];
+  why: string;
+  takenBackAs: bigint;
 }
 
 export interface NodeStatus {
@@ -1199,6 +1277,8 @@ function createBaseApplyRequest(): ApplyRequest {
     confirmTimeoutSeconds: 0,
     acceptRisks: [],
     operator: undefined,
+    atOnce: false,
+    restores: 0n,
   };
 }
 
@@ -1233,6 +1313,15 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.operator !== undefined) {
       OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
+    }
+    if (message.atOnce !== false) {
+      writer.uint32(96).bool(message.atOnce);
+    }
+    if (message.restores !== 0n) {
+      if (BigInt.asUintN(64, message.restores) !== message.restores) {
+        throw new globalThis.Error("value provided for field message.restores of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.restores);
     }
     return writer;
   },
@@ -1322,6 +1411,22 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.operator = OperatorSession.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.atOnce = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.restores = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1365,6 +1470,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         ? object.accept_risks.map((e: any) => globalThis.String(e))
         : [],
       operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
+      atOnce: isSet(object.atOnce)
+        ? globalThis.Boolean(object.atOnce)
+        : isSet(object.at_once)
+        ? globalThis.Boolean(object.at_once)
+        : false,
+      restores: isSet(object.restores) ? BigInt(object.restores) : 0n,
     };
   },
 
@@ -1397,6 +1508,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.operator !== undefined) {
       obj.operator = OperatorSession.toJSON(message.operator);
     }
+    if (message.atOnce !== false) {
+      obj.atOnce = message.atOnce;
+    }
+    if (message.restores !== 0n) {
+      obj.restores = message.restores.toString();
+    }
     return obj;
   },
 
@@ -1418,6 +1535,8 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.operator = (object.operator !== undefined && object.operator !== null)
       ? OperatorSession.fromPartial(object.operator)
       : undefined;
+    message.atOnce = object.atOnce ?? false;
+    message.restores = (object.restores !== undefined && object.restores !== null) ? BigInt(object.restores) : 0n;
     return message;
   },
 };
@@ -1440,6 +1559,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "done":
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "wave":
+        ApplyWave.encode(message.event.value, writer.uint32(42).fork()).join();
+        break;
+      case "stopped":
+        ApplyStopped.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -1490,6 +1615,22 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "done", value: ApplyDone.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.event = { $case: "wave", value: ApplyWave.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.event = { $case: "stopped", value: ApplyStopped.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1512,6 +1653,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "node", value: ApplyNode.fromJSON(object.node) }
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
+        : isSet(object.wave)
+        ? { $case: "wave", value: ApplyWave.fromJSON(object.wave) }
+        : isSet(object.stopped)
+        ? { $case: "stopped", value: ApplyStopped.fromJSON(object.stopped) }
         : undefined,
     };
   },
@@ -1526,6 +1671,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.node = ApplyNode.toJSON(message.event.value);
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
+    } else if (message.event?.$case === "wave") {
+      obj.wave = ApplyWave.toJSON(message.event.value);
+    } else if (message.event?.$case === "stopped") {
+      obj.stopped = ApplyStopped.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1560,7 +1709,246 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         }
         break;
       }
+      case "wave": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "wave", value: ApplyWave.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "stopped": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "stopped", value: ApplyStopped.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseApplyWave(): ApplyWave {
+  return { number: 0, of: 0, nodes: [], absent: [] };
+}
+
+export const ApplyWave: MessageFns<ApplyWave> = {
+  encode(message: ApplyWave, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.of !== 0) {
+      writer.uint32(16).uint32(message.of);
+    }
+    for (const v of message.nodes) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.absent) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyWave {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyWave();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.of = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nodes.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.absent.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApplyWave {
+    return {
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      of: isSet(object.of) ? globalThis.Number(object.of) : 0,
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
+      absent: globalThis.Array.isArray(object?.absent) ? object.absent.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ApplyWave): unknown {
+    const obj: any = {};
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.of !== 0) {
+      obj.of = Math.round(message.of);
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes;
+    }
+    if (message.absent?.length) {
+      obj.absent = message.absent;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApplyWave>, I>>(base?: I): ApplyWave {
+    return ApplyWave.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApplyWave>, I>>(object: I): ApplyWave {
+    const message = createBaseApplyWave();
+    message.number = object.number ?? 0;
+    message.of = object.of ?? 0;
+    message.nodes = object.nodes?.map((e) => e) || [];
+    message.absent = object.absent?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseApplyStopped(): ApplyStopped {
+  return { why: "", takenBackAs: 0n, nodes: [] };
+}
+
+export const ApplyStopped: MessageFns<ApplyStopped> = {
+  encode(message: ApplyStopped, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.why !== "") {
+      writer.uint32(10).string(message.why);
+    }
+    if (message.takenBackAs !== 0n) {
+      if (BigInt.asUintN(64, message.takenBackAs) !== message.takenBackAs) {
+        throw new globalThis.Error("value provided for field message.takenBackAs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.takenBackAs);
+    }
+    for (const v of message.nodes) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyStopped {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyStopped();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.takenBackAs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nodes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApplyStopped {
+    return {
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      takenBackAs: isSet(object.takenBackAs)
+        ? BigInt(object.takenBackAs)
+        : isSet(object.taken_back_as)
+        ? BigInt(object.taken_back_as)
+        : 0n,
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ApplyStopped): unknown {
+    const obj: any = {};
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.takenBackAs !== 0n) {
+      obj.takenBackAs = message.takenBackAs.toString();
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApplyStopped>, I>>(base?: I): ApplyStopped {
+    return ApplyStopped.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApplyStopped>, I>>(object: I): ApplyStopped {
+    const message = createBaseApplyStopped();
+    message.why = object.why ?? "";
+    message.takenBackAs = (object.takenBackAs !== undefined && object.takenBackAs !== null)
+      ? BigInt(object.takenBackAs)
+      : 0n;
+    message.nodes = object.nodes?.map((e) => e) || [];
     return message;
   },
 };
@@ -1825,7 +2213,7 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
 };
 
 function createBaseApplyNode(): ApplyNode {
-  return { node: "", phase: "", afterMs: 0, detail: "" };
+  return { node: "", phase: "", afterMs: 0, detail: "", enforcedAt: undefined, sinceGivenMs: 0 };
 }
 
 export const ApplyNode: MessageFns<ApplyNode> = {
@@ -1841,6 +2229,12 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     }
     if (message.detail !== "") {
       writer.uint32(34).string(message.detail);
+    }
+    if (message.enforcedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.enforcedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.sinceGivenMs !== 0) {
+      writer.uint32(48).uint32(message.sinceGivenMs);
     }
     return writer;
   },
@@ -1890,6 +2284,22 @@ export const ApplyNode: MessageFns<ApplyNode> = {
             message.detail = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.enforcedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sinceGivenMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1912,6 +2322,16 @@ export const ApplyNode: MessageFns<ApplyNode> = {
         ? globalThis.Number(object.after_ms)
         : 0,
       detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+      enforcedAt: isSet(object.enforcedAt)
+        ? fromJsonTimestamp(object.enforcedAt)
+        : isSet(object.enforced_at)
+        ? fromJsonTimestamp(object.enforced_at)
+        : undefined,
+      sinceGivenMs: isSet(object.sinceGivenMs)
+        ? globalThis.Number(object.sinceGivenMs)
+        : isSet(object.since_given_ms)
+        ? globalThis.Number(object.since_given_ms)
+        : 0,
     };
   },
 
@@ -1929,6 +2349,12 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     if (message.detail !== "") {
       obj.detail = message.detail;
     }
+    if (message.enforcedAt !== undefined) {
+      obj.enforcedAt = message.enforcedAt.toISOString();
+    }
+    if (message.sinceGivenMs !== 0) {
+      obj.sinceGivenMs = Math.round(message.sinceGivenMs);
+    }
     return obj;
   },
 
@@ -1941,12 +2367,14 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     message.phase = object.phase ?? "";
     message.afterMs = object.afterMs ?? 0;
     message.detail = object.detail ?? "";
+    message.enforcedAt = object.enforcedAt ?? undefined;
+    message.sinceGivenMs = object.sinceGivenMs ?? 0;
     return message;
   },
 };
 
 function createBaseApplyDone(): ApplyDone {
-  return { complete: false, missing: [] };
+  return { complete: false, missing: [], outcome: "", times: undefined, frozen: [], absent: [] };
 }
 
 export const ApplyDone: MessageFns<ApplyDone> = {
@@ -1956,6 +2384,18 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     }
     for (const v of message.missing) {
       writer.uint32(18).string(v!);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(26).string(message.outcome);
+    }
+    if (message.times !== undefined) {
+      EnforcedTimes.encode(message.times, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.frozen) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.absent) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1989,6 +2429,38 @@ export const ApplyDone: MessageFns<ApplyDone> = {
             message.missing.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.times = EnforcedTimes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frozen.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.absent.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2005,6 +2477,10 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     return {
       complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
       missing: globalThis.Array.isArray(object?.missing) ? object.missing.map((e: any) => globalThis.String(e)) : [],
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      times: isSet(object.times) ? EnforcedTimes.fromJSON(object.times) : undefined,
+      frozen: globalThis.Array.isArray(object?.frozen) ? object.frozen.map((e: any) => globalThis.String(e)) : [],
+      absent: globalThis.Array.isArray(object?.absent) ? object.absent.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -2016,6 +2492,18 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     if (message.missing?.length) {
       obj.missing = message.missing;
     }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.times !== undefined) {
+      obj.times = EnforcedTimes.toJSON(message.times);
+    }
+    if (message.frozen?.length) {
+      obj.frozen = message.frozen;
+    }
+    if (message.absent?.length) {
+      obj.absent = message.absent;
+    }
     return obj;
   },
 
@@ -2026,6 +2514,141 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     const message = createBaseApplyDone();
     message.complete = object.complete ?? false;
     message.missing = object.missing?.map((e) => e) || [];
+    message.outcome = object.outcome ?? "";
+    message.times = (object.times !== undefined && object.times !== null)
+      ? EnforcedTimes.fromPartial(object.times)
+      : undefined;
+    message.frozen = object.frozen?.map((e) => e) || [];
+    message.absent = object.absent?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseEnforcedTimes(): EnforcedTimes {
+  return { p50Ms: 0, p99Ms: 0, maxMs: 0, slow: [] };
+}
+
+export const EnforcedTimes: MessageFns<EnforcedTimes> = {
+  encode(message: EnforcedTimes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.p50Ms !== 0) {
+      writer.uint32(8).uint32(message.p50Ms);
+    }
+    if (message.p99Ms !== 0) {
+      writer.uint32(16).uint32(message.p99Ms);
+    }
+    if (message.maxMs !== 0) {
+      writer.uint32(24).uint32(message.maxMs);
+    }
+    for (const v of message.slow) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnforcedTimes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnforcedTimes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.p50Ms = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.p99Ms = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxMs = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.slow.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnforcedTimes {
+    return {
+      p50Ms: isSet(object.p50Ms)
+        ? globalThis.Number(object.p50Ms)
+        : isSet(object.p50_ms)
+        ? globalThis.Number(object.p50_ms)
+        : 0,
+      p99Ms: isSet(object.p99Ms)
+        ? globalThis.Number(object.p99Ms)
+        : isSet(object.p99_ms)
+        ? globalThis.Number(object.p99_ms)
+        : 0,
+      maxMs: isSet(object.maxMs)
+        ? globalThis.Number(object.maxMs)
+        : isSet(object.max_ms)
+        ? globalThis.Number(object.max_ms)
+        : 0,
+      slow: globalThis.Array.isArray(object?.slow) ? object.slow.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: EnforcedTimes): unknown {
+    const obj: any = {};
+    if (message.p50Ms !== 0) {
+      obj.p50Ms = Math.round(message.p50Ms);
+    }
+    if (message.p99Ms !== 0) {
+      obj.p99Ms = Math.round(message.p99Ms);
+    }
+    if (message.maxMs !== 0) {
+      obj.maxMs = Math.round(message.maxMs);
+    }
+    if (message.slow?.length) {
+      obj.slow = message.slow;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EnforcedTimes>, I>>(base?: I): EnforcedTimes {
+    return EnforcedTimes.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EnforcedTimes>, I>>(object: I): EnforcedTimes {
+    const message = createBaseEnforcedTimes();
+    message.p50Ms = object.p50Ms ?? 0;
+    message.p99Ms = object.p99Ms ?? 0;
+    message.maxMs = object.maxMs ?? 0;
+    message.slow = object.slow?.map((e) => e) || [];
     return message;
   },
 };
@@ -2154,7 +2777,16 @@ export const HistoryResponse: MessageFns<HistoryResponse> = {
 };
 
 function createBaseRevisionEntry(): RevisionEntry {
-  return { revision: 0n, at: undefined, claimedBy: "", reason: "", digest: "" };
+  return {
+    revision: 0n,
+    at: undefined,
+    claimedBy: "",
+    reason: "",
+    digest: "",
+    outcome: "",
+    outcomeDetail: "",
+    restores: 0n,
+  };
 }
 
 export const RevisionEntry: MessageFns<RevisionEntry> = {
@@ -2176,6 +2808,18 @@ export const RevisionEntry: MessageFns<RevisionEntry> = {
     }
     if (message.digest !== "") {
       writer.uint32(42).string(message.digest);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(50).string(message.outcome);
+    }
+    if (message.outcomeDetail !== "") {
+      writer.uint32(58).string(message.outcomeDetail);
+    }
+    if (message.restores !== 0n) {
+      if (BigInt.asUintN(64, message.restores) !== message.restores) {
+        throw new globalThis.Error("value provided for field message.restores of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.restores);
     }
     return writer;
   },
@@ -2233,6 +2877,30 @@ export const RevisionEntry: MessageFns<RevisionEntry> = {
             message.digest = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.outcomeDetail = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.restores = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2256,6 +2924,13 @@ export const RevisionEntry: MessageFns<RevisionEntry> = {
         : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      outcomeDetail: isSet(object.outcomeDetail)
+        ? globalThis.String(object.outcomeDetail)
+        : isSet(object.outcome_detail)
+        ? globalThis.String(object.outcome_detail)
+        : "",
+      restores: isSet(object.restores) ? BigInt(object.restores) : 0n,
     };
   },
 
@@ -2276,6 +2951,15 @@ export const RevisionEntry: MessageFns<RevisionEntry> = {
     if (message.digest !== "") {
       obj.digest = message.digest;
     }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.outcomeDetail !== "") {
+      obj.outcomeDetail = message.outcomeDetail;
+    }
+    if (message.restores !== 0n) {
+      obj.restores = message.restores.toString();
+    }
     return obj;
   },
 
@@ -2289,6 +2973,9 @@ export const RevisionEntry: MessageFns<RevisionEntry> = {
     message.claimedBy = object.claimedBy ?? "";
     message.reason = object.reason ?? "";
     message.digest = object.digest ?? "";
+    message.outcome = object.outcome ?? "";
+    message.outcomeDetail = object.outcomeDetail ?? "";
+    message.restores = (object.restores !== undefined && object.restores !== null) ? BigInt(object.restores) : 0n;
     return message;
   },
 };
@@ -2545,6 +3232,7 @@ function createBaseFleetStatus(): FleetStatus {
     nodes: [],
     conditions: [],
     coordinatorSvidExpires: undefined,
+    rollout: undefined,
   };
 }
 
@@ -2573,6 +3261,9 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     }
     if (message.coordinatorSvidExpires !== undefined) {
       Timestamp.encode(toTimestamp(message.coordinatorSvidExpires), writer.uint32(58).fork()).join();
+    }
+    if (message.rollout !== undefined) {
+      RolloutStatus.encode(message.rollout, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2646,6 +3337,14 @@ export const FleetStatus: MessageFns<FleetStatus> = {
             message.coordinatorSvidExpires = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rollout = RolloutStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2677,6 +3376,7 @@ export const FleetStatus: MessageFns<FleetStatus> = {
         : isSet(object.coordinator_svid_expires)
         ? fromJsonTimestamp(object.coordinator_svid_expires)
         : undefined,
+      rollout: isSet(object.rollout) ? RolloutStatus.fromJSON(object.rollout) : undefined,
     };
   },
 
@@ -2703,6 +3403,9 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     if (message.coordinatorSvidExpires !== undefined) {
       obj.coordinatorSvidExpires = message.coordinatorSvidExpires.toISOString();
     }
+    if (message.rollout !== undefined) {
+      obj.rollout = RolloutStatus.toJSON(message.rollout);
+    }
     return obj;
   },
 
@@ -2718,6 +3421,269 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     message.nodes = object.nodes?.map((e) => NodeStatus.fromPartial(e)) || [];
     message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
     message.coordinatorSvidExpires = object.coordinatorSvidExpires ?? undefined;
+    message.rollout = (object.rollout !== undefined && object.rollout !== null)
+      ? RolloutStatus.fromPartial(object.rollout)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRolloutStatus(): RolloutStatus {
+  return {
+    revision: 0n,
+    base: 0n,
+    state: "",
+    wave: 0,
+    waves: 0,
+    nodes: 0,
+    given: 0,
+    waitingFor: [],
+    absent: [],
+    why: "",
+    takenBackAs: 0n,
+  };
+}
+
+export const RolloutStatus: MessageFns<RolloutStatus> = {
+  encode(message: RolloutStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    if (message.base !== 0n) {
+      if (BigInt.asUintN(64, message.base) !== message.base) {
+        throw new globalThis.Error("value provided for field message.base of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.base);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.wave !== 0) {
+      writer.uint32(32).uint32(message.wave);
+    }
+    if (message.waves !== 0) {
+      writer.uint32(40).uint32(message.waves);
+    }
+    if (message.nodes !== 0) {
+      writer.uint32(48).uint32(message.nodes);
+    }
+    if (message.given !== 0) {
+      writer.uint32(56).uint32(message.given);
+    }
+    for (const v of message.waitingFor) {
+      writer.uint32(66).string(v!);
+    }
+    for (const v of message.absent) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.why !== "") {
+      writer.uint32(82).string(message.why);
+    }
+    if (message.takenBackAs !== 0n) {
+      if (BigInt.asUintN(64, message.takenBackAs) !== message.takenBackAs) {
+        throw new globalThis.Error("value provided for field message.takenBackAs of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.takenBackAs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RolloutStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRolloutStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.base = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.wave = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.waves = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.nodes = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.given = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.waitingFor.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.absent.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.takenBackAs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RolloutStatus {
+    return {
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      base: isSet(object.base) ? BigInt(object.base) : 0n,
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      wave: isSet(object.wave) ? globalThis.Number(object.wave) : 0,
+      waves: isSet(object.waves) ? globalThis.Number(object.waves) : 0,
+      nodes: isSet(object.nodes) ? globalThis.Number(object.nodes) : 0,
+      given: isSet(object.given) ? globalThis.Number(object.given) : 0,
+      waitingFor: globalThis.Array.isArray(object?.waitingFor)
+        ? object.waitingFor.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.waiting_for)
+        ? object.waiting_for.map((e: any) => globalThis.String(e))
+        : [],
+      absent: globalThis.Array.isArray(object?.absent) ? object.absent.map((e: any) => globalThis.String(e)) : [],
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      takenBackAs: isSet(object.takenBackAs)
+        ? BigInt(object.takenBackAs)
+        : isSet(object.taken_back_as)
+        ? BigInt(object.taken_back_as)
+        : 0n,
+    };
+  },
+
+  toJSON(message: RolloutStatus): unknown {
+    const obj: any = {};
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.base !== 0n) {
+      obj.base = message.base.toString();
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.wave !== 0) {
+      obj.wave = Math.round(message.wave);
+    }
+    if (message.waves !== 0) {
+      obj.waves = Math.round(message.waves);
+    }
+    if (message.nodes !== 0) {
+      obj.nodes = Math.round(message.nodes);
+    }
+    if (message.given !== 0) {
+      obj.given = Math.round(message.given);
+    }
+    if (message.waitingFor?.length) {
+      obj.waitingFor = message.waitingFor;
+    }
+    if (message.absent?.length) {
+      obj.absent = message.absent;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.takenBackAs !== 0n) {
+      obj.takenBackAs = message.takenBackAs.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RolloutStatus>, I>>(base?: I): RolloutStatus {
+    return RolloutStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RolloutStatus>, I>>(object: I): RolloutStatus {
+    const message = createBaseRolloutStatus();
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.base = (object.base !== undefined && object.base !== null) ? BigInt(object.base) : 0n;
+    message.state = object.state ?? "";
+    message.wave = object.wave ?? 0;
+    message.waves = object.waves ?? 0;
+    message.nodes = object.nodes ?? 0;
+    message.given = object.given ?? 0;
+    message.waitingFor = object.waitingFor?.map((e) => e) || [];
+    message.absent = object.absent?.map((e) => e) || [];
+    message.why = object.why ?? "";
+    message.takenBackAs = (object.takenBackAs !== undefined && object.takenBackAs !== null)
+      ? BigInt(object.takenBackAs)
+      : 0n;
     return message;
   },
 };
