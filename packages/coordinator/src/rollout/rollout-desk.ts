@@ -87,7 +87,7 @@ export class RolloutDesk {
         return false;
       case "stop": {
         const takenBack = authority.takeBack(decision.why);
-        log.error("rollout stopped", { revision, why: decision.why, takenBackAs: takenBack?.revision });
+        log.warn("rollout stopped", { revision, why: decision.why, takenBackAs: takenBack?.revision });
         this.#parts.meshChanged();
         this.#parts.give(takenBack?.changed ?? []);
         this.#say({ kind: "stopped", why: decision.why, takenBack });
