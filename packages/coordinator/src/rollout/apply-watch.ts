@@ -90,6 +90,8 @@ export function watchApply(order: WatchOrder): Promise<ApplyResult> {
     for (const node of nodes) look(node);
   };
   const follow = (event: RolloutEvent): void => {
+    // What brought the next wave on is told before it.
+    if (event.kind === "wave" || event.kind === "done") for (const node of [...waiting]) look(node);
     order.tell?.(event);
     switch (event.kind) {
       case "wave":

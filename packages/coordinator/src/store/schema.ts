@@ -93,7 +93,8 @@ const migrations: readonly string[] = [
 
 export const newestSchema = migrations.length;
 
-export function migrate(database: DatabaseSync): void {
+/** @param upTo for tests of what an older release left */
+export function migrate(database: DatabaseSync, upTo = newestSchema): void {
   const row = database.prepare("PRAGMA user_version").get();
   const version = row === undefined ? 0 : integer(row, "user_version");
   if (version > newestSchema)
@@ -102,7 +103,7 @@ export function migrate(database: DatabaseSync): void {
       hint: "install that release again, or restore a backup made by this one",
     });
   for (const [step, sql] of migrations.entries()) {
-    if (step < version) continue;
+    if (step < version || step >= upTo) continue;
     database.exec("BEGIN IMMEDIATE");
     try {
       database.exec(sql);
