@@ -18,6 +18,7 @@ const programs = {
   dnsmasq: { package: "dnsmasq-base", file: "dnsmasq" },
   nsenter: { package: "util-linux", file: "nsenter" },
   nft: { package: "nftables", file: "nft" },
+  ping: { package: "iputils-ping", file: "ping" },
   conntrack: { package: "conntrack", file: "conntrack" },
   mmdebstrap: { package: "mmdebstrap", file: "mmdebstrap" },
   // Ubuntu does not bring Debian's keys

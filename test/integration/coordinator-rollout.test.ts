@@ -1,11 +1,8 @@
 // Rollouts as agents and operators see them: a real coordinator, real streams, agents that answer for their kernels.
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type {
-  ApplyEvent,
-  FleetStatus,
-  HistoryResponse,
-} from "../../packages/shared/src/gen/weft/v1/control.ts";
+import type { ApplyEvent, FleetStatus } from "../../packages/shared/src/gen/weft/v1/control.ts";
 import type { DesiredState } from "../../packages/shared/src/gen/weft/v1/desired.ts";
+import type { HistoryResponse } from "../../packages/shared/src/gen/weft/v1/rollout.ts";
 import { AgentStream } from "../support/agent-stream.ts";
 import { eventually } from "../support/eventually.ts";
 import { type JoinedNode, TestCoordinator, unary } from "../support/test-coordinator.ts";
@@ -78,7 +75,7 @@ class Agent {
 
 const revisionsOf = (name: string) => agents.get(name)!.given.map(({ revision }) => Number(revision));
 const told = (events: ApplyEvent[]) => events.map(({ event }) => event?.$case);
-const valueOf = <K extends string>(events: ApplyEvent[], kind: K) =>
+const detailsOf = <K extends string>(events: ApplyEvent[], kind: K) =>
   events.find(({ event }) => event?.$case === kind)?.event?.value as never as Record<string, unknown>;
 const history = async () =>
   (await unary<HistoryResponse>((done) => coordinator.control().history({}, done))).revisions.map(
@@ -116,7 +113,7 @@ describe("a rollout", () => {
       ["hub"],
     ]);
     expect(told(events).filter((kind) => kind === "node")).toHaveLength(3);
-    const done = valueOf(events, "done");
+    const done = detailsOf(events, "done");
     // The hub never joined.
     expect(done).toMatchObject({ complete: false, missing: ["hub"], absent: ["hub"], outcome: "in-force" });
     expect(done["times"]).toMatchObject({ p50Ms: expect.any(Number) });
@@ -128,12 +125,12 @@ describe("a rollout", () => {
     agents.get("web1")!.refuses = true;
     const events = await coordinator.apply(mesh(8081, inWaves), { wait: true, confirmTimeoutSeconds: 33 });
     expect(told(events)).toEqual(["accepted", "wave", "stopped", "node", "done"]);
-    expect(valueOf(events, "stopped")).toMatchObject({
+    expect(detailsOf(events, "stopped")).toMatchObject({
       why: "web1 REVERTED: guard port 22 is reached no more",
       takenBackAs: 3n,
       nodes: ["web1"],
     });
-    expect(valueOf(events, "done")).toMatchObject({ complete: false, missing: [], outcome: "stopped" });
+    expect(detailsOf(events, "done")).toMatchObject({ complete: false, missing: [], outcome: "stopped" });
     expect(["api1", "web2"].map(revisionsOf)).toEqual([[1], [1]]);
     const web1 = agents.get("web1")!;
     expect(web1.given.map(({ revision, generation }) => [revision, generation])).toEqual([
@@ -150,8 +147,8 @@ describe("a rollout", () => {
       "2 stopped web1 REVERTED: guard port 22 is reached no more; taken back as revision 3",
       "1 replaced in force again as revision 3",
     ]);
-    const again = await coordinator.apply(mesh(8081, inWaves), { restores: 2 });
-    expect(valueOf(again, "refused")["message"]).toContain("revision 2 was stopped");
+    const again = await coordinator.apply(mesh(8081, inWaves), { restores: 2n });
+    expect(detailsOf(again, "refused")["message"]).toContain("revision 2 was stopped");
   });
 
   it("goes on after the coordinator was stopped in the middle of it", async () => {
@@ -199,16 +196,16 @@ describe("a rollout", () => {
 
   it("is rolled back as a new revision, with the files checked", async () => {
     await coordinator.apply(mesh(8081), { wait: true });
-    const events = await coordinator.apply(mesh(8080), { restores: 1, wait: true });
-    expect(valueOf(events, "accepted")).toMatchObject({ revision: 3n, unchanged: false });
+    const events = await coordinator.apply(mesh(8080), { restores: 1n, wait: true });
+    expect(detailsOf(events, "accepted")).toMatchObject({ revision: 3n, unchanged: false });
     expect(await history()).toEqual([
       "3 in-force",
       "2 rolled-back to revision 1, as revision 3",
       "1 replaced by revision 2",
     ]);
-    const wrong = await coordinator.apply(mesh(8085), { restores: 1 });
-    expect(valueOf(wrong, "refused")["message"]).toBe("these are not the files of revision 1");
-    await expect(coordinator.apply(mesh(8080), { restores: 9 })).rejects.toMatchObject({
+    const wrong = await coordinator.apply(mesh(8085), { restores: 1n });
+    expect(detailsOf(wrong, "refused")["message"]).toBe("these are not the files of revision 1");
+    await expect(coordinator.apply(mesh(8080), { restores: 9n })).rejects.toMatchObject({
       details: /no revision 9/,
     });
   });

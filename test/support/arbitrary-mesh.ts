@@ -1,5 +1,6 @@
 // In: fast-check's choices. Out: small mesh files of three nodes over the hosts of policy-net, valid by construction:
-// several instances, shared users, ranges, labels, nodes, CIDRs, deny, audit, egress, guards; and what to ask of them.
+// several instances, shared users, ranges, labels, nodes, CIDRs, deny, audit, egress, guards, pings, baselines; and what
+// to ask of them.
 import fc from "fast-check";
 import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
 import type { Asked } from "./oracle.ts";
@@ -31,6 +32,9 @@ const cidrs = [
   "::/0",
 ] as const;
 
+/** What a baseline may leave open: ports of no service, of one, and ping. */
+const openings = ["9999/tcp", "9990-9999/tcp", "53/udp", "8080/tcp", "22/tcp", "icmp"] as const;
+
 const mode = fc.option(fc.constantFrom("enforce", "audit", "enforce", "enforce"), { nil: undefined });
 const index = fc.nat(1000);
 
@@ -45,12 +49,28 @@ const rawPolicy = fc.record({
   to: index,
   ports: fc.option(fc.tuple(index, index, index), { nil: undefined }),
   deny: fc.integer({ min: 0, max: 3 }),
+  /** 0: of ping alone; 1: of ping, too. */
+  ping: fc.integer({ min: 0, max: 7 }),
   mode,
+});
+const rawOpening = fc.record({
+  from: fc.array(index, { minLength: 1, maxLength: 2 }),
+  ports: fc.uniqueArray(fc.nat(openings.length - 1), { minLength: 1, maxLength: 2 }),
+});
+const rawEntry = fc.record({
+  about: fc.constantFrom(undefined, "[hub]", "[web1, api1]", "[{ labels: { zone: a } }]"),
+  closes: fc.boolean(),
+  mode,
+  allow: fc.array(rawOpening, { maxLength: 2 }),
 });
 const rawMesh = fc.record({
   six: fc.integer({ min: 0, max: 2 }),
   services: fc.array(rawService, { minLength: 1, maxLength: serviceNames.length }),
   policies: fc.array(rawPolicy, { maxLength: 6 }),
+  baseline: fc.oneof(
+    fc.array(rawEntry, { maxLength: 0 }),
+    fc.array(rawEntry, { minLength: 1, maxLength: 3 }),
+  ),
   egress: fc.constantFrom("allow", "deny"),
   mode: fc.constantFrom("enforce", "enforce", "enforce", "enforce", "audit"),
   admin: fc.uniqueArray(
@@ -132,7 +152,9 @@ function policyText(raw: RawMesh["policies"][number], name: string, services: re
     (tier) => `{ labels: { tier: ${tier} } }`,
   );
   const named = services.map((service) => service.name);
-  const targets = [...named, ...named, ...tiers, "outside"];
+  const isPing = raw.ping === 0;
+  const others = isPing ? meshNodes.map((node) => `node:${node}`) : ["outside"];
+  const targets = [...named, ...named, ...tiers, ...others];
   const target = at(targets, raw.to);
   const isOutside = target === "outside";
   const senders = isOutside
@@ -145,7 +167,9 @@ function policyText(raw: RawMesh["policies"][number], name: string, services: re
   const parts = [`name: ${name}`, `from: [${[...new Set(from)].join(", ")}]`];
   parts.push(`to: ${isOutside ? cidr(raw.to) : target}`);
   const ports = raw.ports === undefined ? undefined : portsText(raw.ports, services, target);
-  if (ports !== undefined) parts.push(`ports: [${ports}]`);
+  if (isPing) parts.push("ports: [icmp]");
+  else if (ports !== undefined)
+    parts.push(`ports: [${ports}${raw.ping === 1 && !isOutside ? ", icmp" : ""}]`);
   if (deny) parts.push("action: deny");
   if (raw.mode !== undefined && !(isOutside && !deny && raw.mode === "audit"))
     parts.push(`mode: ${raw.mode}`);
@@ -176,7 +200,10 @@ function meshText(raw: RawMesh): string {
     `dns: { mode: off${raw.upstream ? ", upstreams: [10.77.0.66]" : ""} }\n`,
     `guard: { admin: [${raw.admin.map(quoted).join(", ")}], ports: [${raw.guardPorts.join(", ")}] }\n`,
     "nodes:\n",
-    ...meshNodes.map((node) => `  ${node}: { address: ${quoted(hosts[node][family])} }\n`),
+    ...meshNodes.map(
+      (node) =>
+        `  ${node}: { address: ${quoted(hosts[node][family])}, labels: { zone: ${node === "web1" ? "a" : "b"} } }\n`,
+    ),
     "services:\n",
     ...services.map(
       ({ name, nodes, user, ports, tier }) =>
@@ -186,26 +213,53 @@ function meshText(raw: RawMesh): string {
     ),
     raw.policies.length === 0 ? "" : "policies:\n",
     ...raw.policies.map((policy, position) => policyText(policy, `p${position}`, services)),
+    ...baselineLines(raw.baseline),
     `defaults: { egress: ${raw.egress}, mode: ${raw.mode} }\n`,
   ];
   return lines.join("");
 }
 
+function baselineLines(entries: RawMesh["baseline"]): string[] {
+  const senders = ["any", ...meshNodes.map((node) => `node:${node}`)];
+  const lines = entries
+    .filter(({ closes, allow }) => closes || allow.length > 0)
+    .map(({ about, closes, mode: own, allow }) => {
+      const opened = allow.map(({ from, ports }) => {
+        const sources = from.map((place) => (place % 2 === 0 ? cidr(place) : at(senders, place)));
+        const numbers = ports.map((place) => at(openings, place));
+        return `{ from: [${[...new Set(sources)].join(", ")}], ports: [${numbers.join(", ")}] }`;
+      });
+      const parts = [
+        ...(about === undefined ? [] : [`nodes: ${about}`]),
+        ...(closes ? ["inbound: deny"] : []),
+        ...(closes && own !== undefined ? [`mode: ${own}`] : []),
+        ...(opened.length === 0 ? [] : [`allow: [${opened.join(", ")}]`]),
+      ];
+      return `  - { ${parts.join(", ")} }\n`;
+    });
+  if (lines.length === 0) return [];
+  // nobody may close SSH to everybody; whom this lets in is nobody of these tests
+  return ["baseline:\n", ...lines, "  - { allow: [{ from: [{ cidr: 203.0.113.1 }], ports: [22/tcp] }] }\n"];
+}
+
 export const arbitraryMesh: fc.Arbitrary<string> = rawMesh.map(meshText);
 
 /** Where a verdict may turn: on both sides of every end of a range. */
-function portsOf(mesh: Mesh): (readonly [protocol: "tcp" | "udp", port: number])[] {
+function portsOf(mesh: Mesh): (readonly [protocol: Asked["protocol"], port: number])[] {
   const ranges = [
     ...mesh.services.flatMap((service) => service.ports.map(({ range }) => range)),
     ...mesh.policies.flatMap((policy) => policy.ports?.filter((port) => typeof port !== "string") ?? []),
     ...mesh.guard.ports,
+    ...(mesh.baseline ?? []).flatMap(({ allow }) => allow.flatMap(({ ports }) => ports)),
   ];
+  const ping = ["icmp", 0] as const;
   return [
     ...ranges.flatMap(({ protocol, from, to }) =>
       [from, from, to, to + 1, from - 1].map((port) => [protocol, port] as const),
     ),
     ...[7443, 7444, 8081, 53, 9999].map((port) => ["tcp", port] as const),
     ...[53, 7443].map((port) => ["udp", port] as const),
+    ...[ping, ping, ping],
   ];
 }
 

@@ -15,7 +15,6 @@ import {
   ApplyEvent,
   type ApplyRequest,
   ControlServiceService,
-  type HistoryResponse,
   type MeshFileRequest,
   type MeshSource,
   type ObservationsResponse,
@@ -23,6 +22,7 @@ import {
   type WhyRequest,
   type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
+import type { HistoryResponse } from "../../packages/shared/src/gen/weft/v1/rollout.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
 

@@ -1,6 +1,6 @@
 // In: names and addresses of hosts. Out: a network namespace for each, all on a bridge in a namespace of its own, with
 // processes in them that open real sockets as given uids. Nothing of the machine's own network is touched.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { TrafficRequest } from "./traffic.ts";
@@ -84,6 +84,8 @@ export class KernelNet {
       // no waiting for duplicate address detection
       this.#kernelSwitch(name, "ipv6/conf/all/accept_dad", "0");
       this.#kernelSwitch(name, "ipv6/conf/default/accept_dad", "0");
+      // any user may ping, by a socket of its own
+      this.#kernelSwitch(name, "ipv4/ping_group_range", "0 2147483647");
       this.#ip(namespace, "link set lo up");
       this.#ip(namespace, `addr add ${v4}/24 dev eth0`);
       this.#ip(namespace, `addr add ${v6}/64 dev eth0 nodad`);
@@ -126,6 +128,17 @@ export class KernelNet {
 
   nft(name: string, script: string): void {
     this.run(name, ["nft", "-f", "-"], script);
+  }
+
+  /** By a process of that uid. */
+  ping(name: string, uid: number, address: string): "open" | "silent" {
+    const user = ["setpriv", `--reuid=${uid}`, "--regid=2999", "--clear-groups"];
+    const { status } = spawnSync(
+      "ip",
+      ["netns", "exec", this.namespaceOf(name), ...user, "ping", "-c1", "-W2", address],
+      { stdio: "ignore" },
+    );
+    return status === 0 ? "open" : "silent";
   }
 
   /** The process of that uid in that host; made when first asked for. */

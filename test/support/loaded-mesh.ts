@@ -62,6 +62,7 @@ function judgeAt(
   hook: Hook,
   asked: Asked,
   uids: ReadonlyMap<string, number>,
+  publishedPort?: number,
 ): Judgement {
   const ruleset = node === undefined ? undefined : loaded.get(node);
   if (ruleset === undefined || node === undefined) return { passes: true, spoke: [] };
@@ -74,7 +75,7 @@ function judgeAt(
     port,
     uid: hook === "output" ? uids.get(asked.user) : undefined,
     local: asked.fromNode === asked.toNode,
-    publishedPort: undefined,
+    publishedPort,
   });
   if (verdict === "unknown") throw new Error(`unknown at ${node} ${hook}: ${own?.why ?? ""}`);
   return {
@@ -93,15 +94,23 @@ export function judgeLoaded(
   readonly connect: boolean;
   readonly arrive: boolean;
   readonly forward: boolean;
+  readonly published: boolean;
   readonly spoke: readonly Spoke[];
 } {
   const out = judgeAt(loaded, asked.fromNode, "output", asked, uids);
   const into = judgeAt(loaded, asked.toNode, "input", asked, uids);
   const through = judgeAt(loaded, via, "forward", { ...asked, toNode: undefined, fromNode: "" }, uids);
+  const container = asked.destination.includes(":") ? "fd99::2" : "172.30.9.2";
+  const inside = { ...asked, destination: container, port: 80, fromNode: "" };
+  const behind =
+    asked.protocol === "icmp"
+      ? { passes: true, spoke: [] }
+      : judgeAt(loaded, asked.toNode, "forward", inside, uids, asked.port);
   return {
+    published: behind.passes,
     connect: out.passes && into.passes,
     arrive: into.passes,
     forward: through.passes,
-    spoke: [...out.spoke, ...into.spoke, ...through.spoke],
+    spoke: [...out.spoke, ...into.spoke, ...through.spoke, ...behind.spoke],
   };
 }

@@ -1,7 +1,13 @@
 // In: a mesh as its file says it, and one connection. Out: whether it may come about. Written straight from what the
 // mesh file means (design: mesh file, enforcement), and sharing nothing with what compiles, renders or judges rules.
 import { BlockList } from "node:net";
-import type { Mesh, MeshNode, MeshPolicy, MeshService } from "../../packages/shared/src/model/mesh.ts";
+import type {
+  BaselineEntry,
+  Mesh,
+  MeshNode,
+  MeshPolicy,
+  MeshService,
+} from "../../packages/shared/src/model/mesh.ts";
 
 export interface Asked {
   /** undefined: a machine that is no node. */
@@ -10,7 +16,9 @@ export interface Asked {
   readonly source: string;
   readonly toNode: string | undefined;
   readonly destination: string;
-  readonly protocol: "tcp" | "udp";
+  /** icmp: a ping. */
+  readonly protocol: "tcp" | "udp" | "icmp";
+  /** 0 for a ping. */
   readonly port: number;
 }
 
@@ -60,14 +68,22 @@ export class Oracle {
 
   /** Of a sender whose kernel says nothing, an address is all there is: whoever may use it may come in. */
   mayArrive(asked: Asked): boolean {
-    const node = this.#nodeAt(asked.source);
-    const anybody: Who = { service: undefined, node, address: asked.source };
-    const services = this.#mesh.services.filter(
-      ({ nodes }) => node !== undefined && nodes.includes(node.name),
-    );
-    return [anybody, ...services.map((service) => ({ ...anybody, service }))].some((who) =>
-      this.#mayReceive(asked, who),
-    );
+    return this.#whoMayBe(asked.source).some((who) => this.#mayReceive(asked, who));
+  }
+
+  /** By DNAT of `toNode` to somewhere that is no node, such as a container with a published port. */
+  mayReachPublished(asked: Asked): boolean {
+    const { toNode = "" } = asked;
+    const target = this.#targetOn(toNode, asked);
+    if (target === undefined) return this.#isOpen(toNode, asked);
+    return this.#whoMayBe(asked.source).some((who) => this.#mayCall(who, target, asked));
+  }
+
+  #whoMayBe(address: string): Who[] {
+    const node = this.#nodeAt(address);
+    const anybody: Who = { service: undefined, node, address };
+    const services = this.#mesh.services.filter(({ nodes }) => node && nodes.includes(node.name));
+    return [anybody, ...services.map((service) => ({ ...anybody, service }))];
   }
 
   /** Passed on by a node that is neither end, for somebody who is no node. */
@@ -200,8 +216,55 @@ export class Oracle {
       if (this.#hub.members.includes(port)) return this.#nodeAt(source) !== undefined;
     }
     if (this.#isAdmin(asked)) return true;
+    if (protocol === "icmp") return this.#mayPing(toNode, asked);
     const target = this.#targetOn(toNode, asked);
-    return target === undefined || this.#mayCall(who, target, asked);
+    return target === undefined ? this.#isOpen(toNode, asked) : this.#mayCall(who, target, asked);
+  }
+
+  /** By address alone: whoever is on a node, the node's address speaks for every service on it. */
+  #mayPing(toNode: string, asked: Asked): boolean {
+    const speaking = this.#mesh.policies.filter(
+      (policy) =>
+        policy.icmp === true &&
+        policy.to.some((to) =>
+          to.kind === "node"
+            ? to.name === toNode
+            : this.#mesh.services.some(
+                (service) =>
+                  service.nodes.includes(toNode) &&
+                  ((to.kind === "service" && to.name === service.name) ||
+                    (to.kind === "labels" && hasLabels(service, to.labels))),
+              ),
+        ) &&
+        this.#whoMayBe(asked.source).some((who) => this.#isFrom(policy, who)),
+    );
+    if (speaking.some((policy) => policy.action === "deny" && this.#enforces(policy))) return false;
+    return speaking.some(({ action }) => action === "allow") || this.#isOpen(toNode, asked);
+  }
+
+  /** What no service declares: open, unless the baseline closes the node and lets this one not in. */
+  #isOpen(toNode: string, { source, protocol, port }: Asked): boolean {
+    const node = this.#mesh.nodes.find(({ name }) => name === toNode);
+    const entries = (this.#mesh.baseline ?? []).filter((entry) => isAbout(entry, node));
+    const closing = entries.filter(({ closes }) => closes);
+    if (closing.length === 0) return true;
+    const holds = (range: { protocol: string; from: number; to: number }) =>
+      range.protocol === protocol && range.from <= port && port <= range.to;
+    const sender = this.#nodeAt(source);
+    const isLetIn = entries
+      .flatMap(({ allow }) => allow)
+      .filter(({ ports, icmp }) => (protocol === "icmp" ? icmp : ports.some(holds)))
+      .flatMap(({ from }) => from)
+      .some(
+        (from) =>
+          from.kind === "any" ||
+          (from.kind === "node" && sender?.name === from.name) ||
+          (from.kind === "cidr" && sender === undefined && inside(from.cidr, source)),
+      );
+    if (isLetIn) return true;
+    // from there it is proved that guard ports are still reached
+    if (sender?.name === this.#hub.node && this.#mesh.guard.ports.some(holds)) return true;
+    return closing.every(({ mode }) => (mode ?? this.#mesh.defaults.mode) === "audit");
   }
 
   #isAdmin({ source, protocol, port }: Asked): boolean {
@@ -214,8 +277,8 @@ export class Oracle {
   }
 }
 
-function hasLabels(service: MeshService, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(labels).every(([key, value]) => service.labels[key] === value);
+function hasLabels(of: MeshService | MeshNode, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([key, value]) => of.labels[key] === value);
 }
 
 function coversPort(policy: MeshPolicy, name: string | undefined, { protocol, port }: Asked): boolean {
@@ -224,5 +287,13 @@ function coversPort(policy: MeshPolicy, name: string | undefined, { protocol, po
     typeof each === "string"
       ? each === name
       : each.protocol === protocol && each.from <= port && port <= each.to,
+  );
+}
+
+function isAbout({ nodes }: BaselineEntry, node: MeshNode | undefined): boolean {
+  if (nodes === undefined) return true;
+  return nodes.some(
+    (each) =>
+      node !== undefined && (each.kind === "node" ? each.name === node.name : hasLabels(node, each.labels)),
   );
 }

@@ -21,6 +21,7 @@ import { issueOnlineKey, parseOnlineKey } from "../../packages/coordinator/src/t
 import { AgentServiceClient } from "../../packages/shared/src/gen/weft/v1/agent.ts";
 import {
   type ApplyEvent,
+  type ApplyRequest,
   ControlServiceClient,
   type FleetStatus,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
@@ -198,29 +199,20 @@ export class TestCoordinator {
     return { certChainPem: leaf.pem, keyPem: leaf.keyPem };
   }
 
-  apply(
-    text: string,
-    change: {
-      readonly wait?: boolean;
-      readonly timeoutSeconds?: number;
-      readonly acceptRisks?: string[];
-      readonly confirmTimeoutSeconds?: number;
-      readonly atOnce?: boolean;
-      readonly restores?: number;
-    } = {},
-  ): Promise<ApplyEvent[]> {
+  apply(text: string, change: Partial<ApplyRequest> = {}): Promise<ApplyEvent[]> {
     const call = this.control().apply({
       sources: [{ name: "mesh.yaml", text }],
       reason: "test",
       claimedBy: "ada",
       baseRevision: 0n,
-      wait: change.wait ?? false,
-      timeoutSeconds: change.timeoutSeconds ?? 10,
-      confirmTimeoutSeconds: change.confirmTimeoutSeconds ?? 0,
-      atOnce: change.atOnce ?? false,
-      restores: BigInt(change.restores ?? 0),
-      acceptRisks: change.acceptRisks ?? [],
+      wait: false,
+      timeoutSeconds: 10,
+      confirmTimeoutSeconds: 0,
+      atOnce: false,
+      restores: 0n,
+      acceptRisks: [],
       operator: undefined,
+      ...change,
     });
     return new Promise((resolve, reject) => {
       const events: ApplyEvent[] = [];

@@ -67,6 +67,7 @@ function expected(oracle: Oracle, { asked, via }: Question) {
     connect: oracle.mayConnect(asked),
     arrive: oracle.mayArrive(asked),
     forward: via === undefined || oracle.mayBeForwarded(asked),
+    published: asked.toNode === undefined || asked.protocol === "icmp" || oracle.mayReachPublished(asked),
   };
 }
 
@@ -75,7 +76,10 @@ function differences(loaded: Loaded, oracle: Oracle, questions: readonly Questio
     const { spoke: _, ...said } = judgeLoaded(loaded, question.asked, uids, question.via);
     const should = expected(oracle, question);
     const same =
-      said.connect === should.connect && said.arrive === should.arrive && said.forward === should.forward;
+      said.connect === should.connect &&
+      said.arrive === should.arrive &&
+      said.forward === should.forward &&
+      said.published === should.published;
     return same ? [] : [JSON.stringify({ question, said, should })];
   });
 }
@@ -88,12 +92,16 @@ function replayed(judges: Case["judges"], { asked, via }: Question) {
   const arrive = toNode === undefined || judges.get(toNode)?.receives(source, asked).passes !== false;
   const passedOn =
     via === undefined || judges.get(via)?.forwards(source, destination, asked).passes !== false;
-  return { connect: sent && arrive, arrive, forward: passedOn };
+  const published =
+    toNode === undefined ||
+    asked.protocol === "icmp" ||
+    judges.get(toNode)?.publishes(source, asked).passes !== false;
+  return { connect: sent && arrive, arrive, forward: passedOn, published };
 }
 
 describe("compiled and loaded rules", () => {
   it(`mean what the mesh file means, in ${meshes} meshes`, () => {
-    const told = { asked: 0, connect: 0, arrive: 0, forward: 0 };
+    const told = { asked: 0, connect: 0, arrive: 0, forward: 0, ping: 0, undeclared: 0, published: 0 };
     fc.assert(
       fc.property(arbitraryMesh, fc.nat(), (text, salt) => {
         const { loaded, judges, oracle, questions } = caseOf(text, salt);
@@ -103,7 +111,11 @@ describe("compiled and loaded rules", () => {
             question,
             ...expected(oracle, question),
           });
-          const { connect, arrive, forward } = expected(oracle, question);
+          const { connect, arrive, forward, published } = expected(oracle, question);
+          const { protocol, port } = question.asked;
+          if (protocol === "icmp" && !arrive) told.ping++;
+          if (port === 9999 && !arrive) told.undeclared++;
+          if (!published) told.published++;
           told.asked++;
           if (connect) told.connect++;
           if (arrive && !connect) told.arrive++;
@@ -117,7 +129,8 @@ describe("compiled and loaded rules", () => {
     expect(told.connect).toBeGreaterThan(told.asked / 20);
     expect(told.connect).toBeLessThan((told.asked * 19) / 20);
     expect(told.arrive).toBeGreaterThan(0);
-    expect(told.forward).toBeGreaterThan(0);
+    for (const refused of [told.forward, told.ping, told.undeclared, told.published])
+      expect(refused).toBeGreaterThan(0);
   }, 7_200_000);
 });
 

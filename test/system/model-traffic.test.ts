@@ -25,7 +25,7 @@ const listening = {
 } as const;
 
 beforeAll(async () => {
-  await installHostPrograms(["ip", "nft"], labProgress);
+  await installHostPrograms(["ip", "nft", "ping"], labProgress);
   net.up(hosts);
   for (const host of Object.keys(hosts))
     for (const protocol of ["tcp", "udp"] as const)
@@ -45,9 +45,13 @@ describe("real connections", () => {
       for (let asked = 0; asked < connectionsPerMesh; ) {
         const question = randomAsked(random, mesh);
         const { fromNode = "rogue", toNode = "rogue", user, destination, protocol, port } = question;
-        if (!listening[protocol].some((each) => each === port)) continue;
+        if (protocol !== "icmp" && !listening[protocol].some((each) => each === port)) continue;
         asked++;
-        const real = await net.as(fromNode, uids.get(user) ?? 0).dial(destination, port, protocol);
+        const uid = uids.get(user) ?? 0;
+        const real =
+          protocol === "icmp"
+            ? net.ping(fromNode, uid, destination)
+            : await net.as(fromNode, uid).dial(destination, port, protocol);
         const open = oracle.mayConnect(question);
         expect({ question, text, toNode, open: real === "open" }).toEqual({ question, text, toNode, open });
         told[open ? "open" : "refused"]++;

@@ -1,7 +1,8 @@
 // In: sources to be applied, and how. Out: told as it happens: the refusal, the acceptance, each wave, each kernel, the
 // end; and the exit code. Used by whatever applies something: `apply`, `rollback`, `init`.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { ApplyEvent, ApplyNode, ApplyStopped, ApplyWave } from "@weft/shared/gen/weft/v1/control";
+import type { ApplyEvent, ApplyNode } from "@weft/shared/gen/weft/v1/control";
+import type { ApplyStopped, ApplyWave } from "@weft/shared/gen/weft/v1/rollout";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
 import type { OperatorSession, RiskCode } from "../guard/risk.ts";
 import type { SourceText } from "../store/records.ts";

@@ -5,11 +5,11 @@ import type {
   AddNodeResponse,
   ApplyEvent,
   ApplyRequest,
-  HistoryResponse,
   NodePlan,
   RemoveNodeResponse,
   WhyRequest,
 } from "@weft/shared/gen/weft/v1/control";
+import type { HistoryResponse } from "@weft/shared/gen/weft/v1/rollout";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
 import type { OperatorSession } from "../guard/risk.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
-import type { RevisionEntry } from "@weft/shared/gen/weft/v1/control";
+import type { RevisionEntry } from "@weft/shared/gen/weft/v1/rollout";
 import type { RolloutStatus } from "@weft/shared/model/fleet";
 import { capturedTerminal } from "../../../../test/support/captured-terminal.ts";
 import { type ControlAnswers, startFakeControlServer } from "../../../../test/support/fake-control-server.ts";

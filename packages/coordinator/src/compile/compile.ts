@@ -2,8 +2,8 @@
 // order of the file does not show.
 import type { DesiredContent, Workload } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
-import { byText } from "./grants.ts";
 import { compileRecords } from "./names.ts";
+import { byText } from "./order.ts";
 import { type CoordinatorPlace, compilePolicies } from "./policy.ts";
 
 export type { CoordinatorPlace } from "./policy.ts";

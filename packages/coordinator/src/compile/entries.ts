@@ -2,7 +2,7 @@
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh } from "@weft/shared/model/mesh";
 import type { RegistrationEntry } from "../spire/spire-server.ts";
-import { byText } from "./grants.ts";
+import { byText } from "./order.ts";
 
 export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
   const nodes = new Set(mesh.nodes.map(({ name }) => name));

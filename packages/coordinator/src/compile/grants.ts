@@ -4,6 +4,7 @@ import { cidrContains, parseCidr } from "@weft/shared/model/address";
 import type { Action, Endpoint, Mode, Origin, PortRange } from "@weft/shared/model/desired";
 import type { Mesh, MeshNode, MeshPolicy, MeshService, ServicePort } from "@weft/shared/model/mesh";
 import { intersect, selectedRanges, selectedServices } from "../mesh/selection.ts";
+import { byText } from "./order.ts";
 
 export type Source =
   /** The service's instance on one node. */
@@ -31,10 +32,6 @@ export interface ResolvedPolicy {
   readonly nodes: readonly MeshNode[];
   readonly cidrs: readonly string[];
   readonly to: ReadonlySet<string>;
-}
-
-export function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** In order of name: which of several policies is named as the origin does not depend on the file's order. */

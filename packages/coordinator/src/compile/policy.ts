@@ -10,7 +10,9 @@ import type {
   Strength,
 } from "@weft/shared/model/desired";
 import type { Mesh, MeshNode, MeshService } from "@weft/shared/model/mesh";
-import { byText, type Grant, grantsOn, portMode, type ResolvedPolicy, resolvePolicies } from "./grants.ts";
+import { type Grant, grantsOn, portMode, type ResolvedPolicy, resolvePolicies } from "./grants.ts";
+import { byText, inOrder } from "./order.ts";
+import { baselineOf, pingRules, rangesOf } from "./undeclared.ts";
 
 /** Where the coordinator is to be found. */
 export interface CoordinatorPlace {
@@ -39,11 +41,15 @@ export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<
   const local = byNode(endpoints.map((endpoint) => [endpoint.node, endpoint] as const));
   const forwarded = plans.filter(({ grants }) => grants.some(({ source }) => source.kind === "cidr"));
   const egress = byNode([...plans.flatMap(callsOf), ...outsideOf(policies, nodes)]);
+  const pings = pingRules(mesh, policies, nodes);
   return new Map(
     mesh.nodes.map((node) => {
       const received = inOrder(ingress.get(node.name) ?? []);
       const sent = inOrder(egress.get(node.name) ?? []);
+      const baseline = baselineOf(mesh, node, nodes);
+      const ping = pings.get(node.name);
       const covering = [
+        ...rangesOf(baseline, ping ?? []),
         ...received.filter(({ from, source }) => from === source).map(({ source }) => source),
         ...sent.filter(({ to, destination }) => to === destination).map(({ destination }) => destination),
         ...mesh.guard.admin,
@@ -61,6 +67,8 @@ export function compilePolicies(mesh: Mesh, coordinator: CoordinatorPlace): Map<
           egressDefault: mesh.defaults.egress,
           mode: mesh.defaults.mode,
           boot: mesh.defaults.boot,
+          ...(baseline === undefined ? {} : { baseline }),
+          ...(ping === undefined ? {} : { ping }),
         },
       ];
     }),
@@ -104,20 +112,6 @@ function byNode<T>(placed: readonly Placed<T>[]): ReadonlyMap<string, T[]> {
     else rules.push(rule);
   }
   return map;
-}
-
-/** By what a rule says, so that the file's order does not show. */
-function inOrder<T extends object>(rules: readonly T[]): T[] {
-  return rules
-    .map((rule) => [sortKey(rule), rule] as const)
-    .sort(([a], [b]) => byText(a, b))
-    .map(([, rule]) => rule);
-}
-
-function sortKey(rule: object): string {
-  return JSON.stringify(rule, (key, value: unknown) =>
-    key === "from" && typeof value === "number" ? String(value).padStart(5, "0") : value,
-  );
 }
 
 function ingressRule(service: MeshService, grant: Grant): IngressRule {

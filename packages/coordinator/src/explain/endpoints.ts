@@ -1,9 +1,10 @@
 // In: the words of `weft why`. Out: the ends and ports they stand for, or a refusal that names what there is. Pure.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { normaliseAddress } from "@weft/shared/model/address";
-import type { Protocol } from "@weft/shared/model/desired";
+import type { Traffic } from "@weft/shared/model/desired";
 import type { Mesh, MeshService } from "@weft/shared/model/mesh";
 import { nearestName } from "../mesh/near.ts";
+import { icmpPort } from "../mesh/text-forms.ts";
 import { addressOfNode, type Identity, identityOfAddress } from "./identify.ts";
 
 export interface Endpoint {
@@ -71,11 +72,11 @@ function serviceEnd(mesh: Mesh, service: MeshService, node: string): Endpoint {
 }
 
 export interface AskedPort {
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
   readonly port: number;
 }
 
-/** @param text "8080", "8080/udp", the name of a port, or nothing: the ports of the service */
+/** @param text "8080", "8080/udp", the name of a port, "icmp", or nothing: the ports of the service */
 export function portsOf(text: string, to: Endpoint): AskedPort[] {
   const declared = to.service?.ports ?? [];
   if (text === "") {
@@ -83,6 +84,7 @@ export function portsOf(text: string, to: Endpoint): AskedPort[] {
       return declared.map(({ range }) => ({ protocol: range.protocol, port: range.from }));
     throw new WeftError("WEFT-E001", "a port is needed", { hint: "as in: weft why web 192.0.2.7 443" });
   }
+  if (text === icmpPort) return [{ protocol: icmpPort, port: 0 }];
   const [, number, protocol = "tcp"] = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
   const port = Number(number);
   if (number !== undefined && port >= 1 && port <= 65535)
@@ -91,6 +93,7 @@ export function portsOf(text: string, to: Endpoint): AskedPort[] {
   if (named !== undefined) return [{ protocol: named.range.protocol, port: named.range.from }];
   const names = declared.map(({ name, range }) => `${name} (${range.from}/${range.protocol})`);
   throw new WeftError("WEFT-E001", `"${text}" is no port`, {
-    hint: names.length === 0 ? "write 8080 or 8080/udp" : `write a number, or one of: ${names.join(", ")}`,
+    hint:
+      names.length === 0 ? "write 8080, 8080/udp or icmp" : `write a number, or one of: ${names.join(", ")}`,
   });
 }

@@ -98,3 +98,25 @@ describe("the smallest change", () => {
     expect(missing).toBeLessThan(15);
   });
 });
+
+describe("what no service declares", () => {
+  const closed = "guard: { admin: [192.0.2.0/28] }\nbaseline: { inbound: deny }\n";
+
+  it("is a matter of the baseline, and the line that opens it is told", () => {
+    expect(asked(closed, "web", "node:api1", "9100")).toMatchObject({
+      before: false,
+      patch: "",
+      note: expect.stringContaining("- { nodes: [api1], allow: [{ from: [node:web1], ports: [9100/tcp] }] }"),
+    });
+    expect(asked("", "web", "node:api1", "9100")).toMatchObject({ before: true, patch: "" });
+  });
+
+  it("is a ping, which a policy opens and another refuses", () => {
+    const opened = asked(closed, "web", "node:api1", "icmp");
+    expect(opened.before).toBe(false);
+    expect(opened.patch).toContain("+  - { name: web-to-api1, from: [web], to: node:api1, ports: [icmp] }");
+    const refused = asked("", "web", "node:api1", "icmp");
+    expect(refused.before).toBe(true);
+    expect(refused.patch).toContain("ports: [icmp], action: deny }");
+  });
+});

@@ -9,7 +9,7 @@ import type { SourceText } from "../store/records.ts";
 import { type Identity, targetOn } from "./identify.ts";
 import { withoutPolicy, withoutSelector, withPolicy } from "./mesh-edit.ts";
 import { type Connection, permits } from "./permits.ts";
-import { policyLine } from "./policy-line.ts";
+import { baselineLine, policyLine } from "./policy-line.ts";
 
 export interface FlipWish {
   readonly sources: readonly SourceText[];
@@ -33,17 +33,32 @@ export interface Flip {
 
 export function flipOf(wish: FlipWish): Flip {
   const { connection, allow } = wish;
-  if (connection.toNode !== undefined && portOf(wish) === undefined)
-    return {
-      patch: "",
-      note: "no service declares this port on that node, so no policy speaks of it: declare it to judge it",
-    };
+  const isPing = connection.protocol === "icmp";
+  if (connection.toNode !== undefined && portOf(wish) === undefined && !isPing)
+    return { patch: "", note: undeclaredNote(wish) };
   for (const { sources, note } of candidates(wish)) {
     const tried = wish.tryOut(sources);
     if (tried === undefined || permits(tried.compiled, connection).allowed !== allow) continue;
     return { patch: diffOf(wish.sources, sources), note };
   }
   return { patch: "", note: "no single policy, added or taken away, turns this verdict" };
+}
+
+/** No policy speaks of a port that nobody declares. */
+function undeclaredNote(wish: FlipWish): string {
+  const line = baselineLine({
+    source: wish.from,
+    destination: wish.to,
+    protocol: wish.connection.protocol,
+    port: wish.connection.port,
+    portName: "",
+    action: "allow",
+    names: new Set(),
+  });
+  const said = "no service declares this port on that node, so no policy speaks of it";
+  if (!wish.allow || line === undefined || wish.mesh.baseline === undefined)
+    return `${said}: declare it to judge it`;
+  return `${said}: declare it, or allow it under baseline: ${line}`;
 }
 
 function diffOf(before: readonly SourceText[], after: readonly SourceText[]): string {

@@ -1,6 +1,6 @@
 // In: the mesh, and an address or a user of a node. Out: who that is by identity: a service, a user of a node, a node,
 // or nobody. Pure.
-import type { Protocol } from "@weft/shared/model/desired";
+import type { Traffic } from "@weft/shared/model/desired";
 import type { Mesh, MeshService, ServicePort } from "@weft/shared/model/mesh";
 
 export interface Identity {
@@ -39,7 +39,7 @@ export interface Target {
 }
 
 /** The service whose declared port that is. */
-export function targetOn(mesh: Mesh, node: string, protocol: Protocol, port: number): Target | undefined {
+export function targetOn(mesh: Mesh, node: string, protocol: Traffic, port: number): Target | undefined {
   for (const service of mesh.services) {
     if (!service.nodes.includes(node)) continue;
     const found = service.ports.find(
@@ -53,7 +53,7 @@ export function targetOn(mesh: Mesh, node: string, protocol: Protocol, port: num
 export function identityOfTarget(
   mesh: Mesh,
   address: string,
-  protocol: Protocol,
+  protocol: Traffic,
   port: number,
 ): Identity & { readonly portName: string } {
   const host = identityOfAddress(mesh, address);

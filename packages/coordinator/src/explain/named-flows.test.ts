@@ -116,3 +116,32 @@ describe("a denial", () => {
     expect(found).toMatchObject({ destination: { kind: "node", name: "hub" }, wouldAllow: "" });
   });
 });
+
+describe("what no service declares", () => {
+  const closed = `${text}guard: { admin: [192.0.2.0/28] }\nbaseline: { inbound: deny }\n`;
+  const { mesh: shut } = loadMesh([{ name: "mesh.yaml", text: closed }], { coordinatorNode: "hub" });
+  if (shut === undefined) throw new Error("the sample has problems");
+  const flows = (more: Partial<ObservedFlow>) =>
+    namedFlows(shut, compileMesh(shut, place), [
+      of("api1", flow({ kind: "denied", source: "10.77.0.9", ...more })),
+    ]);
+
+  it("is refused by the baseline, and the line that would open it is one of the baseline", () => {
+    expect(flows({ port: 9100 })).toMatchObject([
+      {
+        origin: { policy: "baseline", file: "mesh.yaml", line: 15 },
+        wouldAllow: "- { nodes: [api1], allow: [{ from: [{ cidr: 10.77.0.9 }], ports: [9100/tcp] }] }",
+      },
+    ]);
+  });
+
+  it("is a ping that a policy can allow", () => {
+    expect(flows({ protocol: "icmp", port: 0 })).toMatchObject([
+      {
+        protocol: "icmp",
+        wouldAllow:
+          "- { name: 10-77-0-9-to-api1, from: [{ cidr: 10.77.0.9 }], to: node:api1, ports: [icmp] }",
+      },
+    ]);
+  });
+});

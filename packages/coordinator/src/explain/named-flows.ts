@@ -1,7 +1,7 @@
 // In: the mesh, what it compiles to, and what kernels have counted. Out: flows and denials by identity. Pure.
 // A connection between two nodes is counted by both kernels: the sender's knows the user, so its word is kept, and the
 // receiver's makes it a flow that two testify to.
-import type { DesiredContent, Origin } from "@weft/shared/model/desired";
+import { baselineName, type DesiredContent, type Origin, type Traffic } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
 import type { ObservedFlow } from "@weft/shared/model/observation";
 import type { NodeObservations } from "../fleet/observations.ts";
@@ -13,13 +13,13 @@ import {
   identityOfUser,
 } from "./identify.ts";
 import { receiving, sending } from "./permits.ts";
-import { policyLine } from "./policy-line.ts";
+import { baselineLine, policyLine } from "./policy-line.ts";
 
 export interface NamedFlow {
   readonly kind: "allowed" | "denied" | "audited";
   readonly source: Identity;
   readonly destination: Identity;
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Traffic;
   readonly port: number;
   readonly portName: string;
   readonly count: number;
@@ -118,7 +118,9 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   // the mesh may have been another when it was counted
   const origin = kind === "seen" || permission.allowed ? undefined : permission.origin;
   const names = new Set(mesh.policies.map((policy) => policy.name));
-  const line = policyLine({ source, destination, protocol, port, portName, action: "allow", names });
+  const wish = { source, destination, protocol, port, portName, action: "allow", names } as const;
+  const isBaseline = kind !== "seen" && permission.origin?.policy === baselineName;
+  const line = isBaseline && protocol !== "icmp" ? baselineLine(wish) : policyLine(wish);
   const both = direction === "out" && arrival !== undefined && arrival.node !== node;
   return {
     kind: kind === "seen" ? "allowed" : kind,
@@ -133,6 +135,6 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     node,
     origin,
     // beside a policy that denies, one that allows says nothing
-    wouldAllow: kind === "seen" || origin !== undefined ? "" : (line ?? ""),
+    wouldAllow: kind === "seen" || (origin !== undefined && !isBaseline) ? "" : (line ?? ""),
   };
 }

@@ -1,7 +1,14 @@
 // In: what the nodes of both ends are to enforce, and one connection. Out: whether that lets it pass, and the rule that
 // says so. Pure: the meaning of the compiled mesh, for trying out a change of the file. What holds now, kernels say.
 import { cidrContains, parseCidr } from "@weft/shared/model/address";
-import type { DesiredContent, EgressRule, Origin, PortRange, Protocol } from "@weft/shared/model/desired";
+import type {
+  DesiredContent,
+  DesiredPolicy,
+  EgressRule,
+  Origin,
+  PortRange,
+  Traffic,
+} from "@weft/shared/model/desired";
 
 export interface Connection {
   /** Of the sender; undefined: not one of the mesh. */
@@ -11,7 +18,7 @@ export interface Connection {
   readonly source: string;
   readonly toNode: string | undefined;
   readonly destination: string;
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
   readonly port: number;
 }
 
@@ -77,8 +84,9 @@ export function sending(compiled: Compiled, connection: Connection): Permission 
 export function receiving(compiled: Compiled, connection: Connection): Permission {
   const { toNode, source } = connection;
   const policy = toNode === undefined ? undefined : compiled.get(toNode)?.policy;
-  const endpoint = policy?.services.find(({ port }) => includes(port, connection));
-  if (policy === undefined || endpoint === undefined) return byDefault(true);
+  if (policy === undefined) return byDefault(true);
+  const endpoint = policy.services.find(({ port }) => includes(port, connection));
+  if (endpoint === undefined) return undeclared(compiled, policy, connection);
   const mine = policy.ingress.filter(
     (rule) => covers(rule.source, source) && includes(rule.port, connection),
   );
@@ -89,4 +97,28 @@ export function receiving(compiled: Compiled, connection: Connection): Permissio
   const allow = mine.find((rule) => rule.action === "allow" && (!isNode || rule.from !== rule.source));
   if (allow !== undefined) return { allowed: true, origin: allow.origin };
   return byDefault(endpoint.mode === "audit");
+}
+
+/** A ping, or a port that no service declares. */
+function undeclared(
+  compiled: Compiled,
+  { baseline, ping = [] }: DesiredPolicy,
+  connection: Connection,
+): Permission {
+  const { source, protocol } = connection;
+  const isNode = [...compiled.values()].some(({ address }) => address === source);
+  const isPing = protocol === "icmp";
+  const mine = isPing ? ping.filter((rule) => covers(rule.source, source)) : [];
+  const deny = mine.find(({ action, mode }) => action === "deny" && mode === "enforce");
+  if (deny !== undefined) return { allowed: false, origin: deny.origin };
+  if (baseline === undefined) return byDefault(true);
+  const open = baseline.allow.filter(
+    ({ port, source: range }) =>
+      covers(range, source) && (port === undefined ? isPing : includes(port, connection)),
+  );
+  const allow = [...mine.filter(({ action }) => action === "allow"), ...open].find(
+    (rule) => !isNode || rule.from !== rule.source,
+  );
+  if (allow !== undefined) return { allowed: true, origin: allow.origin };
+  return { allowed: baseline.mode === "audit", origin: baseline.origin };
 }

@@ -46,6 +46,8 @@ function byWhom({ decidedBy, policy, file, line, audited }: KernelAnswer): strin
       return `by ${policy} (${file}:${line})`;
     case "guard":
       return `by the ${policy === "guard" ? "administrators'" : policy} guard`;
+    case "baseline":
+      return `by the baseline (${file}:${line})${audited ? ", in audit: counted, not refused" : ""}`;
     case "other-table":
       return `by another table: ${policy}`;
     case "nothing-loaded":

@@ -13,9 +13,12 @@ import type {
 import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
 import { errorAt, hasErrors, sortProblems } from "./problem.ts";
+import { baselineOf } from "./read-baseline.ts";
 import { placesOf, readEntry } from "./read-entry.ts";
 import type { MeshSource } from "./read-yaml.ts";
+import { type RawRollout, rolloutSchema } from "./rollout-schema.ts";
 import {
+  baselineSchema,
   defaultsSchema,
   dnsSchema,
   fileSchema,
@@ -23,12 +26,11 @@ import {
   nodeSchema,
   policySchema,
   type RawPolicy,
-  type RawRollout,
   type RawSelector,
-  rolloutSchema,
   serviceSchema,
 } from "./schema.ts";
 import { readSections, type Sections } from "./sections.ts";
+import { icmpPort } from "./text-forms.ts";
 
 export type { MeshSource } from "./read-yaml.ts";
 
@@ -71,6 +73,8 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
   const guard = single("guard", guardSchema);
   const defaults = single("defaults", defaultsSchema);
   const rollout = single("rollout", rolloutSchema);
+  const baseline = single("baseline", baselineSchema);
+  const baselineCursor = sections.single.get("baseline");
 
   const brokenNodes = new Set<string>();
   const nodes = [...sections.nodes].flatMap(([node, entry]) => readNode(node, entry, problems, brokenNodes));
@@ -95,6 +99,9 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
     nodes,
     services,
     policies,
+    ...(baseline === undefined || baselineCursor === undefined
+      ? {}
+      : { baseline: baselineOf(baseline, baselineCursor) }),
     defaults: {
       ingress: defaults?.ingress ?? "deny",
       egress: defaults?.egress ?? "allow",
@@ -180,7 +187,8 @@ function readPolicy(entry: Cursor, problems: Problem[]): MeshPolicy[] {
       to: to.map((item, index) =>
         selectorOf(item, Array.isArray(raw.to) ? entry.at(["to", index]) : entry.at(["to"])),
       ),
-      ports: raw.ports?.flatMap((port) => (port === undefined ? [] : [port])),
+      ports: raw.ports?.flatMap((port) => (port === undefined || port === icmpPort ? [] : [port])),
+      ...(raw.ports?.includes(icmpPort) === true ? { icmp: true } : {}),
       action: raw.action ?? "allow",
       mode: raw.mode,
       place: entry.place,

@@ -1,43 +1,23 @@
 // In: plain data out of a mesh file, entry by entry. Out: typed entries, or zod issues. Pure.
 // What a field may hold is said once, here; meshJsonSchema() prints the same for editors and the CLI.
 import { isLabel } from "@weft/shared/model/ids";
-import { stopCauses } from "@weft/shared/model/mesh";
 import { parseDomainName } from "@weft/shared/render/domain-name";
 import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
 import { z } from "zod";
+import { rolloutSchema } from "./rollout-schema.ts";
 import {
   addressForm,
   cidrForm,
-  deadlineForm,
+  icmpPort,
   labelForm,
   labelTextForm,
-  percentForm,
   portForm,
   portNameForm,
   type TextForm,
   unitForm,
   userForm,
 } from "./text-forms.ts";
-
-/** What a custom issue carries for the problem made of it. */
-export interface IssueDetail {
-  readonly allowed: string;
-  readonly near: string | undefined;
-}
-
-function textOf<T>(form: TextForm<T>, description: string) {
-  return z
-    .string({ error: `expected ${form.allowed}` })
-    .meta({ description, pattern: form.pattern })
-    .transform((value, context): T => {
-      const parsed = form.parse(value);
-      if (parsed !== undefined) return parsed;
-      const params: IssueDetail = { allowed: form.allowed, near: form.near?.(value) };
-      const message = `${JSON.stringify(value.slice(0, 80))} is no ${form.what}`;
-      context.issues.push({ code: "custom", input: value, message, params: { ...params } });
-      return z.NEVER;
-    });
-}
+import { textOf } from "./text-of.ts";
 
 /** A parser that throws, as a form. */
 function formOf<T>(form: Omit<TextForm<T>, "parse">, parse: (text: string) => T): TextForm<T> {
@@ -120,27 +100,6 @@ export const defaultsSchema = z.strictObject({
     .meta({ description: "What holds after boot when no confirmed rules can be read." }),
 });
 
-export const rolloutSchema = z.strictObject({
-  canary: z
-    .union([z.int().min(1), z.array(textOf(labelForm, "A node.")).min(1)], {
-      error: "expected a number of nodes, or a list of node names",
-    })
-    .optional()
-    .meta({ description: "Who gets a change first. Default: 1 node." }),
-  wave: z
-    .union([z.int().min(1), textOf(percentForm, "Of the nodes a change touches.")], {
-      error: "expected a number of nodes, or a percentage such as 25%",
-    })
-    .optional()
-    .meta({ description: "How many get it in each wave after that. Default: 25%." }),
-  stopOn: z
-    .array(z.enum(stopCauses))
-    .min(1)
-    .optional()
-    .meta({ description: "What stops a rollout and takes it back. Default: reverted and failed." }),
-  deadline: textOf(deadlineForm, "For each wave; one that is late stops the rollout.").optional(),
-});
-
 export const nodeSchema = z.strictObject({
   address: textOf(addressForm, "The node's address in the mesh."),
   labels: labels.optional(),
@@ -173,6 +132,9 @@ const selectorTextForm: TextForm<{ readonly node?: string; readonly service?: st
   near: (text) => (cidrForm.parse(text) !== undefined ? `{ cidr: ${text} }` : labelForm.near?.(text)),
 };
 
+const exactlyOne = (value: object) =>
+  Object.values(value).filter((part: unknown) => part !== undefined).length === 1;
+
 const selector = z.union([
   textOf(selectorTextForm, "A service by name, or a node as node:NAME."),
   z
@@ -182,14 +144,14 @@ const selector = z.union([
       cidr: textOf(cidrForm, "Addresses outside the mesh.").optional(),
       labels: labels.optional().meta({ description: "Services whose own labels include all of these." }),
     })
-    .refine((value) => Object.values(value).filter((part) => part !== undefined).length === 1, {
+    .refine(exactlyOne, {
       error: "a selector holds exactly one of service, node, cidr and labels",
     }),
 ]);
 
 const policyPortForm: TextForm<string | ReturnType<typeof portForm.parse>> = {
   what: "port",
-  allowed: "a port name of the service, or a port or range such as 8080/tcp or 8000-8010/tcp",
+  allowed: "a port name of the service, a port or range such as 8080/tcp or 8000-8010/tcp, or icmp",
   pattern: "^[a-z0-9-]+(/(tcp|udp))?$",
   parse: (text) => (text.includes("/") ? portForm.parse(text) : portNameForm.parse(text)),
   near: (text) => portForm.near?.(text),
@@ -200,13 +162,76 @@ export const policySchema = z.strictObject({
   from: z.array(selector).min(1),
   to: z.union([selector, z.array(selector).min(1)]),
   ports: z
-    .array(textOf(policyPortForm, "A port name, port or range."))
+    .array(textOf(policyPortForm, "A port name, port or range; icmp: ping."))
     .min(1)
     .optional()
     .meta({ description: "Default: every declared port of the service; every port where `to` is a CIDR." }),
   action: z.enum(["allow", "deny"]).optional().meta({ description: "deny wins over allow." }),
   mode: mode.optional(),
 });
+
+const openPortForm: TextForm<typeof icmpPort | NonNullable<ReturnType<typeof portForm.parse>>> = {
+  what: "port",
+  allowed: `${portForm.allowed}; or icmp`,
+  pattern: `^icmp$|${portForm.pattern}`,
+  parse: (text) => (text === icmpPort ? icmpPort : portForm.parse(text)),
+  near: (text) => portForm.near?.(text),
+};
+
+const anybodyForm: TextForm<{ readonly any?: true; readonly node?: string }> = {
+  what: "source",
+  allowed: "any, node:NAME, { node } or { cidr }",
+  pattern: "^(any|node:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$",
+  parse(text) {
+    if (text === "any") return { any: true };
+    const node = /^node:(.*)$/.exec(text)?.[1];
+    return node !== undefined && isLabel(node) ? { node } : undefined;
+  },
+  near: (text) => (cidrForm.parse(text) !== undefined ? `{ cidr: ${text} }` : undefined),
+};
+
+const baselineSource = z.union([
+  textOf(anybodyForm, "any: every address; or a node as node:NAME."),
+  z
+    .strictObject({
+      node: textOf(labelForm, "A node by name: any process of it.").optional(),
+      cidr: textOf(cidrForm, "Addresses outside the mesh.").optional(),
+    })
+    .refine(exactlyOne, { error: "a source holds exactly one of node and cidr" }),
+]);
+
+const baselineEntry = z.strictObject({
+  nodes: z
+    .array(
+      z.union([
+        textOf(labelForm, "A node by name."),
+        z.strictObject({
+          labels: labels.meta({ description: "Nodes whose own labels include all of these." }),
+        }),
+      ]),
+    )
+    .min(1)
+    .optional()
+    .meta({ description: "Which nodes this is about; default: every node." }),
+  inbound: z.enum(["deny"]).optional().meta({
+    description: "deny: ports no service declares, and ping, are closed to all who are not allowed.",
+  }),
+  mode: mode.optional(),
+  allow: z
+    .array(
+      z.strictObject({
+        from: z.array(baselineSource).min(1),
+        ports: z.array(textOf(openPortForm, "Port, range, or icmp.")).min(1),
+      }),
+    )
+    .optional(),
+});
+
+export const baselineSchema = z
+  .union([baselineEntry, z.array(baselineEntry)])
+  .meta({ description: "What holds for ports no service declares. Entries add up." });
+
+export type RawBaseline = z.output<typeof baselineEntry>;
 
 export const fileSchema = z.strictObject({
   weft: z.literal("v1").meta({ description: "Version of this format." }),
@@ -217,6 +242,7 @@ export const fileSchema = z.strictObject({
   nodes: z.record(z.string().regex(new RegExp(labelForm.pattern)), nodeSchema),
   services: z.record(z.string().regex(new RegExp(labelForm.pattern)), serviceSchema).optional(),
   policies: z.array(policySchema).optional(),
+  baseline: baselineSchema.optional(),
   defaults: defaultsSchema.optional(),
   rollout: rolloutSchema
     .optional()
@@ -224,7 +250,6 @@ export const fileSchema = z.strictObject({
 });
 
 export type RawSelector = z.output<typeof selector>;
-export type RawRollout = z.output<typeof rolloutSchema>;
 export type RawPolicy = z.output<typeof policySchema>;
 
 /** JSON Schema (2020-12) of a mesh file in one piece. */

@@ -7,7 +7,7 @@ import { type MeshSource, readYaml } from "./read-yaml.ts";
 import { unknownKey } from "./shape-problems.ts";
 import { labelForm } from "./text-forms.ts";
 
-const single = ["mesh", "trustDomain", "dns", "guard", "defaults", "rollout"] as const;
+const single = ["mesh", "trustDomain", "dns", "guard", "baseline", "defaults", "rollout"] as const;
 const named = ["nodes", "services"] as const;
 const topKeys: readonly string[] = ["weft", ...single, ...named, "policies"];
 

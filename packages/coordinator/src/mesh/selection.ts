@@ -1,13 +1,46 @@
 // In: a mesh and the selectors of a policy. Out: the services and ports they stand for. Pure.
-import type { PortRange } from "@weft/shared/model/desired";
-import type { Mesh, MeshPolicy, MeshService, Selector } from "@weft/shared/model/mesh";
+import type { Mode, PortRange } from "@weft/shared/model/desired";
+import type {
+  BaselineEntry,
+  Mesh,
+  MeshNode,
+  MeshPolicy,
+  MeshService,
+  Selector,
+} from "@weft/shared/model/mesh";
 
 /** Services a selector stands for; none for nodes and CIDRs. Labels are the service's own, not its node's. */
 export function selectedServices(mesh: Pick<Mesh, "services">, selector: Selector): readonly MeshService[] {
   if (selector.kind === "service") return mesh.services.filter(({ name }) => name === selector.name);
   if (selector.kind !== "labels") return [];
-  const wanted = Object.entries(selector.labels);
-  return mesh.services.filter(({ labels }) => wanted.every(([key, value]) => labels[key] === value));
+  return mesh.services.filter((service) => hasLabels(service, selector.labels));
+}
+
+export function hasLabels(
+  of: { readonly labels: Readonly<Record<string, string>> },
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => of.labels[key] === value);
+}
+
+export interface NodeBaseline {
+  /** Those that are about the node. */
+  readonly entries: readonly BaselineEntry[];
+  /** One of those that close it, the enforced ones first; undefined: it is open. */
+  readonly closedBy: BaselineEntry | undefined;
+  /** Enforced while one of those that close it is. */
+  readonly mode: Mode;
+}
+
+export function baselineOn(mesh: Pick<Mesh, "baseline" | "defaults">, node: MeshNode): NodeBaseline {
+  const entries = (mesh.baseline ?? []).filter(
+    ({ nodes }) =>
+      nodes === undefined ||
+      nodes.some((each) => (each.kind === "node" ? each.name === node.name : hasLabels(node, each.labels))),
+  );
+  const closing = entries.filter(({ closes }) => closes);
+  const enforced = closing.find(({ mode }) => (mode ?? mesh.defaults.mode) === "enforce");
+  return { entries, closedBy: enforced ?? closing[0], mode: enforced === undefined ? "audit" : "enforce" };
 }
 
 export function intersect(a: PortRange, b: PortRange): PortRange | undefined {

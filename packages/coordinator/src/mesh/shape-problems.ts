@@ -12,8 +12,6 @@ const notEnforced: Readonly<Record<string, string>> = {
   "policies/http": "rules on methods and paths (`http:`)",
   "services/mtls=transparent": "`mtls: transparent`",
   "nodes/enforcement=cilium": "`enforcement: cilium`",
-  "/baseline": "`baseline:`",
-  "defaults/baseline": "`baseline:`",
   "defaults/ingress=allow": "`ingress: allow`",
 };
 
@@ -141,9 +139,18 @@ function unionProblems(
   const name = subject(source, path);
   return [
     errorAt(found.place, given === undefined ? `${name} is missing` : `${name} is ${kindOf(given)}`, {
-      allowed: allowedOf(issue, "a service name, node:NAME, { service }, { node }, { labels } or { cidr }"),
+      allowed: source.section === "baseline" ? baselineForm(path) : allowedOf(issue, selectorForm),
     }),
   ];
+}
+
+const selectorForm = "a service name, node:NAME, { service }, { node }, { labels } or { cidr }";
+
+function baselineForm(path: readonly PropertyKey[]): string {
+  const field = path.findLast((step) => typeof step === "string");
+  if (field === "from") return "any, node:NAME, { node } or { cidr }";
+  if (field === "nodes") return "a node name or { labels }";
+  return "{ nodes, inbound: deny, mode, allow }, or a list of such entries";
 }
 
 const typeWords: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 // In: single texts of the mesh file. Out: what they mean, or undefined. Each form says what it allows. Pure.
 import { formatCidr, normaliseAddress, parseCidr } from "@weft/shared/model/address";
-import type { PortRange } from "@weft/shared/model/desired";
+import type { PortRange, Traffic } from "@weft/shared/model/desired";
 import { isLabel } from "@weft/shared/model/ids";
 
 export interface TextForm<T> {
@@ -53,6 +53,9 @@ export const portForm: TextForm<PortRange> = {
     return candidate !== text && this.parse(candidate) !== undefined ? candidate : undefined;
   },
 };
+
+/** Under `ports:` it stands for ping, and so is no port's name. */
+export const icmpPort = "icmp" satisfies Traffic;
 
 /** A name of a port, as in `ports: { http: 8080/tcp }`; it becomes a DNS label (_http._tcp). */
 export const portNameForm: TextForm<string> = {

@@ -253,9 +253,9 @@ describe("checks of the whole mesh", () => {
       nodes: nodes.replace("10.77.0.12 }", "10.77.0.12, enforcement: cilium }"),
       services: services.replace("user: api,", "user: api, mtls: transparent,"),
       policies: policy('from: [web], to: api, http: [{ methods: [GET], path: "/v1/**" }]'),
-      rest: "baseline: deny\ndefaults: { ingress: allow }\n",
+      rest: "defaults: { ingress: allow }\n",
     });
-    expect(found.filter((text) => text.includes("not enforced by this version"))).toHaveLength(5);
-    expect(found).toHaveLength(5);
+    expect(found.filter((text) => text.includes("not enforced by this version"))).toHaveLength(4);
+    expect(found).toHaveLength(4);
   });
 });

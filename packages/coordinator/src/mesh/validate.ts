@@ -3,9 +3,17 @@ import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
 import { hasErrors, sortProblems } from "./problem.ts";
 import {
+  baselineLeavesAWayIn,
+  baselineNamesWhatExists,
+  baselineRangesGrantNothingToNodes,
+  baselineSaysSomething,
+} from "./rules/baseline.ts";
+import {
   namesFitIntoDns,
+  policyNamesAreFree,
   policyNamesAreUnique,
   portNamesAreNames,
+  portNamesAreNotIcmp,
   serviceNamesAreFree,
   spiffeIdsAreValid,
   spiffePathsAreFree,
@@ -54,6 +62,8 @@ export const rules: readonly Rule[] = [
   canariesExist,
   serviceNamesAreFree,
   portNamesAreNames,
+  portNamesAreNotIcmp,
+  policyNamesAreFree,
   policyNamesAreUnique,
   namesFitIntoDns,
   spiffeIdsAreValid,
@@ -75,6 +85,10 @@ export const rules: readonly Rule[] = [
   upstreamsAreServers,
   adminsAreNotNodes,
   guardIsOfUse,
+  baselineNamesWhatExists,
+  baselineSaysSomething,
+  baselineLeavesAWayIn,
+  baselineRangesGrantNothingToNodes,
 ];
 
 export interface MeshContext {

@@ -1,5 +1,13 @@
 // In: what one node is to be, before and after. Out: plain sentences about what changes there. Pure.
-import type { DesiredContent, EgressRule, IngressRule, Origin, PortRange } from "@weft/shared/model/desired";
+import type {
+  Baseline,
+  DesiredContent,
+  EgressRule,
+  IngressRule,
+  Origin,
+  PingRule,
+  PortRange,
+} from "@weft/shared/model/desired";
 import { formatRange } from "../mesh/selection.ts";
 
 /** What can be said about a node, by something that stays the same when only its origin moves. */
@@ -51,6 +59,8 @@ export function statementsOf(content: DesiredContent | undefined): Statements {
   );
   for (const rule of policy.ingress) sayIngress(say, rule, nodeAt);
   for (const rule of policy.egress) sayEgress(say, rule, nodeAt, content.node);
+  for (const rule of policy.ping ?? []) sayPing(say, rule, nodeAt);
+  sayBaseline(say, policy.baseline, nodeAt);
   for (const rule of policy.forward) {
     const what = `traffic from ${rule.source} to ${rule.service}${portText(rule.port)}`;
     const verb = rule.action === "allow" ? "may be" : "must not be";
@@ -101,6 +111,48 @@ function sayIngress(say: Say, rule: IngressRule, nodeAt: ReadonlyMap<string, str
       `${target} no longer refuses ${source} by itself`,
       originText(rule.origin),
     );
+}
+
+function sayPing(say: Say, rule: PingRule, nodeAt: ReadonlyMap<string, string>): void {
+  const node = nodeAt.get(rule.source);
+  const source = rule.from === rule.source ? rule.source : `${node ?? rule.from} (${rule.source})`;
+  const audit = rule.action === "deny" ? inAudit(rule.mode) : "";
+  if (rule.action === "allow")
+    say(
+      `ping from ${source} is let in`,
+      `ping from ${source} is no longer let in by itself`,
+      originText(rule.origin),
+    );
+  else
+    say(
+      `ping from ${source} is refused${audit}`,
+      `ping from ${source} is no longer refused by itself`,
+      originText(rule.origin),
+    );
+}
+
+function sayBaseline(say: Say, baseline: Baseline | undefined, nodeAt: ReadonlyMap<string, string>): void {
+  if (baseline === undefined) return;
+  const place = ({ file, line }: Origin) => ` (baseline, ${file}:${line})`;
+  say(
+    `every port that no service declares, and ping, is closed to whom nothing here names${inAudit(baseline.mode)}; ` +
+      "guards, answers and connections that are open already pass",
+    `ports that no service declares, and ping, are no longer closed${inAudit(baseline.mode)}`,
+    place(baseline.origin),
+  );
+  const seen = new Set<string>();
+  for (const { from, source, port, origin } of baseline.allow) {
+    const who =
+      from === "any" ? "anybody" : from === source ? source : `any process of ${nodeAt.get(source) ?? from}`;
+    const what = port === undefined ? "ping it" : `open ${formatRange(port)}`;
+    if (seen.has(`${who} ${what}`)) continue;
+    seen.add(`${who} ${what}`);
+    say(
+      `${who} may ${what}, beside the policies`,
+      `${who} may no longer ${what}, beside the policies`,
+      place(origin),
+    );
+  }
 }
 
 function sayEgress(say: Say, rule: EgressRule, nodeAt: ReadonlyMap<string, string>, here: string): void {

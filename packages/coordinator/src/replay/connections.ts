@@ -1,7 +1,7 @@
 // In: what kernels have counted, node by node. Out: the connections they speak of, each once, with who testifies. Pure.
 // A connection between two nodes is counted at both ends: the sender's kernel knows the user, the receiver's only the
 // address. What only one of the two tells is a claim.
-import type { DesiredContent, Protocol } from "@weft/shared/model/desired";
+import type { DesiredContent, Traffic } from "@weft/shared/model/desired";
 import type { ObservedFlow } from "@weft/shared/model/observation";
 import type { NodeObservations } from "../fleet/observations.ts";
 
@@ -18,7 +18,7 @@ export interface SeenConnection {
   readonly destination: string;
   /** The node that passes it on; it is judged there alone. */
   readonly via: string | undefined;
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
   readonly port: number;
   readonly lastUsed: Date;
   /** Nodes whose kernels counted it. */

@@ -4,26 +4,29 @@
 import { type Cidr, cidrContains, parseCidr } from "@weft/shared/model/address";
 import type {
   Action,
+  BaselineAllowance,
   DesiredContent,
   EgressRule,
   Endpoint,
   IngressRule,
   Mode,
   Origin,
+  PingRule,
   PortRange,
-  Protocol,
+  Traffic,
 } from "@weft/shared/model/desired";
 
 export interface Verdict {
   readonly passes: boolean;
   /** unjudged: no rule is concerned. */
-  readonly by: "policy" | "default" | "guard" | "unjudged";
-  /** Of a policy. */
+  readonly by: "policy" | "default" | "guard" | "baseline" | "unjudged";
+  /** Of a policy, or of what the baseline says. */
   readonly origin: Origin | undefined;
 }
 
 export interface Wanted {
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
+  /** 0 for icmp. */
   readonly port: number;
 }
 
@@ -76,6 +79,8 @@ export class ContentJudge {
   readonly #forward: AddressIndex<IngressRule>;
   readonly #mesh: AddressIndex<Endpoint>;
   readonly #admin: AddressIndex<string>;
+  readonly #open: AddressIndex<BaselineAllowance>;
+  readonly #ping: AddressIndex<PingRule>;
   /** No range speaks for them. */
   readonly #nodes: ReadonlySet<string>;
   readonly #serviceUsers: ReadonlySet<string>;
@@ -88,6 +93,8 @@ export class ContentJudge {
     this.#forward = new AddressIndex(policy.forward, ({ source }) => source);
     this.#mesh = new AddressIndex(policy.mesh, ({ address }) => address);
     this.#admin = new AddressIndex(policy.guard.admin, (range) => range);
+    this.#open = new AddressIndex(policy.baseline?.allow ?? [], ({ source }) => source);
+    this.#ping = new AddressIndex(policy.ping ?? [], ({ source }) => source);
     this.#nodes = new Set([...policy.guard.nodeAddresses, ...policy.mesh.map(({ address }) => address)]);
     this.#serviceUsers = new Set(identity.workloads.map(({ user }) => user));
   }
@@ -139,9 +146,17 @@ export class ContentJudge {
     const isAdmin = isNode ? guard.admin.includes(source) : this.#admin.at(source).length > 0;
     if (isGuardPort && isAdmin) return guarded;
     const endpoint = services.find(({ port }) => includes(port, wanted));
-    if (endpoint === undefined) return unjudged;
+    if (endpoint === undefined) return this.#undeclared(source, wanted);
     const rules = this.#ingress.at(source).filter(({ port }) => includes(port, wanted));
     return judgedBy(rules, isNode, endpoint.mode);
+  }
+
+  /** Sent to a port that this node passes on by DNAT, such as one published for a container. */
+  publishes(source: string, wanted: Wanted): Verdict {
+    const endpoint = this.endpoint(wanted);
+    if (endpoint === undefined) return this.#undeclared(source, wanted);
+    const rules = this.#ingress.at(source).filter(({ port }) => includes(port, wanted));
+    return judgedBy(rules, this.#nodes.has(source), endpoint.mode);
   }
 
   /** Passed on here to a service of another node. */
@@ -155,6 +170,28 @@ export class ContentJudge {
     if (refusal !== undefined) return byRule(refusal);
     if (this.#nodes.has(source)) return unjudged;
     return judgedBy(rules, false, endpoint.mode);
+  }
+
+  /** A ping, or a port that no service declares. */
+  #undeclared(source: string, wanted: Wanted): Verdict {
+    const { baseline, guard } = this.#content.policy;
+    const isNode = this.#nodes.has(source);
+    const isPing = wanted.protocol === "icmp";
+    const pings = isPing ? this.#ping.at(source) : [];
+    const refusal = pings.find(isRefusal);
+    if (refusal !== undefined) return byRule(refusal);
+    const mayBe = (rule: { readonly from: string; readonly source: string }) =>
+      !isNode || rule.from !== rule.source;
+    const allowance = pings.find((rule) => rule.action === "allow" && mayBe(rule));
+    if (allowance !== undefined) return byRule(allowance);
+    if (baseline === undefined) return unjudged;
+    const open = this.#open
+      .at(source)
+      .find((rule) => mayBe(rule) && (rule.port === undefined ? isPing : includes(rule.port, wanted)));
+    if (open !== undefined) return { passes: true, by: "baseline", origin: open.origin };
+    const isProber = source === guard.coordinatorAddress;
+    if (isProber && guard.ports.some((each) => includes(each, wanted))) return guarded;
+    return { passes: baseline.mode === "audit", by: "baseline", origin: baseline.origin };
   }
 
   /** The declared port of this node that is. */

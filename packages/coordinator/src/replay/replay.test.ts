@@ -181,4 +181,32 @@ describe("what the memory cannot tell", () => {
       "web1: what it passes on for others (containers, routed networks) is not counted: UNKNOWN",
     ]);
   });
+
+  it("is who calls what a baseline closes, until it was on trial", () => {
+    const closing = "guard: { admin: [192.0.2.0/28] }\nbaseline: [{ nodes: [web1], inbound: deny }]\n";
+    const text =
+      "its baseline closes: who calls ports that no service declares, or pings it, was not counted: UNKNOWN";
+    expect(spans(all, before + closing)).toEqual([`web1: ${text}`]);
+    const trial = before + closing.replace("inbound: deny", "inbound: deny, mode: audit");
+    expect(unknownSpans(all, compile(trial), compile(before + closing))).toEqual([]);
+    const pinged = trial.replace("mode: audit", "mode: audit, allow: [{ from: [any], ports: [icmp] }]");
+    expect(unknownSpans(all, compile(pinged), compile(trial))).toMatchObject([{ node: "web1" }]);
+  });
+
+  it("is nothing where a baseline was on trial: what it counted is replayed", () => {
+    const base = `${before}guard: { admin: [192.0.2.0/28] }\n`;
+    const [trial, closed] = [", mode: audit", ""].map((mode) =>
+      compile(`${base}baseline: { inbound: deny${mode} }\n`),
+    );
+    const observed = told({ web1: [arrived("198.51.100.7", { kind: "audited", port: 9100 })] });
+    expect(replay(observed, trial!, closed!)).toMatchObject([
+      {
+        becomes: "refused",
+        by: "baseline",
+        at: "web1",
+        port: 9100,
+        destination: { kind: "node", name: "web1" },
+      },
+    ]);
+  });
 });

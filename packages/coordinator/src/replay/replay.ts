@@ -1,6 +1,6 @@
 // In: the flows that kernels remember, and what every node is to enforce before and after a change. Out: every flow
 // whose verdict turns, both ways, with its last use and who saw it. Pure. What the memory cannot tell: unknown-spans.ts.
-import type { DesiredContent, Origin, Protocol } from "@weft/shared/model/desired";
+import type { DesiredContent, Origin, Traffic } from "@weft/shared/model/desired";
 import type { Identity } from "../explain/identify.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
@@ -10,7 +10,7 @@ export interface Flip {
   readonly becomes: "refused" | "allowed";
   readonly source: Identity;
   readonly destination: Identity;
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
   readonly port: number;
   /** Empty: none was declared. */
   readonly portName: string;

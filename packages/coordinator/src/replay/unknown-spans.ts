@@ -1,7 +1,7 @@
 // In: what is to change where, and how good each node's memory of flows is. Out: for each node whose rules change what
 // the replay cannot tell, in words: what is not remembered is UNKNOWN, never safe. Pure.
 import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
-import { byText } from "../compile/grants.ts";
+import { byText } from "../compile/order.ts";
 import { formatRange, intersect } from "../mesh/selection.ts";
 import type { Contents } from "./connections.ts";
 
@@ -30,6 +30,7 @@ export function unknownSpans(memories: readonly Memory[], before: Contents, afte
       const texts = [
         ...memoryTexts(byNode.get(node)),
         ...newPortTexts(before.get(node), after.get(node)),
+        ...undeclaredTexts(before.get(node), after.get(node)),
         ...forwardTexts(before.get(node), after.get(node)),
         ...addressTexts(before.get(node), after.get(node)),
       ];
@@ -58,7 +59,7 @@ function memoryTexts(memory: Memory | undefined): string[] {
 
 const listed = (ranges: readonly PortRange[]): string => ranges.map(formatRange).join(", ");
 
-/** Arrivals are counted on declared ports alone. */
+/** Arrivals are counted on declared ports, and on all ports while a baseline is closed or on trial. */
 function newPortTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
   const old = before?.policy.services ?? [];
   const fresh = (after?.policy.services ?? []).filter(({ port }) => !isCovered(port, old));
@@ -74,6 +75,26 @@ function isCovered({ protocol, from, to }: PortRange, endpoints: readonly Endpoi
     .sort((a, b) => a.from - b.from);
   for (const range of ranges) if (range.from <= next) next = Math.max(next, range.to + 1);
   return next > to;
+}
+
+/** What no baseline judged was counted by nobody, and a ping is only counted when it would be, or is, refused. */
+function undeclaredTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  if (before === undefined || after?.policy.baseline === undefined) return pingTexts(before, after);
+  if (before.policy.baseline !== undefined) return pingTexts(before, after);
+  return [
+    "its baseline closes: who calls ports that no service declares, or pings it, was not counted: UNKNOWN",
+  ];
+}
+
+function pingTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
+  const rules = (content: DesiredContent | undefined) =>
+    JSON.stringify([
+      content?.policy.ping?.map(({ origin: _, ...rule }) => rule) ?? [],
+      content?.policy.baseline?.allow.filter(({ port }) => port === undefined).map(({ source }) => source) ??
+        [],
+    ]);
+  if (before === undefined || after === undefined || rules(before) === rules(after)) return [];
+  return ["pings that pass are not counted: whom this change refuses them is UNKNOWN"];
 }
 
 /** What a node passes on for others, and lets pass, is counted nowhere on the way. */

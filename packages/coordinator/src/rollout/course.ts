@@ -6,6 +6,7 @@
 // - A wave settles or is stopped by its deadline: a rollout always ends.
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { RolloutWish, StopCause } from "@weft/shared/model/mesh";
+import { byText } from "../compile/order.ts";
 
 export interface Course {
   readonly waves: readonly (readonly string[])[];
@@ -49,12 +50,10 @@ export type Decision =
   | { readonly kind: "finish" }
   | { readonly kind: "stop"; readonly why: string };
 
-const byName = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
 /** The coordinator's own machine after all others; those that are not there last of all. */
 function inOrder(nodes: readonly Concerned[]): string[] {
   const rank = ({ isThere, isHub }: Concerned) => (isThere ? (isHub ? 1 : 0) : 2);
-  return [...nodes].sort((a, b) => rank(a) - rank(b) || byName(a.name, b.name)).map(({ name }) => name);
+  return [...nodes].sort((a, b) => rank(a) - rank(b) || byText(a.name, b.name)).map(({ name }) => name);
 }
 
 export function planWaves(
@@ -66,7 +65,7 @@ export function planWaves(
   const named =
     typeof canary === "number"
       ? order.slice(0, canary)
-      : canary.filter((name) => there.has(name)).sort(byName);
+      : canary.filter((name) => there.has(name)).sort(byText);
   // Named ones that the change does not touch, or that are not there, prove nothing: another takes their place.
   const first = named.length > 0 ? named : order.slice(0, 1);
   const rest = order.filter((name) => !first.includes(name));
@@ -106,7 +105,7 @@ export function decide(course: Course, word: (node: string) => CourseWord, ageMs
   }
   if (waiting.length > 0) {
     if (!isLate) return { kind: "wait", nodes: waiting, absent };
-    const names = waiting.sort(byName).join(", ");
+    const names = waiting.sort(byText).join(", ");
     return {
       kind: "stop",
       why: `not in force after ${course.deadlineSeconds} s on ${names}`,

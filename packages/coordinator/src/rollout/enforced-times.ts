@@ -1,5 +1,6 @@
 // In: how long each node took from being given a change to its kernel's word being heard. Out: how long it takes, and who
 // is slow. Pure.
+import { byText } from "../compile/order.ts";
 
 export interface EnforcedTimes {
   readonly p50Ms: number;
@@ -22,5 +23,5 @@ export function enforcedTimes(tookMs: ReadonlyMap<string, number>): EnforcedTime
   const sorted = [...tookMs.values()].sort((a, b) => a - b);
   const p50Ms = percentile(sorted, 0.5);
   const slow = [...tookMs].filter(([, took]) => took > slowFactor * p50Ms).map(([node]) => node);
-  return { p50Ms, p99Ms: percentile(sorted, 0.99), maxMs: sorted.at(-1) ?? 0, slow: slow.sort() };
+  return { p50Ms, p99Ms: percentile(sorted, 0.99), maxMs: sorted.at(-1) ?? 0, slow: slow.sort(byText) };
 }

@@ -3,7 +3,7 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentServiceServer } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
-import { decodePort } from "@weft/shared/wire/desired-codec";
+import { decodePort } from "@weft/shared/wire/policy-field";
 import type { RateLimit } from "../enrolment/rate-limit.ts";
 import type { GuardReach } from "../fleet/guard-reach.ts";
 import type { NodeGate } from "./authorise.ts";

@@ -104,7 +104,7 @@ export class WhyDesk {
     const hooks = await this.#ask(from, to, port, via);
     const receiver = hooks.find(({ kind }) => kind === "receiver");
     const after = [
-      ...(receiver === undefined
+      ...(receiver === undefined || protocol === "icmp"
         ? []
         : listenerStep(receiver.answer, to.service?.user ?? "", `${port.port}/${protocol}`)),
       ...[from, to]

@@ -15,6 +15,7 @@ export function portText({
   protocol,
   portName,
 }: Pick<FlowView, "port" | "protocol" | "portName">): string {
+  if (protocol === "icmp") return "ping";
   return portName === "" ? `${port}/${protocol}` : `${portName} ${port}/${protocol}`;
 }
 

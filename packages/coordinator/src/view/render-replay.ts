@@ -6,7 +6,8 @@ import { type Paint, printable } from "./paint.ts";
 import { endText } from "./render-flows.ts";
 
 function targetText({ destination, port, protocol, portName }: FlipView): string {
-  const number = `${port}/${protocol}${portName === "" ? "" : ` (${portName})`}`;
+  const number =
+    protocol === "icmp" ? "ping" : `${port}/${protocol}${portName === "" ? "" : ` (${portName})`}`;
   if (destination.kind === "service") return `${destination.name}:${number} on ${destination.node}`;
   return `${destination.kind === "node" ? `node ${destination.name}` : destination.address}:${number}`;
 }
@@ -22,6 +23,7 @@ function witnessText({ witnesses, claim, source, destination }: FlipView): strin
 function reasonText({ decidedBy, file, line, becomes, at }: FlipView): string {
   const where = at === "" ? "" : ` on ${at}`;
   if (decidedBy === "default") return `by default (no policy)${where}`;
+  if (decidedBy === "baseline") return `by the baseline (${file}:${line})${where}`;
   if (decidedBy === "guard") return `by a guard${where}`;
   if (decidedBy === "") return becomes === "allowed" ? "because nothing judges it any more" : where.trim();
   return `by policy ${decidedBy} (${file}:${line})${where}`;

@@ -73,7 +73,7 @@ function stepLines(step: WhyStepView, paint: Paint, trace: boolean): string[] {
 }
 
 function pathLines(path: WhyPathView, paint: Paint, trace: boolean): string[] {
-  const title = `${path.from} -> ${path.to} ${path.destination}:${path.port}/${path.protocol}`;
+  const title = `${path.from} -> ${path.to} ${path.destination}${path.protocol === "icmp" ? " (ping)" : `:${path.port}/${path.protocol}`}`;
   const patch = path.patch.trimEnd();
   const turn = path.verdict === "refused" ? "to allow it" : "to refuse it";
   return [

@@ -42,6 +42,15 @@ describe("what the kernel recorded", () => {
     });
   });
 
+  it("has pings without a port", () => {
+    const ping = { elem: { val: "10.77.0.9", expires: 3590, counter: { packets: 4, bytes: 336 } } };
+    const { flows } = parseRecords(setLine("denied_ping4", [ping]), now);
+    expect(flows).toMatchObject([
+      { kind: "denied", direction: "in", source: "10.77.0.9", protocol: "icmp", port: 0, packets: 4 },
+    ]);
+    expect(flows[0]?.lastSeen).toEqual(new Date("2026-11-22T11:59:50Z"));
+  });
+
   it("leaves out what is neither TCP nor UDP, and names full sets", () => {
     const printed = setLine(
       "denied_in4",

@@ -1,5 +1,5 @@
 // In: what `nft -j` printed of the sets the kernel fills, and when. Out: flows as values, and the sets that are full.
-// Pure. A set's name says what it records: KIND_DIRECTION and the family.
+// Pure. A set's name says what it records: KIND_DIRECTION and the family; pings have no port, and sets of their own.
 import { parseAddress } from "@weft/shared/model/address";
 import type { Protocol } from "@weft/shared/model/desired";
 import type { Direction, FlowKind, ObservedFlow } from "@weft/shared/model/observation";
@@ -20,7 +20,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-export const recordName = /^(seen|denied|audited)_(in|out|forward)[46]$/;
+export const recordName = /^(seen|denied|audited)_(in|out|forward|ping)[46]$/;
 const protocols: Readonly<Record<string, Protocol>> = { tcp: "tcp", 6: "tcp", udp: "udp", 17: "udp" };
 
 /** One JSON document a line. */
@@ -37,7 +37,10 @@ export function parseRecords(printed: string, now: Date): Records {
       const elements = listOf(set["elem"]);
       if (elements.length > 0 && elements.length >= Number(set["size"])) fullSets.push(name);
       for (const element of elements) {
-        const flow = flowOf(element, set, { kind: kind as FlowKind, direction: direction as Direction }, now);
+        const flow =
+          direction === "ping"
+            ? pingOf(element, set, kind as FlowKind, now)
+            : flowOf(element, set, { kind: kind as FlowKind, direction: direction as Direction }, now);
         if (flow !== undefined) flows.push(flow);
       }
     }
@@ -60,9 +63,6 @@ function flowOf(
   const protocol = protocols[String(protocolText)];
   if (element === undefined || protocol === undefined || typeof port !== "number") return undefined;
   const [first, second] = key.slice(0, addresses).map((text) => parseAddress(String(text)));
-  const timeout = Number(element["timeout"] ?? set["timeout"]);
-  const left = Number(element["expires"]);
-  const age = Number.isFinite(timeout - left) ? Math.max(0, timeout - left) : 0;
   return {
     ...named,
     source: direction === "out" ? undefined : first,
@@ -71,7 +71,32 @@ function flowOf(
     port,
     uid: direction === "out" && typeof uid === "number" ? uid : undefined,
     user: "",
+    ...countOf(element, set, now),
+  };
+}
+
+function countOf(element: Json, set: Json, now: Date): Pick<ObservedFlow, "packets" | "lastSeen"> {
+  const timeout = Number(element["timeout"] ?? set["timeout"]);
+  const left = Number(element["expires"]);
+  const age = Number.isFinite(timeout - left) ? Math.max(0, timeout - left) : 0;
+  return {
     packets: Number(objectOf(element["counter"])?.["packets"] ?? 0),
     lastSeen: new Date(now.getTime() - age * 1000),
+  };
+}
+
+function pingOf(entry: unknown, set: Json, kind: FlowKind, now: Date): ObservedFlow | undefined {
+  const element = objectOf(objectOf(entry)?.["elem"]);
+  if (element === undefined || typeof element["val"] !== "string") return undefined;
+  return {
+    kind,
+    direction: "in",
+    source: parseAddress(element["val"]),
+    destination: undefined,
+    protocol: "icmp",
+    port: 0,
+    uid: undefined,
+    user: "",
+    ...countOf(element, set, now),
   };
 }

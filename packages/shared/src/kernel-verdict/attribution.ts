@@ -1,6 +1,6 @@
 // In: the rules that decided. Out: which policy and line of the mesh file they come from, by the comments of the
 // elements that spoke, and what the verdict rests on. Pure. Names of chains and sets play no part.
-import type { Strength } from "../model/desired.ts";
+import { baselineName, type Strength } from "../model/desired.ts";
 import type { BaseVerdict, HookVerdict } from "./judge.ts";
 
 export interface Attribution {
@@ -10,6 +10,8 @@ export interface Attribution {
     | "default"
     /** Guards: "guard", "coordinator", "upstream", "enrolment". */
     | "guard"
+    /** What the node does with what no service declares. */
+    | "baseline"
     /** No rule of ours is concerned. */
     | "unjudged"
     | "other-table"
@@ -41,8 +43,8 @@ function ownAttribution({ path }: BaseVerdict): Attribution {
   for (const { comment } of hits) {
     const [, policy, file, line] = origin.exec(comment) ?? [];
     if (policy !== undefined && file !== undefined) {
-      const kind = policy === "default" ? "default" : "policy";
-      return { kind, name: kind === "default" ? "" : policy, file, line: Number(line), strength };
+      const kind = policy === "default" || policy === baselineName ? policy : "policy";
+      return { kind, name: kind === "policy" ? policy : "", file, line: Number(line), strength };
     }
     if (guards.has(comment)) return { kind: "guard", name: comment, file: "", line: 0, strength };
   }

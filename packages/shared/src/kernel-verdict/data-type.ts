@@ -14,7 +14,9 @@ export type DataType =
   | "state"
   | "status"
   | "direction"
-  | "tcpFlags";
+  | "tcpFlags"
+  | "icmpType"
+  | "icmpv6Type";
 
 export interface Interval {
   readonly from: bigint;
@@ -22,12 +24,57 @@ export interface Interval {
 }
 
 const words: Partial<Record<DataType, Readonly<Record<string, bigint>>>> = {
-  protocol: { icmp: 1n, tcp: 6n, udp: 17n, "ipv6-icmp": 58n, icmpv6: 58n },
+  protocol: {
+    icmp: 1n,
+    tcp: 6n,
+    udp: 17n,
+    dccp: 33n,
+    "ipv6-icmp": 58n,
+    icmpv6: 58n,
+    sctp: 132n,
+    udplite: 136n,
+  },
   family: { ipv4: 2n, ipv6: 10n },
   etherType: { ip: 0x0800n, ip6: 0x86ddn, arp: 0x0806n },
   state: { invalid: 1n, established: 2n, related: 4n, new: 8n, untracked: 64n },
   status: { expected: 1n, "seen-reply": 2n, assured: 4n, confirmed: 8n, snat: 16n, dnat: 32n, dying: 512n },
   direction: { original: 0n, reply: 1n },
+  icmpType: {
+    "echo-reply": 0n,
+    "destination-unreachable": 3n,
+    "source-quench": 4n,
+    redirect: 5n,
+    "echo-request": 8n,
+    "router-advertisement": 9n,
+    "router-solicitation": 10n,
+    "time-exceeded": 11n,
+    "parameter-problem": 12n,
+    "timestamp-request": 13n,
+    "timestamp-reply": 14n,
+    "info-request": 15n,
+    "info-reply": 16n,
+    "address-mask-request": 17n,
+    "address-mask-reply": 18n,
+  },
+  icmpv6Type: {
+    "destination-unreachable": 1n,
+    "packet-too-big": 2n,
+    "time-exceeded": 3n,
+    "parameter-problem": 4n,
+    "echo-request": 128n,
+    "echo-reply": 129n,
+    "mld-listener-query": 130n,
+    "mld-listener-report": 131n,
+    "mld-listener-done": 132n,
+    "mld-listener-reduction": 132n,
+    "nd-router-solicit": 133n,
+    "nd-router-advert": 134n,
+    "nd-neighbor-solicit": 135n,
+    "nd-neighbor-advert": 136n,
+    "nd-redirect": 137n,
+    "router-renumbering": 138n,
+    "mld2-listener-report": 143n,
+  },
   tcpFlags: { fin: 1n, syn: 2n, rst: 4n, psh: 8n, ack: 16n, urg: 32n, ecn: 64n, cwr: 128n },
 };
 

@@ -21,7 +21,11 @@ const number = (type: DataType, value: bigint | number): Field => ({
   value: BigInt(value),
 });
 
-const protocolNumbers = { tcp: 6, udp: 17 } as const;
+const protocolNumber = ({ protocol, destination }: Packet): number => {
+  if (protocol === "icmp") return familyOf(destination) === 4 ? 1 : 58;
+  return protocol === "tcp" ? 6 : 17;
+};
+const echoRequest = { icmp: 8, icmpv6: 128 } as const;
 const syn = 2;
 
 export function fieldOf(expression: unknown, packet: Packet): Field | Unknown {
@@ -45,7 +49,7 @@ export function fieldsOf(expression: unknown, packet: Packet): (Field | Unknown)
 }
 
 function metaField(key: string, packet: Packet): Field | Unknown {
-  const { hook, local, uid, protocol } = packet;
+  const { hook, local, uid } = packet;
   const family = familyOf(packet.destination);
   switch (key) {
     case "iif":
@@ -56,7 +60,7 @@ function metaField(key: string, packet: Packet): Field | Unknown {
     case "oifname":
       return { kind: "interface", name: hook === "input" ? "" : local ? "lo" : undefined };
     case "l4proto":
-      return number("protocol", protocolNumbers[protocol]);
+      return number("protocol", protocolNumber(packet));
     case "nfproto":
       return number("family", family === 4 ? 2 : 10);
     case "protocol":
@@ -79,11 +83,16 @@ function payloadField(payload: Json, packet: Packet): Field | Unknown {
       return networkField(protocol, name, packet);
     case "icmp":
     case "icmpv6":
-      return absent;
+      if (packet.protocol !== "icmp" || (protocol === "icmp" ? 4 : 6) !== familyOf(packet.destination))
+        return absent;
+      if (name === "type")
+        return number(protocol === "icmp" ? "icmpType" : "icmpv6Type", echoRequest[protocol]);
+      return { unknown: what };
     case "tcp":
     case "udp":
     case "th":
       if (protocol !== "th" && protocol !== packet.protocol) return absent;
+      if (packet.protocol === "icmp") return { unknown: "ports of what has none" };
       if (name === "dport") return number("port", packet.port);
       if (name === "sport") return { kind: "ephemeral" };
       if (name === "flags" && packet.protocol === "tcp") return number("tcpFlags", syn);
@@ -103,7 +112,7 @@ function networkField(protocol: "ip" | "ip6", name: string | undefined, packet: 
   };
   if (name === "saddr") return address(packet.source);
   if (name === "daddr") return address(packet.destination);
-  if (name === "protocol" || name === "nexthdr") return number("protocol", protocolNumbers[packet.protocol]);
+  if (name === "protocol" || name === "nexthdr") return number("protocol", protocolNumber(packet));
   return { unknown: `${protocol} ${name ?? ""}` };
 }
 
@@ -116,7 +125,7 @@ function ctField(ct: Json, packet: Packet): Field | Unknown {
   if (key === "state") return number("state", newState);
   if (key === "status") return number("status", packet.publishedPort === undefined ? 0 : dnatStatus);
   if (key === "direction") return number("direction", 0);
-  if (key === "proto-dst" && ct["dir"] === "original")
+  if (key === "proto-dst" && ct["dir"] === "original" && packet.protocol !== "icmp")
     return number("port", packet.publishedPort ?? packet.port);
   return { unknown: `ct ${key}` };
 }

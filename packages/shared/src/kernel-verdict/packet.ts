@@ -1,5 +1,5 @@
 // What the kernel is asked about: the first packet of a connection, at one hook of one machine. No behaviour.
-import type { Protocol } from "../model/desired.ts";
+import type { Traffic } from "../model/desired.ts";
 
 export type Hook = "input" | "output" | "forward";
 
@@ -8,7 +8,9 @@ export interface Packet {
   /** Both of one family. */
   readonly source: string;
   readonly destination: string;
-  readonly protocol: Protocol;
+  /** icmp: an echo request, of either family. */
+  readonly protocol: Traffic;
+  /** 0 for icmp. */
   readonly port: number;
   /** Of the socket it comes from, on this machine; undefined: no socket is known. */
   readonly uid: number | undefined;

@@ -2,6 +2,8 @@
 import type { Digest } from "./ids.ts";
 
 export type Protocol = "tcp" | "udp";
+/** What may be asked of an address: a port, or a ping ("icmp": an echo request, which has no port). */
+export type Traffic = Protocol | "icmp";
 export type Action = "allow" | "deny";
 export type Mode = "enforce" | "audit";
 export type Strength = "mtls" | "address+uid" | "address";
@@ -85,6 +87,36 @@ export interface Guard {
   readonly upstreams: readonly string[];
 }
 
+/** Lets somebody reach, on a node whose baseline is closed, what no service declares. */
+export interface BaselineAllowance {
+  /** "any", a node's name, or the CIDR itself. */
+  readonly from: string;
+  /** Address or CIDR; of "any" the whole of one family. */
+  readonly source: string;
+  /** undefined: ping */
+  readonly port: PortRange | undefined;
+  readonly origin: Origin;
+}
+
+/** Ports nobody declared, and ping, are closed but for these. */
+export interface Baseline {
+  readonly mode: Mode;
+  /** Of the line that closes them. */
+  readonly origin: Origin;
+  readonly allow: readonly BaselineAllowance[];
+}
+
+/** Who may, or may not, ping this node. Only an address can be told there. */
+export interface PingRule {
+  /** Service or node name, or the CIDR itself. */
+  readonly from: string;
+  /** Address or CIDR. */
+  readonly source: string;
+  readonly action: Action;
+  readonly mode: Mode;
+  readonly origin: Origin;
+}
+
 export interface DesiredPolicy {
   readonly enforcement: "nftables";
   readonly services: readonly Endpoint[];
@@ -97,7 +129,14 @@ export interface DesiredPolicy {
   readonly egressDefault: Action;
   readonly mode: Mode;
   readonly boot: "guards-only" | "open";
+  /** undefined: what nobody declared stays as it is. */
+  readonly baseline?: Baseline | undefined;
+  /** undefined: no policy speaks of ping here. */
+  readonly ping?: readonly PingRule[] | undefined;
 }
+
+/** The origin of what a baseline says, and so no policy's name. */
+export const baselineName = "baseline";
 
 export interface DnsRecord {
   readonly name: string;

@@ -53,6 +53,8 @@ export interface MeshPolicy {
   readonly to: readonly Selector[];
   /** Port names or ranges of the destination; undefined: every declared port. */
   readonly ports: readonly (string | PortRange)[] | undefined;
+  /** `icmp` stands under its ports, too: it speaks of ping to the destination's addresses. */
+  readonly icmp?: boolean;
   readonly action: Action;
   readonly mode: Mode | undefined;
   readonly place: Place;
@@ -73,6 +75,33 @@ export interface RolloutWish {
   readonly deadlineSeconds: number;
 }
 
+/** Which nodes an entry of the baseline is about. */
+export type NodeSelector =
+  | { readonly kind: "node"; readonly name: string; readonly place: Place }
+  | { readonly kind: "labels"; readonly labels: Readonly<Record<string, string>>; readonly place: Place };
+
+export type BaselineSource =
+  | { readonly kind: "any"; readonly place: Place }
+  | { readonly kind: "node"; readonly name: string; readonly place: Place }
+  | { readonly kind: "cidr"; readonly cidr: string; readonly place: Place };
+
+export interface BaselineOpening {
+  readonly from: readonly BaselineSource[];
+  readonly ports: readonly PortRange[];
+  readonly icmp: boolean;
+  readonly place: Place;
+}
+
+/** Entries add up: a node is closed when one that is about it says so, and what any of them allows is open. */
+export interface BaselineEntry {
+  /** undefined: every node */
+  readonly nodes: readonly NodeSelector[] | undefined;
+  readonly closes: boolean;
+  readonly mode: Mode | undefined;
+  readonly allow: readonly BaselineOpening[];
+  readonly place: Place;
+}
+
 export interface Mesh {
   readonly name: string;
   readonly trustDomain: string;
@@ -81,6 +110,8 @@ export interface Mesh {
   readonly nodes: readonly MeshNode[];
   readonly services: readonly MeshService[];
   readonly policies: readonly MeshPolicy[];
+  /** What holds for ports nobody declared. */
+  readonly baseline?: readonly BaselineEntry[];
   readonly defaults: {
     readonly ingress: Action;
     readonly egress: Action;

@@ -1,5 +1,5 @@
 // What a kernel has counted, and what it is asked (wire: weft/v1/agent.proto). No behaviour.
-import type { Protocol, Strength } from "./desired.ts";
+import type { Strength, Traffic } from "./desired.ts";
 
 /** seen: asked for, whatever came of it. denied: refused. audited: would be refused, and passed. */
 export type FlowKind = "seen" | "denied" | "audited";
@@ -11,7 +11,8 @@ export interface ObservedFlow {
   /** undefined: the node itself. */
   readonly source: string | undefined;
   readonly destination: string | undefined;
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
+  /** 0 for icmp. */
   readonly port: number;
   /** Of "out". */
   readonly uid: number | undefined;
@@ -34,7 +35,8 @@ export interface KernelQuestion {
   readonly hook: "input" | "output" | "forward";
   readonly source: string;
   readonly destination: string;
-  readonly protocol: Protocol;
+  readonly protocol: Traffic;
+  /** 0 for icmp. */
   readonly port: number;
   /** For "output"; empty: root. */
   readonly user: string;
@@ -43,7 +45,14 @@ export interface KernelQuestion {
 }
 
 export type AnswerVerdict = "accept" | "drop" | "reject" | "unknown";
-export type DecidedBy = "policy" | "default" | "guard" | "unjudged" | "other-table" | "nothing-loaded";
+export type DecidedBy =
+  | "policy"
+  | "default"
+  | "guard"
+  | "baseline"
+  | "unjudged"
+  | "other-table"
+  | "nothing-loaded";
 
 export interface OtherTable {
   readonly table: string;

@@ -17,12 +17,14 @@ function quadruplet(rule: string): string[] {
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
-const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept";
+const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }";
 /** Without neighbour discovery there is no IPv6 at all. */
 const icmpv6Needed =
   "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, " +
   "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, " +
-  "nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept";
+  "nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }";
+/** Far above what a network needs; beyond it they are let through only while nothing is closed to them. */
+const needed = "limit rate 1000/second burst 2000 packets accept";
 
 /** What is done with a packet to a service port, given how its port is written (`tcp dport`, or before DNAT). */
 function judgeSource(dport: string, ends: { readonly hook: string; readonly accept: string }): string[] {
@@ -40,7 +42,8 @@ function judgeSource(dport: string, ends: { readonly hook: string; readonly acce
 }
 
 function ending(hook: string, key: string): Chain[] {
-  const record = (set: string) => twin(`update @${set}_${hook}4 { ${key} }`);
+  // of what has no ports a key would be made of its first bytes
+  const record = (set: string) => twin(`meta l4proto { tcp, udp } update @${set}_${hook}4 { ${key} }`);
   return [
     { name: `audit_${hook}`, rules: [...record("audited"), "accept"] },
     { name: `refuse_${hook}`, rules: [...record("denied"), ...reject] },
@@ -68,8 +71,8 @@ const input: readonly Chain[] = [
       // the host's own address is not loopback: who comes from there is judged like anybody
       "iif lo ip daddr 127.0.0.0/8 accept",
       "iif lo ip6 daddr ::1 accept",
-      icmpErrors,
-      icmpv6Needed,
+      `${icmpErrors} ${needed}`,
+      `${icmpv6Needed} ${needed}`,
       "udp sport 67 udp dport 68 accept",
       "udp sport 547 udp dport 546 accept",
       "tcp dport @coordinator_ports goto guard_coordinator",
@@ -77,6 +80,10 @@ const input: readonly Chain[] = [
       "meta l4proto . th dport @guard_ports jump guard_admin",
       "tcp dport @tcp_ports goto judge_in",
       "udp dport @udp_ports goto judge_in",
+      "icmp type echo-request goto judge_ping",
+      "icmpv6 type echo-request goto judge_ping",
+      // of what no service declares, and has ports (DCCP, SCTP, UDP-Lite, too)
+      "meta l4proto { tcp, udp, 33, 132, 136 } meta nfproto @baseline goto judge_undeclared",
     ],
   },
   { name: "guard_coordinator", rules: [...twin("ip saddr @nodes4 accept"), "goto refuse_in"] },
@@ -108,7 +115,58 @@ const input: readonly Chain[] = [
     rules: ["tcp dport @tcp_audit goto audit_in", "udp dport @udp_audit goto audit_in", "goto refuse_in"],
   },
   ...ending("in", incoming),
+  {
+    // By address alone. Without a policy or a baseline that speaks of it a ping passes.
+    name: "judge_ping",
+    rules: [
+      ...twin("ip saddr @ping_watch4 update @audited_ping4 { ip saddr }"),
+      ...twin("ip saddr @ping_deny4 goto refuse_ping"),
+      ...twin("ip saddr @ping_allow4 accept"),
+      ...twin("ip saddr @nodes4 goto default_ping"),
+      ...twin("ip saddr @ping_cidr4 accept"),
+      "goto default_ping",
+    ],
+  },
+  {
+    name: "default_ping",
+    rules: ["meta nfproto @baseline_audit goto audit_ping", "meta nfproto @baseline goto refuse_ping"],
+  },
+  { name: "audit_ping", rules: [...twin("update @audited_ping4 { ip saddr }"), "accept"] },
+  {
+    name: "refuse_ping",
+    rules: [...twin("update @denied_ping4 { ip saddr }"), "reject with icmpx admin-prohibited"],
+  },
+  {
+    // Guards were asked before. What is there already goes on, and so do answers to what this machine opened itself.
+    name: "judge_undeclared",
+    rules: [
+      "ct state established,related accept",
+      ...quadruplet("tcp dport . ip saddr @base_tcp_allow4 goto pass_undeclared"),
+      ...twin("ip saddr @nodes4 goto default_undeclared"),
+      ...quadruplet("tcp dport . ip saddr @base_tcp_cidr4 goto pass_undeclared"),
+      "goto default_undeclared",
+    ],
+  },
+  { name: "pass_undeclared", rules: [...twin(`update @seen_in4 { ${incoming} }`), "accept"] },
+  {
+    name: "default_undeclared",
+    rules: ["meta nfproto @baseline_audit goto audit_undeclared", "goto refuse_undeclared"],
+  },
+  { name: "audit_undeclared", rules: [...recordStranger("audited"), "accept"] },
+  { name: "refuse_undeclared", rules: [...recordStranger("denied"), ...reject] },
 ];
+
+/** A scan asks for every port there is: each source may add only so much to the sets. */
+function recordStranger(kind: "audited" | "denied"): string[] {
+  const record = `update @${kind}_in4 { ${incoming} }`;
+  return [
+    ...twin(`${incoming} @${kind}_in4 ${record}`),
+    ...twin(
+      `meta l4proto { tcp, udp } ${incoming} != @${kind}_in4 ` +
+        `update @strangers4 { ip saddr limit rate 10/minute burst 50 packets } ${record}`,
+    ),
+  ];
+}
 
 const output: readonly Chain[] = [
   {
@@ -129,8 +187,8 @@ const output: readonly Chain[] = [
   {
     name: "judge_out",
     rules: [
-      icmpErrors,
-      icmpv6Needed,
+      `${icmpErrors} accept`,
+      `${icmpv6Needed} accept`,
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
       ...twin(`${target} @guard_out4 accept`),
@@ -185,8 +243,24 @@ const forward: readonly Chain[] = [
         "tcp",
         "udp",
       ),
+      "ct direction original ct status dnat meta l4proto { tcp, udp } meta nfproto @baseline goto publish_undeclared",
       "goto judge_forward",
     ],
+  },
+  {
+    // A port published by DNAT that no service declares is as undeclared as one of this machine's own.
+    name: "publish_undeclared",
+    rules: [
+      "ct state established,related goto judge_forward",
+      ...quadruplet(`${published} . ip saddr @base_tcp_allow4 goto judge_forward`),
+      ...twin("ip saddr @nodes4 goto default_published"),
+      ...quadruplet(`${published} . ip saddr @base_tcp_cidr4 goto judge_forward`),
+      "goto default_published",
+    ],
+  },
+  {
+    name: "default_published",
+    rules: ["meta nfproto @baseline_audit goto audit_published", "goto refuse_forward"],
   },
   {
     name: "judge_published",

@@ -1,6 +1,15 @@
 // In: what a node is to enforce, and how its users are written. Out: the elements of each policy set. Pure.
 import { familyOf, parseCidr } from "../model/address.ts";
-import type { DesiredContent, EgressRule, Endpoint, IngressRule, PortRange } from "../model/desired.ts";
+import type {
+  Baseline,
+  DesiredContent,
+  EgressRule,
+  Endpoint,
+  Guard,
+  IngressRule,
+  PingRule,
+  PortRange,
+} from "../model/desired.ts";
 import { blockOf, commentOf, elementsOf, type Item, originComment } from "./nftables-set.ts";
 
 /** A user as the kernel is to know it; undefined: nobody on this node is that user. */
@@ -20,6 +29,8 @@ export function policyElements(content: DesiredContent, uidOf: UidText): Map<str
   for (const rule of policy.ingress) addIngress(add, rule);
   for (const rule of policy.egress) addEgress(add, rule, uidOf);
   for (const rule of policy.forward) addForward(add, rule, policy.mesh);
+  for (const rule of policy.ping ?? []) addPing(add, rule);
+  if (policy.baseline !== undefined) addBaseline(add, policy.baseline, policy.guard);
   if (policy.egressDefault === "deny")
     for (const { user, service } of content.identity.workloads) {
       const uid = uidOf(user);
@@ -177,4 +188,39 @@ function addForward(add: Add, rule: IngressRule, mesh: readonly Endpoint[]): voi
         comment: originComment(rule.origin),
         write: (ports, block) => `${block} . ${address} . ${rule.port.protocol} . ${ports}`,
       });
+}
+
+function addPing(add: Add, rule: PingRule): void {
+  const part =
+    rule.action === "deny"
+      ? rule.mode === "audit"
+        ? "watch"
+        : "deny"
+      : isBlock(rule.from)
+        ? "cidr"
+        : "allow";
+  add(`ping_${part}${familyOf(rule.source)}`, addressItem(rule.source, originComment(rule.origin)));
+}
+
+function addBaseline(add: Add, { mode, origin, allow }: Baseline, guard: Guard): void {
+  for (const family of ["ipv4", "ipv6"]) {
+    add("baseline", plain(family, originComment(origin)));
+    if (mode === "audit") add("baseline_audit", plain(family, originComment(origin)));
+  }
+  const open = (range: PortRange, source: string, part: "allow" | "cidr", comment: string) =>
+    add(`base_${range.protocol}_${part}${familyOf(source)}`, {
+      group: "",
+      ports: range,
+      block: blockOf(source),
+      comment,
+      write: (ports, block) => `${ports} . ${block}`,
+    });
+  for (const { from, source, port, origin: line } of allow) {
+    const part = isBlock(from) ? "cidr" : "allow";
+    const comment = originComment(line);
+    if (port === undefined) add(`ping_${part}${familyOf(source)}`, addressItem(source, comment));
+    else open(port, source, part, comment);
+  }
+  // it proves by a fresh connection that a guard port is still reached
+  for (const range of guard.ports) open(range, guard.coordinatorAddress, "allow", "coordinator");
 }

@@ -27,7 +27,14 @@ function setsOf(family: 4 | 6): PolicySet[] {
       set(`in_${protocol}_deny`, `inet_service . ${address}`),
       set(`in_${protocol}_allow`, `inet_service . ${address}`),
       set(`in_${protocol}_cidr`, `inet_service . ${address}`),
+      // what a closed baseline leaves open: to anybody or a node; to ranges, which do not speak for nodes
+      set(`base_${protocol}_allow`, `inet_service . ${address}`),
+      set(`base_${protocol}_cidr`, `inet_service . ${address}`),
     ]),
+    set("ping_watch", address),
+    set("ping_deny", address),
+    set("ping_allow", address),
+    set("ping_cidr", address),
     // every service port of the mesh
     set("mesh", `${address} . ${port}`),
     set("mesh_audit", `${address} . ${port}`),
@@ -56,6 +63,9 @@ export const policySets: readonly PolicySet[] = [
   policySet("udp_ports", "inet_service"),
   policySet("tcp_audit", "inet_service"),
   policySet("udp_audit", "inet_service"),
+  // both families while the node's baseline is closed
+  policySet("baseline", "nf_proto", false),
+  policySet("baseline_audit", "nf_proto", false),
   // local services whose ways out of the mesh are closed unless a policy opens them
   policySet("outside_uids", "uid", false),
   policySet("outside_audit_uids", "uid", false),
@@ -83,6 +93,16 @@ export const recordSets: readonly { readonly name: string; readonly spec: string
       lasting("audited_in", incoming, "7d"),
       lasting("audited_out", outgoing, "7d"),
       lasting("audited_forward", forwarded, "7d"),
+      // pings have no port: sets of their own, which only pings can fill
+      ...["denied", "audited"].map((kind) => ({
+        name: `${kind}_ping${family}`,
+        spec: `typeof ${ip} saddr; flags dynamic,timeout; timeout ${kind === "denied" ? "1h" : "7d"}; size 65536; counter;`,
+      })),
+      {
+        // how much of what each source tries on undeclared ports is written down: nobody fills the sets with a scan
+        name: `strangers${family}`,
+        spec: `type ipv${family}_addr; flags dynamic,timeout; timeout 10m; size 65536;`,
+      },
       {
         name: `enrolling${family}`,
         spec: `type ipv${family}_addr; flags dynamic,timeout; timeout 1m; size 65536;`,

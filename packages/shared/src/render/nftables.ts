@@ -77,6 +77,8 @@ export function renderTracking(content: DesiredContent): string {
     ingress: [],
     egress: [],
     forward: [],
+    baseline: undefined,
+    ping: undefined,
     guard: { ...content.policy.guard, isCoordinator: false },
   };
   return directScript(

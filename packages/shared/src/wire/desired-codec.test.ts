@@ -86,6 +86,23 @@ const state: fc.Arbitrary<DesiredState> = fc
       egressDefault: action,
       mode,
       boot: fc.constantFrom("guards-only" as const, "open" as const),
+      baseline: fc.option(
+        fc.record({
+          mode,
+          origin,
+          allow: fc.array(
+            fc.record({ from: label, source: address, port: fc.option(port, { nil: undefined }), origin }),
+          ),
+        }),
+        { nil: undefined },
+      ),
+      // an empty list is none
+      ping: fc.option(
+        fc.array(fc.record({ from: label, source: address, action, mode, origin }), { minLength: 1 }),
+        {
+          nil: undefined,
+        },
+      ),
     }),
     dns: fc.record({
       zone: label,

@@ -1,7 +1,5 @@
 // DesiredState <-> weft.v1.DesiredState. Decoding checks every field: a bad one refuses the whole state.
-import { WeftError } from "../errors/weft-error.ts";
 import type * as wire from "../gen/weft/v1/desired.ts";
-import { normaliseAddress, parseCidr } from "../model/address.ts";
 import {
   type Action,
   type DesiredDns,
@@ -16,15 +14,13 @@ import {
   type IngressRule,
   longestConfirmTimeoutSeconds,
   type Mode,
-  type Origin,
-  type PortRange,
-  type Protocol,
   type Strength,
 } from "../model/desired.ts";
 import { parseDigest, parseNodeName } from "../model/ids.ts";
 import { oneOf, present, toNumber } from "./number.ts";
+import { address, block, decodeOrigin, decodePort, portNumber, userName } from "./policy-field.ts";
+import { decodeUndeclared, encodeUndeclared } from "./undeclared-codec.ts";
 
-const protocols: readonly Protocol[] = ["tcp", "udp"];
 const actions: readonly Action[] = ["allow", "deny"];
 const modes: readonly Mode[] = ["enforce", "audit"];
 const strengths: readonly Strength[] = ["mtls", "address+uid", "address"];
@@ -85,6 +81,7 @@ function encodePolicy(policy: DesiredPolicy): wire.DesiredPolicy {
     egressDefault: policy.egressDefault,
     mode: policy.mode,
     boot: policy.boot,
+    ...encodeUndeclared(policy),
   };
 }
 
@@ -134,6 +131,7 @@ function decodePolicy(message: wire.DesiredPolicy): DesiredPolicy {
     egressDefault: oneOf(message.egressDefault, actions, "egress default"),
     mode: oneOf(message.mode, modes, "mode"),
     boot: oneOf(message.boot, ["guards-only", "open"], "boot"),
+    ...decodeUndeclared(message),
   };
 }
 
@@ -198,40 +196,4 @@ function decodeDns(message: wire.DesiredDns): DesiredDns {
       value: record.value,
     })),
   };
-}
-
-function decodeOrigin(message: wire.Origin | undefined): Origin {
-  const origin = present(message, "origin");
-  return { policy: origin.policy, file: origin.file, line: origin.line };
-}
-
-export function decodePort(message: wire.PortRange): PortRange {
-  const from = portNumber(message.from);
-  const to = portNumber(message.to);
-  if (from > to) throw new WeftError("WEFT-E003", `port range ${from}-${to} runs backwards`);
-  return { protocol: oneOf(message.protocol, protocols, "protocol"), from, to };
-}
-
-function portNumber(value: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > 65535)
-    throw new WeftError("WEFT-E003", `${value} is no port`, { hint: "1 to 65535" });
-  return value;
-}
-
-function address(text: string, what: string): string {
-  const found = normaliseAddress(text);
-  if (found === undefined) throw new WeftError("WEFT-E003", `${what} "${text}" is no IP address`);
-  return found;
-}
-
-function block(text: string, what: string): string {
-  if (parseCidr(text) === undefined)
-    throw new WeftError("WEFT-E003", `${what} "${text}" is no address or CIDR`);
-  return text;
-}
-
-/** Empty (any user) or a name useradd would take: it is looked up on the node, never put into a shell. */
-function userName(text: string): string {
-  if (text === "" || /^[a-z_][a-z0-9_-]{0,31}$/.test(text)) return text;
-  throw new WeftError("WEFT-E003", `"${text}" is no user name`);
 }

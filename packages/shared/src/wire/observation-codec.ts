@@ -50,7 +50,7 @@ function decodeFlow(flow: wire.ObservedFlow): ObservedFlow {
     direction: oneOf(flow.direction, directions, "direction"),
     source,
     destination,
-    protocol: oneOf(flow.protocol, ["tcp", "udp"] as const, "protocol"),
+    protocol: oneOf(flow.protocol, ["tcp", "udp", "icmp"] as const, "protocol"),
     port: flow.port & 0xffff,
     uid: flow.user?.uid,
     user: (flow.user?.name ?? "").slice(0, longestText),

@@ -2,7 +2,7 @@
 import { WeftError } from "../errors/weft-error.ts";
 import type * as wire from "../gen/weft/v1/agent.ts";
 import { familyOf, parseAddress } from "../model/address.ts";
-import type { Strength } from "../model/desired.ts";
+import type { Strength, Traffic } from "../model/desired.ts";
 import type {
   AnswerVerdict,
   DecidedBy,
@@ -13,13 +13,14 @@ import type {
 import { oneOf, toNumber } from "./number.ts";
 
 const hooks: readonly KernelQuestion["hook"][] = ["input", "output", "forward"];
-const protocols = ["tcp", "udp"] as const;
+const protocols: readonly Traffic[] = ["tcp", "udp", "icmp"];
 const verdicts: readonly AnswerVerdict[] = ["accept", "drop", "reject", "unknown"];
 const strengths: readonly Strength[] = ["mtls", "address+uid", "address"];
 const decisions: readonly DecidedBy[] = [
   "policy",
   "default",
   "guard",
+  "baseline",
   "unjudged",
   "other-table",
   "nothing-loaded",
@@ -42,7 +43,7 @@ export function decodeQuestion(message: wire.Question): KernelQuestion {
     source,
     destination,
     protocol: oneOf(message.protocol, protocols, "protocol"),
-    port: portOf(message.port),
+    port: message.protocol === "icmp" ? 0 : portOf(message.port),
     user: message.user,
     local: message.local,
     publishedPort: message.publishedPort === 0 ? undefined : portOf(message.publishedPort),

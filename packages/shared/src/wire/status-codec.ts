@@ -1,5 +1,6 @@
 // FleetStatus and NodeStatus <-> weft.v1, between the coordinator and the command line.
 import type * as wire from "../gen/weft/v1/control.ts";
+import type { RolloutStatus as RolloutMessage } from "../gen/weft/v1/rollout.ts";
 import type { FleetStatus, NodeState, NodeStatus, RolloutStatus, Verdict } from "../model/fleet.ts";
 import { decodeFacts, encodeFacts } from "./facts-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
@@ -36,7 +37,7 @@ export function decodeNodeStatus(message: wire.NodeStatus): NodeStatus {
   };
 }
 
-function encodeRollout(status: RolloutStatus): wire.RolloutStatus {
+function encodeRollout(status: RolloutStatus): RolloutMessage {
   return {
     ...status,
     revision: BigInt(status.revision),
@@ -47,7 +48,7 @@ function encodeRollout(status: RolloutStatus): wire.RolloutStatus {
   };
 }
 
-function decodeRollout(message: wire.RolloutStatus): RolloutStatus {
+function decodeRollout(message: RolloutMessage): RolloutStatus {
   return {
     ...message,
     revision: toNumber(message.revision, "revision of a rollout"),

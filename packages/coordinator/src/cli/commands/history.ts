@@ -1,9 +1,10 @@
 // `weft history`: the revisions of the mesh file, newest first, and what became of each; or one of them, with what it
 // changed in the files. Who applied one is a claim and shown as such.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { RevisionEntry } from "@weft/shared/gen/weft/v1/control";
+import type { RevisionEntry } from "@weft/shared/gen/weft/v1/rollout";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
 import type { Command } from "commander";
+import { byText } from "../../compile/order.ts";
 import type { SourceText } from "../../store/records.ts";
 import { instantText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
@@ -56,7 +57,7 @@ function diffOf(before: readonly SourceText[], after: readonly SourceText[]): st
       after: `b/${after[0].name}`,
     });
   return [...new Set([...old.keys(), ...now.keys()])]
-    .sort()
+    .sort(byText)
     .map((name) =>
       unifiedDiff(old.get(name) ?? "", now.get(name) ?? "", { before: `a/${name}`, after: `b/${name}` }),
     )

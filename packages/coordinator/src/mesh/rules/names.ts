@@ -1,10 +1,11 @@
 // In: a mesh. Out: problems with names: labels, lengths, reserved and shared ones. Pure.
 
+import { baselineName } from "@weft/shared/model/desired";
 import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { reservedBecause } from "../../spire/reserved-id.ts";
 import { describeWhy } from "../describe-why.ts";
 import { errorAt, fieldPlace } from "../problem.ts";
-import { portNameForm } from "../text-forms.ts";
+import { icmpPort, portNameForm } from "../text-forms.ts";
 import type { Rule } from "./rule.ts";
 
 export const serviceNamesAreFree: Rule = (mesh) =>
@@ -29,6 +30,29 @@ export const portNamesAreNames: Rule = (mesh) =>
         ),
       ),
   );
+
+export const portNamesAreNotIcmp: Rule = (mesh) =>
+  mesh.services.flatMap((service) =>
+    service.ports
+      .filter(({ name }) => name === icmpPort)
+      .map(({ name }) =>
+        errorAt(
+          fieldPlace(service, `ports/${name}`),
+          `"${icmpPort}" is no port name: under ports of a policy it stands for ping`,
+        ),
+      ),
+  );
+
+/** What kernels and reports call by these names is no policy. */
+export const policyNamesAreFree: Rule = (mesh) =>
+  mesh.policies
+    .filter(({ name }) => name === "default" || name === baselineName)
+    .map((policy) =>
+      errorAt(
+        fieldPlace(policy, "name"),
+        `"${policy.name}" is no policy name: verdicts without a policy have it`,
+      ),
+    );
 
 export const policyNamesAreUnique: Rule = (mesh) => {
   const first = new Map<string, string>();

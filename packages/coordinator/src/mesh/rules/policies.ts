@@ -43,18 +43,26 @@ function unknownName(mesh: Mesh, context: RuleContext, selector: Selector): Prob
 
 const isOutside = (selector: Selector) => selector.kind === "cidr";
 
+const isPingAlone = ({ icmp, ports }: MeshPolicy) => icmp === true && ports?.length === 0;
+
 /** `to` is either services, or places outside the mesh that services may open: the two are judged in different hooks. */
 export const policiesGoOneWay: Rule = (mesh) =>
   mesh.policies.flatMap((policy) => {
     const problems = policy.to
-      .filter(({ kind }) => kind === "node")
+      .filter(({ kind }) => kind === "node" && !isPingAlone(policy))
       .map(({ place }) =>
         errorAt(place, "a policy cannot open a whole node", {
-          allowed: "a service, { labels }, or { cidr } for egress",
+          allowed: "a service, { labels }, or { cidr } for egress; a node for ports: [icmp] alone",
         }),
       );
     const outside = policy.to.filter(isOutside);
     if (outside.length === 0) return problems;
+    if (policy.icmp === true)
+      problems.push(
+        errorAt(fieldPlace(policy, "ports"), "ping is judged where it arrives, so not outside the mesh", {
+          allowed: "ports, or services and nodes under to",
+        }),
+      );
     if (outside.length < policy.to.length)
       problems.push(
         errorAt(fieldPlace(policy, "to"), "one policy cannot have both services and CIDRs under to", {
@@ -120,7 +128,7 @@ function* portProblems(mesh: Mesh, context: RuleContext, policy: MeshPolicy): Ge
       yield errorAt(place, `${who} declares no port that holds all of ${formatRange(port)}`, { allowed });
     }
   }
-  if (told) return;
+  if (told || isPingAlone(policy)) return;
   for (const selector of policy.to)
     if (selector.kind === "service")
       for (const service of selectedServices(mesh, selector))

@@ -155,7 +155,7 @@ export const guardPortsAreNotServicePorts: Rule = (mesh) =>
 export const servicesAreReachable: Rule = (mesh) => {
   const opened = new Set<string>();
   for (const policy of mesh.policies)
-    if (policy.action === "allow")
+    if (policy.action === "allow" && policy.ports?.length !== 0)
       for (const selector of policy.to)
         for (const service of mesh.services)
           if (

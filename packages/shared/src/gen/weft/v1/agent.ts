@@ -87,7 +87,7 @@ export interface ObservedFlow {
   source: string;
   /** address; empty: this node */
   destination: string;
-  /** "tcp" or "udp" */
+  /** "tcp", "udp" or "icmp": an echo request */
   protocol: string;
   port: number;
   /** of "out" */
@@ -168,7 +168,7 @@ export interface Question {
   /** address, as the destination's family */
   source: string;
   destination: string;
-  /** "tcp" or "udp" */
+  /** "tcp", "udp" or "icmp": an echo request */
   protocol: string;
   port: number;
   /** for "output"; empty: root */

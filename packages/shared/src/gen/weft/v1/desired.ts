@@ -78,6 +78,43 @@ export interface DesiredPolicy {
   boot: string;
   /** CIDR sources this node may forward to a service of another node */
   forward: IngressRule[];
+  /** absent: what no service declares stays as it is */
+  baseline:
+    | Baseline
+    | undefined;
+  /** what policies say of pings to this node */
+  ping: PingRule[];
+}
+
+/** Ports that no service declares, and ping, are closed but for these. */
+export interface Baseline {
+  /** "enforce" or "audit" */
+  mode: string;
+  /** of the line that closes them */
+  origin: Origin | undefined;
+  allow: BaselineAllowance[];
+}
+
+export interface BaselineAllowance {
+  /** "any", a node's name, or the CIDR itself */
+  from: string;
+  /** address or CIDR; of "any" the whole of one family */
+  source: string;
+  /** absent: ping */
+  port: PortRange | undefined;
+  origin: Origin | undefined;
+}
+
+export interface PingRule {
+  /** service or node name, or the CIDR itself */
+  from: string;
+  /** address or CIDR */
+  source: string;
+  /** "allow" or "deny" */
+  action: string;
+  /** "enforce" or "audit" */
+  mode: string;
+  origin: Origin | undefined;
 }
 
 export interface Endpoint {
@@ -870,6 +907,8 @@ function createBaseDesiredPolicy(): DesiredPolicy {
     mode: "",
     boot: "",
     forward: [],
+    baseline: undefined,
+    ping: [],
   };
 }
 
@@ -904,6 +943,12 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     }
     for (const v of message.forward) {
       IngressRule.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.baseline !== undefined) {
+      Baseline.encode(message.baseline, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.ping) {
+      PingRule.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1001,6 +1046,22 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
             message.forward.push(IngressRule.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.baseline = Baseline.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.ping.push(PingRule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1029,6 +1090,8 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
       mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
       boot: isSet(object.boot) ? globalThis.String(object.boot) : "",
       forward: globalThis.Array.isArray(object?.forward) ? object.forward.map((e: any) => IngressRule.fromJSON(e)) : [],
+      baseline: isSet(object.baseline) ? Baseline.fromJSON(object.baseline) : undefined,
+      ping: globalThis.Array.isArray(object?.ping) ? object.ping.map((e: any) => PingRule.fromJSON(e)) : [],
     };
   },
 
@@ -1064,6 +1127,12 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     if (message.forward?.length) {
       obj.forward = message.forward.map((e) => IngressRule.toJSON(e));
     }
+    if (message.baseline !== undefined) {
+      obj.baseline = Baseline.toJSON(message.baseline);
+    }
+    if (message.ping?.length) {
+      obj.ping = message.ping.map((e) => PingRule.toJSON(e));
+    }
     return obj;
   },
 
@@ -1082,6 +1151,367 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     message.mode = object.mode ?? "";
     message.boot = object.boot ?? "";
     message.forward = object.forward?.map((e) => IngressRule.fromPartial(e)) || [];
+    message.baseline = (object.baseline !== undefined && object.baseline !== null)
+      ? Baseline.fromPartial(object.baseline)
+      : undefined;
+    message.ping = object.ping?.map((e) => PingRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBaseline(): Baseline {
+  return { mode: "", origin: undefined, allow: [] };
+}
+
+export const Baseline: MessageFns<Baseline> = {
+  encode(message: Baseline, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== "") {
+      writer.uint32(10).string(message.mode);
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.allow) {
+      BaselineAllowance.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Baseline {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBaseline();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.allow.push(BaselineAllowance.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Baseline {
+    return {
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+      origin: isSet(object.origin) ? Origin.fromJSON(object.origin) : undefined,
+      allow: globalThis.Array.isArray(object?.allow) ? object.allow.map((e: any) => BaselineAllowance.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Baseline): unknown {
+    const obj: any = {};
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
+    if (message.origin !== undefined) {
+      obj.origin = Origin.toJSON(message.origin);
+    }
+    if (message.allow?.length) {
+      obj.allow = message.allow.map((e) => BaselineAllowance.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Baseline>, I>>(base?: I): Baseline {
+    return Baseline.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Baseline>, I>>(object: I): Baseline {
+    const message = createBaseBaseline();
+    message.mode = object.mode ?? "";
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
+    message.allow = object.allow?.map((e) => BaselineAllowance.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBaselineAllowance(): BaselineAllowance {
+  return { from: "", source: "", port: undefined, origin: undefined };
+}
+
+export const BaselineAllowance: MessageFns<BaselineAllowance> = {
+  encode(message: BaselineAllowance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.port !== undefined) {
+      PortRange.encode(message.port, writer.uint32(26).fork()).join();
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BaselineAllowance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBaselineAllowance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.port = PortRange.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BaselineAllowance {
+    return {
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      port: isSet(object.port) ? PortRange.fromJSON(object.port) : undefined,
+      origin: isSet(object.origin) ? Origin.fromJSON(object.origin) : undefined,
+    };
+  },
+
+  toJSON(message: BaselineAllowance): unknown {
+    const obj: any = {};
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.port !== undefined) {
+      obj.port = PortRange.toJSON(message.port);
+    }
+    if (message.origin !== undefined) {
+      obj.origin = Origin.toJSON(message.origin);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BaselineAllowance>, I>>(base?: I): BaselineAllowance {
+    return BaselineAllowance.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BaselineAllowance>, I>>(object: I): BaselineAllowance {
+    const message = createBaseBaselineAllowance();
+    message.from = object.from ?? "";
+    message.source = object.source ?? "";
+    message.port = (object.port !== undefined && object.port !== null) ? PortRange.fromPartial(object.port) : undefined;
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePingRule(): PingRule {
+  return { from: "", source: "", action: "", mode: "", origin: undefined };
+}
+
+export const PingRule: MessageFns<PingRule> = {
+  encode(message: PingRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.action !== "") {
+      writer.uint32(26).string(message.action);
+    }
+    if (message.mode !== "") {
+      writer.uint32(34).string(message.mode);
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PingRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePingRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PingRule {
+    return {
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+      origin: isSet(object.origin) ? Origin.fromJSON(object.origin) : undefined,
+    };
+  },
+
+  toJSON(message: PingRule): unknown {
+    const obj: any = {};
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
+    if (message.origin !== undefined) {
+      obj.origin = Origin.toJSON(message.origin);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PingRule>, I>>(base?: I): PingRule {
+    return PingRule.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PingRule>, I>>(object: I): PingRule {
+    const message = createBasePingRule();
+    message.from = object.from ?? "";
+    message.source = object.source ?? "";
+    message.action = object.action ?? "";
+    message.mode = object.mode ?? "";
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
     return message;
   },
 };
