@@ -1,120 +1,34 @@
-// scripts/bench: a lab of its own is brought up as in the quickstart, each part is timed, then every process is read
-// while nothing happens. In: flags. Out: a table with the budgets; no verdict, a busy machine is slower.
-import { loadavg } from "node:os";
+// scripts/bench: what Weft costs and how fast it is, measured on lab machines of its own. In: flags. Out: tables beside
+// the budgets; no verdict, a busy machine is slower.
 import { describeError } from "@weft/shared/errors/weft-error";
 import { Command } from "commander";
-import { openLab } from "../lab-src/lab.ts";
-import { labDown, labUp } from "../lab-src/lifecycle.ts";
-import { labNames } from "../lab-src/names.ts";
-import { prepareArtefacts } from "../quickstart-src/artefacts.ts";
-import { applyMesh, initHub, installMachine, invite, join } from "../quickstart-src/bring-up.ts";
-import { guestMachine, meshWithGuest } from "../quickstart-src/demo-mesh.ts";
-import { fleetEnforced } from "../quickstart-src/proofs/survival.ts";
-import type { World } from "../quickstart-src/world.ts";
-import { readFootprint } from "./footprint.ts";
-import { median, type Row, renderReport, seconds } from "./report.ts";
-import { agentStartMs } from "./start-time.ts";
+import { meshBench } from "./mesh-bench.ts";
+import { policyBench } from "./policy/policy-bench.ts";
 
-const idleSeconds = 20;
-const starts = 5;
+interface LabOptions {
+  readonly name: string;
+  readonly keep?: true;
+}
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const progress = { line: say, now: () => performance.now() };
-const rows: Row[] = [];
 
-async function timed<T>(what: string, work: () => Promise<T>, budget = ""): Promise<T> {
-  const began = performance.now();
-  const result = await work();
-  rows.push({ what, measured: seconds(performance.now() - began), budget });
-  say(`${what}: ${rows.at(-1)?.measured}`);
-  return result;
-}
-
-/** From the typed command to Online with policy, names and identity in force. */
-async function timeJoin(world: World, machine: string, what: string, budget = ""): Promise<void> {
-  const invitation = await invite(world, machine);
-  await timed(
-    what,
-    async () => {
-      await join(world, machine, invitation);
-      await fleetEnforced(world, [machine]);
-    },
-    budget,
-  );
-}
-
-async function layComponents(world: World, machine: string): Promise<void> {
-  const file = "/var/tmp/components.tar";
-  await world.lab.copyIn(machine, world.artefacts.components, file);
-  await world.lab.run(machine, ["tar", "-xf", file, "-C", "/opt/weft/components", "spire-agent", "coredns"]);
-  await world.lab.run(machine, ["rm", file]);
-}
-
-async function bench(name: string): Promise<void> {
-  const artefacts = await timed("components and build", () => prepareArtefacts(say));
-  await labDown(labNames(name), progress);
-  await timed("lab of 5 machines booted", () => labUp(labNames(name), 1, progress));
-  const world: World = { lab: openLab(name), artefacts, say };
-  const { lab } = world;
-  await timed("install.sh on 5 machines at once", () =>
-    Promise.all([
-      installMachine(world, "hub", "coordinator"),
-      ...["web1", "api1", guestMachine, "rogue"].map((machine) => installMachine(world, machine, "agent")),
-    ]),
-  );
-  await timed("weft init (hub Online)", () => initHub(world));
-  await lab.run(guestMachine, ["useradd", "-r", "guest"]);
-  await timed("weft apply --wait", () => applyMesh(world, meshWithGuest, "bench"));
-  await timeJoin(world, "web1", "join, components relayed, alone");
-  await layComponents(world, "api1");
-  await timeJoin(world, "api1", "join, components present (systemd-resolved)", "< 8 s");
-  await layComponents(world, guestMachine);
-  await timeJoin(world, guestMachine, "join, components present (plain file)", "< 8 s");
-
-  await fleetEnforced(world, ["hub", "web1", "api1", guestMachine]);
-
-  say(`reading for ${idleSeconds} s while nothing happens`);
-  const machines = ["hub", "web1", "api1", guestMachine];
-  const readings = await Promise.all(machines.map((machine) => readFootprint(lab, machine, idleSeconds)));
-  for (const [index, machine] of machines.entries()) {
-    const units = readings[index] ?? [];
-    for (const { unit, rssMiB, privateMiB, idlePercent } of units)
-      rows.push({
-        what: `${machine}: ${unit}`,
-        measured: `${rssMiB.toFixed(0)} MiB RSS, ${privateMiB.toFixed(0)} private, ${idlePercent.toFixed(2)} % CPU`,
-        ...(unit === "weft-node-agent" ? { budget: "<= 90 RSS, <= 40 private, <= 0.2 % CPU" } : {}),
-      });
-    const whole = units
-      .filter(({ unit }) => ["weft-node-agent", "spire-agent", "weft-dns"].includes(unit))
-      .reduce((sum, { rssMiB }) => sum + rssMiB, 0);
-    rows.push({
-      what: `${machine}: agent + SPIRE agent + CoreDNS`,
-      measured: `${whole.toFixed(0)} MiB RSS`,
-      budget: "<= 220 MiB",
-    });
-  }
-
-  const samples: number[] = [];
-  for (let run = 0; run < starts; run++) samples.push(await agentStartMs(world, "api1"));
-  rows.push({
-    what: `agent start: exec to stream open (median of ${starts})`,
-    measured: `${median(samples).toFixed(0)} ms`,
-    budget: "< 400 ms",
-  });
-}
-
-const program = new Command("bench")
-  .description("what a mesh of real machines costs, beside the budgets; takes a lab of its own")
+const program = new Command("bench").description("measures on machines of its own, and prints tables");
+program
+  .command("mesh")
+  .description("memory, idle processor time, start, join, init of a small mesh")
   .option("--name <name>", "of the lab", "bench")
   .option("--keep", "leave the lab up")
-  .action(async ({ name, keep }: { name: string; keep?: boolean }) => {
-    try {
-      await bench(name);
-    } finally {
-      if (keep !== true) await labDown(labNames(name), progress);
-    }
-    const busy = loadavg().map((value) => value.toFixed(1));
-    say(`\n${renderReport(rows)}\n\nload average of this machine: ${busy.join(" ")}`);
-  });
+  .action(({ name, keep }: LabOptions) => meshBench({ name, keep: keep === true, say }));
+program
+  .command("policy")
+  .description("from an edit to the kernels' verdict, beside etcd, ssh and Ansible on the same machines")
+  .option("--name <name>", "of the lab", "bench-policy")
+  .option("--machines <count>", "that are changed, the hub included", Number, 20)
+  .option("--rounds <count>", "changes of every way", Number, 10)
+  .option("--keep", "leave the lab up")
+  .action(({ keep, ...options }: LabOptions & { readonly machines: number; readonly rounds: number }) =>
+    policyBench({ ...options, keep: keep === true, say }),
+  );
 
 try {
   await program.parseAsync();

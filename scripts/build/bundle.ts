@@ -36,7 +36,7 @@ export async function bundle(root: string, version: string): Promise<void> {
     target: "node24",
     format: "cjs",
     minifyWhitespace: true,
-    keepNames: true,
+    minifySyntax: true,
     legalComments: "eof",
     define: {
       "import.meta.dirname": "__dirname",

@@ -7,7 +7,7 @@ const pure = [
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|plan|replay|guard|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
-  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-)",
+  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
 ];
 /** Orchestration: it is handed its edges, and so it may name them, but it touches nothing by itself. */
 const untouching = [...pure, "^packages/coordinator/src/rollout/", "^packages/node-agent/src/dns/plan-"];
@@ -112,7 +112,7 @@ module.exports = {
     onlyIn("hardware-facts-in-one-file", "systeminformation", "^packages/node-agent/src/facts/hardware"),
     onlyIn("logging-in-one-file", "winston", "^packages/[a-z-]+/src/log[.]ts$"),
     onlyIn("the-schema-stays-with-the-coordinator", "zod", "^packages/coordinator/"),
-    onlyIn("yaml-is-read-by-the-coordinator", "yaml", "^packages/coordinator/"),
+    onlyIn("yaml-is-read-in-few-places", "yaml", "^packages/(coordinator/|node-agent/src/floor/)"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

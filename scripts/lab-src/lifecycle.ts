@@ -12,6 +12,7 @@ import { withLock } from "./lock.ts";
 import type { LabNames } from "./names.ts";
 import type { MachineStatus } from "./protocol.ts";
 import { cachedRoot } from "./root-cache.ts";
+import type { RootKind } from "./root-recipe.ts";
 import { requireRoot } from "./root-user.ts";
 import { sweepLab } from "./sweep.ts";
 import { labMachines } from "./topology.ts";
@@ -23,7 +24,12 @@ function locked<T>(lab: LabNames, progress: ProgressSink, work: () => Promise<T>
   return withLock(lab.lock, onWait, work);
 }
 
-export async function labUp(lab: LabNames, nodes: number, progress: ProgressSink): Promise<MachineStatus[]> {
+export async function labUp(
+  lab: LabNames,
+  nodes: number,
+  progress: ProgressSink,
+  kind: RootKind = "plain",
+): Promise<MachineStatus[]> {
   // refused before anything is begun
   labMachines(nodes);
   return locked(lab, progress, async () => {
@@ -33,7 +39,7 @@ export async function labUp(lab: LabNames, nodes: number, progress: ProgressSink
     const running = await askIfAlive(lab, { op: "up", nodes }, onProgress);
     if (running !== undefined) return running;
     await installHostPrograms(["ip", "nsenter", "systemd-nspawn", "dnsmasq"], progress);
-    const root = await cachedRoot(progress);
+    const root = await cachedRoot(kind, progress);
     await sweepLab(lab);
     await claimDirectory(lab);
     await startSupervisor(lab, root);

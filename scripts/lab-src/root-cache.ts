@@ -12,7 +12,7 @@ import { installHostPrograms } from "./host-programs.ts";
 import { withLock } from "./lock.ts";
 import { unmountBelow } from "./mounts.ts";
 import { writeRootFiles } from "./root-files.ts";
-import { excludedPaths, packages, recipeDigest, rootFiles, suite } from "./root-recipe.ts";
+import { excludedPaths, packagesOf, type RootKind, recipeDigest, rootFiles, suite } from "./root-recipe.ts";
 import { run } from "./run.ts";
 
 async function exists(path: string): Promise<boolean> {
@@ -25,9 +25,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-export async function cachedRoot(progress: ProgressSink): Promise<string> {
+export async function cachedRoot(kind: RootKind, progress: ProgressSink): Promise<string> {
   const cache = join(homedir(), ".cache/weft/lab");
-  const digest = recipeDigest(arch());
+  const digest = recipeDigest(arch(), kind);
   const root = join(cache, `root-${digest}`);
   if (await exists(root)) return root;
   await installHostPrograms(["mmdebstrap", "debian keyring"], progress);
@@ -38,17 +38,22 @@ export async function cachedRoot(progress: ProgressSink): Promise<string> {
     async () => {
       if (await exists(root)) return;
       await narrate(progress, "lab: building the Debian root (once, one to two minutes)", (note) =>
-        build(cache, root, digest, note),
+        build(kind, { cache, root, digest }, note),
       );
     },
   );
   return root;
 }
 
+interface RootPlace {
+  readonly cache: string;
+  readonly root: string;
+  readonly digest: string;
+}
+
 async function build(
-  cache: string,
-  root: string,
-  digest: string,
+  kind: RootKind,
+  { cache, root, digest }: RootPlace,
   note: (text: string) => void,
 ): Promise<void> {
   const group = new Cgroup(await readCgroupMounts(), `weft-lab-root-${digest}`);
@@ -59,8 +64,8 @@ async function build(
   const building = join(cache, `.building-${digest}-${process.pid}`);
   await group.make();
   try {
-    await bootstrap(building, group, note);
-    await writeRootFiles(building, rootFiles());
+    await bootstrap(kind, building, group, note);
+    await writeRootFiles(building, rootFiles(kind));
     note("writing it to disk");
     await run(["sync", "--file-system", building], { timeoutMs: 300_000 });
     await rename(building, root);
@@ -79,13 +84,18 @@ async function removeRoot(path: string): Promise<void> {
 /** The Debian archive to use instead of the tool's own default, for machines that only reach a mirror. */
 const mirrorVariable = "WEFT_LAB_MIRROR";
 
-async function bootstrap(target: string, group: Cgroup, note: (text: string) => void): Promise<void> {
+async function bootstrap(
+  kind: RootKind,
+  target: string,
+  group: Cgroup,
+  note: (text: string) => void,
+): Promise<void> {
   const mirror = process.env[mirrorVariable];
   const argv = [
     "mmdebstrap",
     "--mode=root",
     "--variant=minbase",
-    `--include=${packages.join(",")}`,
+    `--include=${packagesOf(kind).join(",")}`,
     ...excludedPaths.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...(await proxyOptions()),
     suite,

@@ -1,10 +1,10 @@
-// In: nothing. Out: what the common Debian root is made of (pure), and a digest by which it is cached.
+// In: the kind of root. Out: what that Debian root is made of (pure), and a digest by which it is cached.
 import { createHash } from "node:crypto";
 import type { RootFile } from "./machine-files.ts";
 
 export const suite = "bookworm";
 
-export const packages: readonly string[] = [
+const packages: readonly string[] = [
   "systemd",
   "systemd-sysv",
   "dbus",
@@ -20,6 +20,18 @@ export const packages: readonly string[] = [
   "passwd",
   "perl-base",
 ];
+
+/** "rivals": also what Weft is measured against (scripts/bench policy). */
+export type RootKind = "plain" | "rivals";
+
+const extraPackages: Readonly<Record<RootKind, readonly string[]>> = {
+  plain: [],
+  rivals: ["openssh-server", "openssh-client", "etcd-server", "etcd-client", "ansible-core"],
+};
+
+export function packagesOf(kind: RootKind): readonly string[] {
+  return [...packages, ...extraPackages[kind]];
+}
 
 /** Paths left out of every package: documentation is the largest part nobody reads in a lab. */
 export const excludedPaths: readonly string[] = [
@@ -83,6 +95,9 @@ RemainAfterExit=yes
 ExecStart=/usr/bin/mount -t bpf -o nosuid,nodev,noexec,mode=700 bpf /sys/fs/bpf
 `;
 
+/** They listen only when they are measured. */
+const rivalUnits: readonly string[] = ["etcd.service", "ssh.service", "ssh.socket"];
+
 function unit(name: string, text: string, wantedBy: string): RootFile[] {
   return [
     { path: `etc/systemd/system/${name}`, text, mode: 0o644 },
@@ -90,9 +105,10 @@ function unit(name: string, text: string, wantedBy: string): RootFile[] {
   ];
 }
 
-export function rootFiles(): RootFile[] {
+export function rootFiles(kind: RootKind): RootFile[] {
+  const masked = kind === "rivals" ? [...maskedUnits, ...rivalUnits] : maskedUnits;
   return [
-    ...maskedUnits.map((name): RootFile => ({ path: `etc/systemd/system/${name}`, link: "/dev/null" })),
+    ...masked.map((name): RootFile => ({ path: `etc/systemd/system/${name}`, link: "/dev/null" })),
     // started by D-Bus when somebody needs it (`systemctl reboot` does), not at every boot
     { path: "usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service", absent: true },
     ...unit("lab-network.service", networkUnit, "multi-user.target"),
@@ -103,7 +119,8 @@ export function rootFiles(): RootFile[] {
   ];
 }
 
-export function recipeDigest(architecture: string): string {
-  const recipe = JSON.stringify({ architecture, suite, packages, excludedPaths, files: rootFiles() });
+export function recipeDigest(architecture: string, kind: RootKind): string {
+  const files = rootFiles(kind);
+  const recipe = JSON.stringify({ architecture, suite, packages: packagesOf(kind), excludedPaths, files });
   return createHash("sha256").update(recipe).digest("hex").slice(0, 16);
 }

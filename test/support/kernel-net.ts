@@ -18,8 +18,10 @@ export class Traffic {
   readonly #child: ChildProcess;
   readonly #waiting: ((line: string) => void)[] = [];
 
-  constructor(namespace: string, uid: number) {
-    this.#child = spawn("ip", ["netns", "exec", namespace, process.execPath, program, String(uid)], {
+  /** @param wrapper a program that runs it, such as one that makes namespaces for it */
+  constructor(namespace: string, uid: number, wrapper: readonly string[] = []) {
+    const argv = ["netns", "exec", namespace, ...wrapper, process.execPath, program, String(uid)];
+    this.#child = spawn("ip", argv, {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, NODE_OPTIONS: "" },
     });
@@ -147,6 +149,20 @@ export class KernelNet {
     const found = this.#traffic.get(key) ?? new Traffic(this.namespaceOf(name), uid);
     this.#traffic.set(key, found);
     return found;
+  }
+
+  /** The same as a container that shares the host's network has it: every other namespace is its own. */
+  asContained(name: string, uid: number): Traffic {
+    const key = `${name} ${uid} contained`;
+    const wrapper = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
+    const found = this.#traffic.get(key) ?? new Traffic(this.namespaceOf(name), uid, wrapper);
+    this.#traffic.set(key, found);
+    return found;
+  }
+
+  /** Another host, without a link yet. */
+  add(name: string): string {
+    return this.#make(name);
   }
 
   async down(): Promise<void> {

@@ -11,6 +11,8 @@ export interface TrafficRequest {
   readonly port?: number;
   /** The port to come from; any, when left away. */
   readonly from?: number;
+  /** The uid to dial as; that of the process, when left away. */
+  readonly as?: number;
   /** Keeps the connection under this name. */
   readonly keep?: string;
 }
@@ -108,7 +110,18 @@ function closed(name: string): Promise<string> {
   });
 }
 
+/** A socket belongs to whoever makes it, and one request is answered after the other. */
 async function answer(request: TrafficRequest): Promise<string> {
+  if (request.as === undefined) return await answerAsOneself(request);
+  process.seteuid?.(request.as);
+  try {
+    return await answerAsOneself(request);
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+async function answerAsOneself(request: TrafficRequest): Promise<string> {
   switch (request.op) {
     case "listen":
       return await listen(request);

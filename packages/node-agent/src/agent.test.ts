@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
+import { noFloor } from "@weft/shared/model/floor";
 import type { NodeReport } from "@weft/shared/model/report";
 import { emptyContent, sealed } from "../../../test/support/desired.ts";
 import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
+import type { Admission } from "./floor/floor-gate.ts";
 import { noCutter } from "./policy/flow-cutter.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
@@ -28,6 +30,7 @@ let looked: string[];
 let enforced: Enforced | undefined;
 let policyWork: (desired: DesiredState) => Promise<SectionResult>;
 let identityWork: (desired: DesiredState, signal: AbortSignal) => Promise<SectionResult>;
+let admit: (desired: DesiredState) => Admission;
 let keep: (state: DesiredState) => Promise<void>;
 let agent: Agent;
 
@@ -51,6 +54,7 @@ beforeEach(() => {
     return nothing;
   };
   identityWork = async () => nothing;
+  admit = (desired) => ({ policy: desired, rest: desired, findings: [], report: noFloor });
   keep = async ({ generation }) => void kept.push(generation);
   const policy = {
     get enforced() {
@@ -58,6 +62,10 @@ beforeEach(() => {
     },
     hasPending: async () => false,
     takeCutDue: () => undefined,
+    hold: async () => {
+      looked.push("hold");
+      return nothing;
+    },
     reconcile: (desired: DesiredState) => {
       looked.push(`policy ${desired.generation}`);
       return policyWork(desired);
@@ -78,6 +86,7 @@ beforeEach(() => {
     host,
     log: { info: () => {}, warn: () => {}, error: () => {} },
     node: "web1",
+    floor: { admit: async (desired) => admit(desired) },
     policy,
     cutter: noCutter,
     dns,
@@ -104,6 +113,44 @@ describe("Agent", () => {
     expect(kept).toEqual([1]);
     expect(last()).toMatchObject({ generation: 1, enforcedRevision: 1, witness: "kernel of web1" });
     expect(agent.held).toMatchObject({ generation: 1 });
+  });
+
+  it("has nothing reach a section that its floor refuses, and reports what was refused", async () => {
+    const refusal = { line: 2, policy: "ops", file: "mesh.yaml", ruleLine: 12, what: "from 0.0.0.0/0" };
+    admit = (desired) => ({
+      policy: { ...desired, mesh: "less" },
+      rest: undefined,
+      findings: [{ code: "FLOOR_REFUSED", detail: "something" }],
+      report: { state: "in-force", refusals: [refusal], leftOut: 0 },
+    });
+    const given: string[] = [];
+    policyWork = async ({ mesh, revision, digest }) => {
+      given.push(mesh);
+      enforced = { revision, digest, at: host.clock.now() };
+      return nothing;
+    };
+    agent.submit(state(1));
+    await until("a report", () => last()?.phase === "enforced");
+    expect(given).toEqual(["less"]);
+    expect(looked).toEqual(["policy 1"]);
+    expect(last()?.conditions).toMatchObject([{ code: "FLOOR_REFUSED" }]);
+    expect(last()?.floor?.refusals).toEqual([refusal]);
+  });
+
+  it("takes nothing new past a broken floor, and never says it was enforced", async () => {
+    agent.submit(state(1));
+    await until("a report", () => last()?.phase === "enforced");
+    admit = () => ({
+      policy: undefined,
+      rest: undefined,
+      findings: [{ code: "FLOOR_BROKEN", detail: "line 2" }],
+      report: { state: "broken", refusals: [], leftOut: 0 },
+    });
+    looked = [];
+    agent.submit(state(2));
+    await until("a report", () => last()?.generation === 2 && last()?.phase === "reverted");
+    expect(looked).toEqual(["hold"]);
+    expect(last()).toMatchObject({ enforcedRevision: 1, conditions: [{ code: "FLOOR_BROKEN" }] });
   });
 
   it("never says enforced of what the kernel does not carry", async () => {

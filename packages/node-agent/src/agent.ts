@@ -5,12 +5,15 @@
 // - Policy first and alone, then names and identity; a newer state waits for the step under way, never for the rest.
 // - A state is on disk before any of it is applied.
 // - "enforced" is said only of a revision and digest that were read from the kernel.
+// - Nothing reaches a section but through the floor.
 import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
+import { type FloorReport, noFloor } from "@weft/shared/model/floor";
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { NodeReport, Phase, StepReport } from "@weft/shared/model/report";
 import { superseded } from "./apply/runner.ts";
 import { ConditionBook } from "./conditions.ts";
+import type { Gate } from "./floor/floor-gate.ts";
 import type { Host } from "./host/host.ts";
 import type { Log } from "./log.ts";
 import type { FlowCutter } from "./policy/flow-cutter.ts";
@@ -23,6 +26,7 @@ export interface AgentParts {
   readonly host: Host;
   readonly log: Log;
   readonly node: string;
+  readonly floor: Gate;
   readonly policy: PolicySection;
   readonly cutter: FlowCutter;
   readonly dns: DnsSection;
@@ -46,6 +50,7 @@ export class Agent {
   #phase: Phase = "applying";
   #sequence = 0;
   #published = "";
+  #floor: FloorReport = noFloor;
   readonly #steps = new Map<string, readonly StepReport[]>();
   readonly #said = new Map<string, string>();
 
@@ -119,7 +124,7 @@ export class Agent {
   async enforcePolicyFromDisk(): Promise<void> {
     // What is still armed takes its time, and the coordinator to prove it: that is for the loop.
     if (this.#current !== undefined && !(await this.#parts.policy.hasPending()))
-      await this.#section("policy", () => this.#policy(this.#current, new AbortController().signal));
+      await this.#enforce(this.#current, new AbortController().signal);
   }
 
   async #takeWaitingIfKept(): Promise<boolean> {
@@ -146,15 +151,15 @@ export class Agent {
 
   async #reconcile(desired: DesiredState, signal: AbortSignal): Promise<void> {
     const { dns, identity } = this.#parts;
-    await this.#section("policy", () => this.#policy(desired, signal));
+    const rest = await this.#enforce(desired, signal);
     // Whoever waits for the rules waits for this report, not for what comes after.
     await this.#publish();
     await this.#cut(signal);
-    if (signal.aborted) return;
+    if (signal.aborted || rest === undefined) return;
     // Side by side: they have nothing in common, and a join waits for both.
     await Promise.all([
-      this.#section("dns", () => dns.reconcile(desired, signal)).then(() => this.#publish()),
-      this.#section("identity", () => identity.reconcile(desired, signal)),
+      this.#section("dns", () => dns.reconcile(rest, signal)).then(() => this.#publish()),
+      this.#section("identity", () => identity.reconcile(rest, signal)),
     ]);
   }
 
@@ -165,10 +170,22 @@ export class Agent {
     if (occasion !== undefined) this.conditions.set("cut", await cutter.cut(occasion, signal));
   }
 
-  async #policy(desired: DesiredState | undefined, signal: AbortSignal): Promise<SectionResult> {
+  /** What the floor lets be of the rules. Gives what it lets be of the rest; undefined: that stays as it is. */
+  async #enforce(desired: DesiredState, signal: AbortSignal): Promise<DesiredState | undefined> {
+    const { policy, rest, findings, report } = await this.#parts.floor.admit(desired);
+    this.#floor = report;
+    await this.#section("floor", async () => ({ end: "nothing", steps: [], findings }));
+    await this.#section("policy", () => this.#policy(desired, policy, signal));
+    return rest;
+  }
+
+  async #policy(
+    desired: DesiredState,
+    admitted: DesiredState | undefined,
+    signal: AbortSignal,
+  ): Promise<SectionResult> {
     const { policy, log } = this.#parts;
-    if (desired === undefined) return { end: "nothing", steps: [], findings: [] };
-    const result = await policy.reconcile(desired, signal);
+    const result = await (admitted === undefined ? policy.hold(signal) : policy.reconcile(admitted, signal));
     const { enforced } = policy;
     const isEnforced = enforced?.revision === desired.revision && enforced.digest === desired.digest;
     const before = this.#phase;
@@ -187,7 +204,12 @@ export class Agent {
       result = await work();
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
-      const otherwise = { policy: "POLICY_REFUSED", dns: "DNS_DOWN", identity: "SPIRE_AGENT_DOWN" } as const;
+      const otherwise = {
+        floor: "FLOOR_BROKEN",
+        policy: "POLICY_REFUSED",
+        dns: "DNS_DOWN",
+        identity: "SPIRE_AGENT_DOWN",
+      } as const;
       const code = otherwise[name as keyof typeof otherwise];
       result = { end: "nothing", steps: [], findings: [findingOf(failure, code)] };
     }
@@ -245,6 +267,7 @@ export class Agent {
       },
       dns: dns.report,
       sequence: this.#sequence,
+      floor: this.#floor,
     };
   }
 

@@ -8,6 +8,7 @@ import { parseGlassTime, runBreakGlass } from "./commands/break-glass.ts";
 import type { CommandContext } from "./commands/context.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./commands/exit-code.ts";
 import { runFacts } from "./commands/facts.ts";
+import { runFloorCheck } from "./commands/floor-check.ts";
 import { runJoin } from "./commands/join.ts";
 import { runLeave } from "./commands/leave.ts";
 import { runAgent } from "./commands/run.ts";
@@ -94,6 +95,13 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
       const { from = [], port = [], close = false } = options;
       ended(await runBreakGlass(context, { from, ports: port, seconds: options.for, close }));
     });
+  command
+    .command("floor")
+    .description("what this machine lets no coordinator have: /etc/weft/floor.yaml")
+    .command("check")
+    .description("whether the floor, or one not in place yet, reads, and what it refuses of the state of now")
+    .argument("[file]", "a floor that is not in place yet")
+    .action(async (file?: string) => ended(await runFloorCheck(context, file)));
   command
     .command("leave")
     .description("undo everything Weft did on this machine")

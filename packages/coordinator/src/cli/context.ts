@@ -21,8 +21,8 @@ export interface CliContext {
   /** The mesh file, or the files of a directory by name. */
   readSources(paths: readonly string[]): Promise<SourceText[]>;
   /** Pure: what `validate` runs without a coordinator. */
-  loadMesh(sources: readonly SourceText[]): LoadedMesh;
-  meshJsonSchema(): unknown;
+  loadMesh(sources: readonly SourceText[]): Promise<LoadedMesh>;
+  meshJsonSchema(): Promise<unknown>;
   /** Mode 0600, atomically. */
   writeSecret(path: string, text: string): Promise<void>;
   /** Who the operator says to be. */

@@ -1,9 +1,8 @@
-// In: the process. Out: `weft`. Builds the real objects and nothing else.
+// In: the process. Out: `weft`. Builds the real objects and nothing else. What only some commands need is loaded when
+// they need it: the mesh file's parser is half of the program, and `apply` leaves reading the file to the coordinator.
 import { userInfo } from "node:os";
 import type { ReadStream, WriteStream } from "node:tty";
 import { errnoOf } from "@weft/shared/errors/system";
-import { meshJsonSchema } from "../mesh/schema.ts";
-import { loadMesh } from "../mesh/validate.ts";
 import { linuxMachine, writeFileDurably } from "../setup/linux-machine.ts";
 import { connectSpireServer } from "../spire/spire-client.ts";
 import { connectControl } from "./control-client.ts";
@@ -46,8 +45,11 @@ runCli(process.argv.slice(2), {
   connect: connectControl,
   connectSpire: (socketPath) => connectSpireServer({ socketPath, now: () => new Date(), deadlineMs: 1_000 }),
   readSources: readMeshSources,
-  loadMesh: (sources) => loadMesh(sources, { coordinatorNode: undefined }),
-  meshJsonSchema,
+  loadMesh: async (sources) => {
+    const { loadMesh } = await import("../mesh/validate.ts");
+    return loadMesh(sources, { coordinatorNode: undefined });
+  },
+  meshJsonSchema: async () => (await import("../mesh/schema.ts")).meshJsonSchema(),
   writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
   claimedBy: claimedBy(),
   operator: sshSession(process.env),

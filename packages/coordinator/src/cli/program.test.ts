@@ -59,8 +59,8 @@ async function weft(
     connect: connectControl,
     connectSpire: (socketPath) => connectSpireServer({ socketPath, now: () => after(0) }),
     readSources: readMeshSources,
-    loadMesh: (sources) => loadMesh(sources, { coordinatorNode: undefined }),
-    meshJsonSchema,
+    loadMesh: async (sources) => loadMesh(sources, { coordinatorNode: undefined }),
+    meshJsonSchema: async () => meshJsonSchema(),
     writeSecret: (path, text) => writeFileDurably(path, text, 0o600),
     claimedBy: "ann",
     operator: undefined,
@@ -192,10 +192,15 @@ describe("exit code 0", () => {
   it("plan in words and diff, history as a table", async () => {
     const node = { node: "hub", words: ["opens 8080/tcp"], diff: "@@ -1 +1 @@\n-a\n+b\n", enrolled: true };
     const plan = await weft(["plan", goodFile], {
-      plan: { problems: [], baseRevision: 4n, nodes: [node], replay: { flips: [], unknown: [] } },
+      plan: {
+        problems: [],
+        baseRevision: 4n,
+        nodes: [node],
+        replay: { flips: [], unknown: [], since: after(0), youngest: "" },
+      },
     });
     expect(plan.out).toBe(
-      `hub:\n  opens 8080/tcp\n    @@ -1 +1 @@\n    -a\n    +b\nof the flows that kernels remember none would be refused or newly allowed\n1 node would change, counted from revision 4\nnext: weft apply ${goodFile} --wait`,
+      `hub:\n  opens 8080/tcp\n    @@ -1 +1 @@\n    -a\n    +b\nof the flows that kernels saw opened in the last 7 days none would be refused or newly allowed\n1 node would change, counted from revision 4\nnext: weft apply ${goodFile} --wait`,
     );
     const revision = {
       revision: 1n,

@@ -15,5 +15,6 @@ function decodeFlip(flip: Flip): FlipView {
 /** @param replay undefined: a coordinator that cannot, so nothing is known */
 export function decodeReplay(replay: Replay | undefined): ReplayView | undefined {
   if (replay === undefined) return undefined;
-  return { flips: replay.flips.map(decodeFlip), unknown: replay.unknown };
+  const { flips, unknown, since, youngest } = replay;
+  return { flips: flips.map(decodeFlip), unknown, since, youngest };
 }

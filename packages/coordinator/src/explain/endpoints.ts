@@ -3,8 +3,8 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import { normaliseAddress } from "@weft/shared/model/address";
 import type { Traffic } from "@weft/shared/model/desired";
 import type { Mesh, MeshService } from "@weft/shared/model/mesh";
-import { nearestName } from "../mesh/near.ts";
-import { icmpPort } from "../mesh/text-forms.ts";
+import { nearestName } from "@weft/shared/model/near";
+import { icmpPort } from "@weft/shared/model/text-forms";
 import { addressOfNode, type Identity, identityOfAddress } from "./identify.ts";
 
 export interface Endpoint {

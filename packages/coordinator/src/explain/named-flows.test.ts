@@ -44,6 +44,8 @@ const of = (node: string, ...flows: ObservedFlow[]): NodeObservations => ({
   flows,
   fullSets: [],
   leftOut: 0,
+  spent: [],
+  memorySince: now,
   heard: now,
 });
 const named = (...observed: NodeObservations[]) => namedFlows(mesh, compiled, observed);

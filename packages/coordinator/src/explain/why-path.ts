@@ -1,6 +1,7 @@
 // In: the ends of one connection and what the kernels on its way answered. Out: the verdict, in steps and words. Pure.
 import type { Strength } from "@weft/shared/model/desired";
 import type { NodeStatus } from "@weft/shared/model/fleet";
+import { type FloorReport, floorPath, floorSentence } from "@weft/shared/model/floor";
 import type { KernelAnswer, NoAnswer } from "@weft/shared/model/observation";
 import { type Identity, identityText } from "./identify.ts";
 
@@ -24,6 +25,8 @@ export interface HookAnswer {
   readonly kind: "sender" | "forward" | "receiver";
   readonly node: string;
   readonly answer: KernelAnswer | NoAnswer;
+  /** What the node's own floor refused of it. */
+  readonly floor?: FloorReport | undefined;
   /** Digest and revision the node should carry. */
   readonly wanted: { readonly revision: number; readonly digest: string } | undefined;
 }
@@ -43,6 +46,7 @@ export function plainStep(kind: WhyStep["kind"], verdict: WhyStep["verdict"], te
 function byWhom({ decidedBy, policy, file, line, audited }: KernelAnswer): string {
   switch (decidedBy) {
     case "policy":
+      if (file === floorPath) return `by the floor of this node (${file}:${line})`;
       return `by ${policy} (${file}:${line})`;
     case "guard":
       return `by the ${policy === "guard" ? "administrators'" : policy} guard`;
@@ -68,7 +72,7 @@ const words = {
   unknown: "is not known",
 } as const;
 
-export function hookStep({ kind, node, answer, wanted }: HookAnswer): WhyStep {
+export function hookStep({ kind, node, answer, wanted, floor }: HookAnswer): WhyStep {
   if ("problem" in answer) return plainStep(kind, "unknown", `${node} gives no answer: ${answer.problem}`);
   const { verdict, ownVerdict, others, revision, digest, uid } = answer;
   const remarks: string[] = [];
@@ -83,6 +87,9 @@ export function hookStep({ kind, node, answer, wanted }: HookAnswer): WhyStep {
       `the kernel of ${node} carries ${revision === 0 ? "no revision" : `revision ${revision}`}, and revision ` +
         `${wanted.revision} is wanted: this is what holds now`,
     );
+  const isShut = answer.decidedBy === "default" && (verdict === "drop" || verdict === "reject");
+  const refused = isShut ? floorSentence(floor) : "";
+  if (refused !== "") remarks.push(`${node} does not have all that the mesh file says: ${refused}`);
   const who = kind === "sender" && uid !== undefined ? ` for uid ${uid}` : "";
   const own =
     verdict === "unknown" && ownVerdict !== undefined && ownVerdict !== "unknown"

@@ -24,6 +24,8 @@ const said = (flows: readonly ObservedFlow[], more: Partial<Observation> = {}): 
   complete: false,
   fullSets: [],
   leftOut: 0,
+  memorySeconds: 0,
+  spent: [],
   ...more,
 });
 
@@ -42,13 +44,48 @@ describe("what is held of each node", () => {
     expect(observations.all(now)[0]?.flows).toHaveLength(1);
   });
 
-  it("is bounded: the longest unused go, and that is said", () => {
-    const observations = new Observations(3);
+  it("is bounded: whoever has the most loses the longest unused, and is named for good", () => {
+    const observations = new Observations(4);
     const flows = Array.from({ length: 10 }, (_, index) => flow(index + 1, { lastSeen: ago(index) }));
-    observations.take("api1", said(flows, { leftOut: 5 }), now);
+    const other = flow(1, { source: "10.77.0.8", lastSeen: ago(3_000) });
+    observations.take("api1", said([...flows, other], { leftOut: 5 }), now);
     const [held] = observations.all(now);
-    expect(held?.flows.map(({ port }) => port)).toEqual([1, 2, 3]);
-    expect(held?.leftOut).toBe(12);
+    expect(held?.flows.map(({ source, port }) => [source, port])).toEqual([
+      ["10.77.0.9", 1],
+      ["10.77.0.9", 2],
+      ["10.77.0.9", 3],
+      ["10.77.0.8", 1],
+    ]);
+    expect(held?.leftOut).toBe(5);
+    expect(held?.spent).toMatchObject([{ direction: "in", source: "10.77.0.9" }]);
+    observations.take("api1", said([]), now);
+    expect(observations.of("api1")?.spent).toHaveLength(1);
+    observations.take("api1", said([], { complete: true }), now);
+    expect(observations.of("api1")?.spent).toEqual([]);
+  });
+
+  it("counts what went of more sources than there is room for", () => {
+    const observations = new Observations(3);
+    const flows = Array.from({ length: 10 }, (_, index) => flow(1, { source: `10.9.0.${index}` }));
+    observations.take("api1", said(flows), now);
+    observations.take("api1", said([]), now);
+    expect(observations.of("api1")?.leftOut).toBe(7);
+    expect(observations.all(now)[0]?.flows).toHaveLength(3);
+  });
+
+  it("does not hold a source to account for what the kernel itself forgot", () => {
+    const observations = new Observations(2);
+    const old = flow(1, { lastSeen: ago(8 * 24 * 3600) });
+    observations.take("api1", said([old, flow(2), flow(3)]), now);
+    expect(observations.of("api1")?.spent).toEqual([]);
+  });
+
+  it("goes back as far as the kernel says, and no further than it keeps anything", () => {
+    const observations = new Observations();
+    observations.take("api1", said([], { memorySeconds: 60 }), now);
+    expect(observations.of("api1")?.memorySince).toEqual(ago(60));
+    observations.take("api1", said([], { memorySeconds: 1e12 }), now);
+    expect(observations.of("api1")?.memorySince).toEqual(ago(7 * 24 * 3600));
   });
 
   it("ends as the kernel's sets forget it, and never lies in the future", () => {

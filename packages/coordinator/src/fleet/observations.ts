@@ -1,26 +1,34 @@
 // In: what each node's kernel has counted, message by message. Out: what is held of it. In memory only: kernels keep
-// their sets, and agents tell everything again on a new stream. Bounded per node: the longest unused goes first.
-import type { Observation, ObservedFlow } from "@weft/shared/model/observation";
+// their sets, and agents tell everything again on a new stream. Bounded per node, and fairly: whoever has the most
+// flows loses the longest unused of them, and is named.
+import type { Observation, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
 
 export interface NodeObservations {
   readonly node: string;
   readonly flows: readonly ObservedFlow[];
   readonly fullSets: readonly string[];
-  /** Flows that were dropped here or not told: what is not listed is not known. */
+  /** Flows that were not told, or dropped here of too many sources to name: what is not listed is not known. */
   readonly leftOut: number;
+  /** Of these more was seen than is remembered. */
+  readonly spent: readonly SpentQuota[];
+  /** What was opened before is not remembered. */
+  readonly memorySince: Date;
   readonly heard: Date;
 }
 
-interface Held {
-  flows: Map<string, ObservedFlow>;
-  fullSets: readonly string[];
-  leftOut: number;
-  heard: Date;
+interface Held extends Omit<NodeObservations, "node" | "flows"> {
+  readonly flows: Map<string, ObservedFlow>;
+  /** Of whom flows were dropped here. */
+  readonly dropped: Map<string, SpentQuota>;
+  readonly droppedUnnamed: number;
 }
 
-const mostPerNode = 2_000;
+/** More than one local user's quota, so that no single one is dropped for it. */
+const mostPerNode = 4_000;
+const mostNamed = 256;
+export const retentionMs = 7 * 24 * 3600_000;
 /** As the kernel keeps them (the sets' own timeouts). */
-const keptMs = { seen: 7 * 24 * 3600_000, audited: 7 * 24 * 3600_000, denied: 3600_000 } as const;
+const keptMs = { seen: retentionMs, audited: retentionMs, denied: 3600_000 } as const;
 
 function keyOf({ kind, direction, source, destination, protocol, port, uid }: ObservedFlow): string {
   return [kind, direction, source, destination, protocol, port, uid].join(" ");
@@ -35,22 +43,24 @@ export class Observations {
   }
 
   take(node: string, observation: Observation, now: Date): void {
-    const before = observation.complete ? undefined : this.#nodes.get(node);
-    const held: Held = before ?? { flows: new Map(), fullSets: [], leftOut: 0, heard: now };
+    const { complete, fullSets, spent, memorySeconds } = observation;
+    const before = complete ? undefined : this.#nodes.get(node);
+    const flows = before?.flows ?? new Map<string, ObservedFlow>();
+    const dropped = before?.dropped ?? new Map<string, SpentQuota>();
     for (const flow of observation.flows) {
       // a node's clock may be ahead; nothing was seen after now
       const lastSeen = flow.lastSeen > now ? now : flow.lastSeen;
-      held.flows.set(keyOf(flow), { ...flow, lastSeen });
+      flows.set(keyOf(flow), { ...flow, lastSeen });
     }
-    held.fullSets = observation.fullSets;
-    held.leftOut = observation.leftOut;
-    held.heard = now;
-    const over = held.flows.size - this.#most;
-    if (over > 0) {
-      const oldest = [...held.flows].sort(([, a], [, b]) => a.lastSeen.getTime() - b.lastSeen.getTime());
-      for (const [key] of oldest.slice(0, over)) held.flows.delete(key);
-      held.leftOut += over;
+    let droppedUnnamed = before?.droppedUnnamed ?? 0;
+    if (flows.size > this.#most) {
+      for (const [key, flow] of flows) if (isForgotten(flow, now)) flows.delete(key);
+      droppedUnnamed += dropFairly(flows, this.#most, dropped);
     }
+    const leftOut = observation.leftOut + droppedUnnamed;
+    const memorySince = new Date(now.getTime() - Math.min(memorySeconds * 1000, retentionMs));
+    const named = [...spent, ...dropped.values()];
+    const held = { flows, dropped, droppedUnnamed, fullSets, leftOut, spent: named, memorySince, heard: now };
     this.#nodes.set(node, held);
   }
 
@@ -60,21 +70,70 @@ export class Observations {
   }
 
   /** How good what is held of the node is. */
-  of(node: string): Pick<NodeObservations, "fullSets" | "leftOut" | "heard"> | undefined {
+  of(node: string): Omit<NodeObservations, "node" | "flows"> | undefined {
     return this.#nodes.get(node);
   }
 
   all(now: Date): NodeObservations[] {
     return [...this.#nodes]
-      .map(([node, { flows, fullSets, leftOut, heard }]) => ({
+      .map(([node, { flows, dropped: _, droppedUnnamed: __, ...held }]) => ({
+        ...held,
         node,
-        flows: [...flows.values()].filter(
-          ({ kind, lastSeen }) => now.getTime() - lastSeen.getTime() < keptMs[kind],
-        ),
-        fullSets,
-        leftOut,
-        heard,
+        flows: [...flows.values()].filter((flow) => !isForgotten(flow, now)),
       }))
       .sort((a, b) => (a.node < b.node ? -1 : 1));
   }
+}
+
+function isForgotten({ kind, lastSeen }: ObservedFlow, now: Date): boolean {
+  return now.getTime() - lastSeen.getTime() >= keptMs[kind];
+}
+
+type Entry = readonly [key: string, flow: ObservedFlow];
+
+/** Leaves the newest of each source, as many as there is room for. Returns how many went of whom it cannot name. */
+function dropFairly(
+  flows: Map<string, ObservedFlow>,
+  most: number,
+  dropped: Map<string, SpentQuota>,
+): number {
+  const bySource = new Map<string, Entry[]>();
+  const newestFirst = [...flows].sort(([, a], [, b]) => b.lastSeen.getTime() - a.lastSeen.getTime());
+  for (const entry of newestFirst) {
+    const [, { direction, source, uid }] = entry;
+    const key = `${direction} ${source} ${uid}`;
+    const entries = bySource.get(key);
+    if (entries === undefined) bySource.set(key, [entry]);
+    else entries.push(entry);
+  }
+  const share = fairShare(
+    [...bySource.values()].map((entries) => entries.length),
+    most,
+  );
+  let unnamed = 0;
+  for (const [source, entries] of bySource) {
+    const gone = entries.slice(share);
+    for (const [key] of gone) flows.delete(key);
+    const [first] = gone;
+    if (first === undefined) continue;
+    const { direction, source: address, uid, user } = first[1];
+    if (direction === "forward" || (!dropped.has(source) && dropped.size >= mostNamed))
+      unnamed += gone.length;
+    else dropped.set(source, { direction, source: address, uid, user });
+  }
+  // more sources than room
+  for (const [key] of newestFirst.slice(most)) if (flows.size > most && flows.delete(key)) unnamed += 1;
+  return unnamed;
+}
+
+/** The most that each may keep, so that all of them fit; one at least. */
+function fairShare(sizes: readonly number[], most: number): number {
+  const sorted = [...sizes].sort((a, b) => a - b);
+  let room = most;
+  for (const [index, size] of sorted.entries()) {
+    const share = Math.floor(room / (sorted.length - index));
+    if (size > share) return Math.max(1, share);
+    room -= size;
+  }
+  return most;
 }

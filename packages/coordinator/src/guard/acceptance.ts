@@ -1,8 +1,8 @@
 // In: the risks of a change, and the codes an operator named. Out: whether it may go on, what was accepted, and what was
 // named for nothing. Pure. Every code has to be named: one accepted risk is no word about another.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { nearestName } from "@weft/shared/model/near";
 import { byText } from "../compile/order.ts";
-import { nearestName } from "../mesh/near.ts";
 import { type Risk, type RiskCode, riskCodes, riskKinds } from "./risk.ts";
 
 export interface Weighed {

@@ -34,6 +34,10 @@ export const riskKinds = {
     title: "you would cut your own way in",
     todo: "put your address under `guard: admin:`",
   },
+  "FLIP-GUARD": {
+    title: "a guard flow that kernels remember would be refused",
+    todo: "put its source under `guard: admin:`, or name it in a policy that opens the port",
+  },
 } as const satisfies Record<string, RiskKind>;
 
 export type RiskCode = keyof typeof riskKinds;

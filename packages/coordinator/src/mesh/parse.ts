@@ -10,6 +10,7 @@ import type {
   RolloutWish,
   Selector,
 } from "@weft/shared/model/mesh";
+import { icmpPort } from "@weft/shared/model/text-forms";
 import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
 import { errorAt, hasErrors, sortProblems } from "./problem.ts";
@@ -30,7 +31,6 @@ import {
   serviceSchema,
 } from "./schema.ts";
 import { readSections, type Sections } from "./sections.ts";
-import { icmpPort } from "./text-forms.ts";
 
 export type { MeshSource } from "./read-yaml.ts";
 

@@ -1,8 +1,8 @@
 // In: `baseline:` as the schema understood it, and where it was written. Out: its entries. Pure.
 import type { BaselineEntry, BaselineOpening, BaselineSource, Place } from "@weft/shared/model/mesh";
+import { icmpPort } from "@weft/shared/model/text-forms";
 import type { Cursor } from "./cursor.ts";
 import type { RawBaseline } from "./schema.ts";
-import { icmpPort } from "./text-forms.ts";
 
 /** One entry may stand by itself, without a list. */
 export function baselineOf(raw: RawBaseline | readonly RawBaseline[], cursor: Cursor): BaselineEntry[] {

@@ -1,7 +1,7 @@
 // In: what stands under `rollout:`. Out: how a change goes out, as written, or zod issues. Pure.
 import { stopCauses } from "@weft/shared/model/mesh";
+import { deadlineForm, labelForm, percentForm } from "@weft/shared/model/text-forms";
 import { z } from "zod";
-import { deadlineForm, labelForm, percentForm } from "./text-forms.ts";
 import { textOf } from "./text-of.ts";
 
 export const rolloutSchema = z.strictObject({

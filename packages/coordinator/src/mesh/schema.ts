@@ -1,10 +1,6 @@
 // In: plain data out of a mesh file, entry by entry. Out: typed entries, or zod issues. Pure.
 // What a field may hold is said once, here; meshJsonSchema() prints the same for editors and the CLI.
 import { isLabel } from "@weft/shared/model/ids";
-import { parseDomainName } from "@weft/shared/render/domain-name";
-import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
-import { z } from "zod";
-import { rolloutSchema } from "./rollout-schema.ts";
 import {
   addressForm,
   cidrForm,
@@ -16,7 +12,11 @@ import {
   type TextForm,
   unitForm,
   userForm,
-} from "./text-forms.ts";
+} from "@weft/shared/model/text-forms";
+import { parseDomainName } from "@weft/shared/render/domain-name";
+import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
+import { z } from "zod";
+import { rolloutSchema } from "./rollout-schema.ts";
 import { textOf } from "./text-of.ts";
 
 /** A parser that throws, as a form. */

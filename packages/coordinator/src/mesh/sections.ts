@@ -1,11 +1,11 @@
 // In: the files of a mesh. Out: one collection of sections with every entry once, and what does not fit together.
 // Pure. A directory is merged by name: every file says `weft: v1`, and nothing may be said twice.
 import type { Place, Problem } from "@weft/shared/model/mesh";
+import { labelForm } from "@weft/shared/model/text-forms";
 import type { Cursor } from "./cursor.ts";
 import { errorAt } from "./problem.ts";
 import { type MeshSource, readYaml } from "./read-yaml.ts";
 import { unknownKey } from "./shape-problems.ts";
-import { labelForm } from "./text-forms.ts";
 
 const single = ["mesh", "trustDomain", "dns", "guard", "baseline", "defaults", "rollout"] as const;
 const named = ["nodes", "services"] as const;

@@ -1,8 +1,8 @@
 // In: zod's issues about one entry, and the entry with its places. Out: problems. Pure.
 import type { Problem } from "@weft/shared/model/mesh";
+import { nearestName } from "@weft/shared/model/near";
 import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
-import { nearestName } from "./near.ts";
 import { errorAt } from "./problem.ts";
 
 type Issue = z.core.$ZodIssue;

@@ -1,6 +1,7 @@
 // In: a form of text. Out: the zod schema of a field that holds it, with what is allowed in its problems. Pure.
+
+import type { TextForm } from "@weft/shared/model/text-forms";
 import { z } from "zod";
-import type { TextForm } from "./text-forms.ts";
 
 /** What a custom issue carries for the problem made of it. */
 export interface IssueDetail {

@@ -3,6 +3,8 @@ import type { ObservedFlow } from "@weft/shared/model/observation";
 import { compileMesh } from "../compile/compile.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { loadMesh } from "../mesh/validate.ts";
+import { flipRisks } from "./flip-risks.ts";
+import { hiddenCallers } from "./hidden-callers.ts";
 import { type Flip, replay } from "./replay.ts";
 import { type Memory, unknownSpans } from "./unknown-spans.ts";
 
@@ -22,10 +24,14 @@ const webToApi = "  - { name: web-to-api, from: [web], to: api }\n";
 const ops = "  - { name: ops, from: [{ cidr: 192.0.2.0/28 }], to: api }\n";
 const before = `${head}policies:\n${webToApi}${ops}`;
 
+function meshOf(text: string) {
+  return loadMesh([{ name: "mesh.yaml", text }], { coordinatorNode: "hub" }).mesh!;
+}
+
 function compile(text: string) {
-  const { mesh } = loadMesh([{ name: "mesh.yaml", text }], { coordinatorNode: "hub" });
+  const mesh = meshOf(text);
   const ports = { agentPort: 7443, enrolmentPort: 7444, spirePort: 8081 };
-  return compileMesh(mesh!, { node: "hub", address: "10.77.0.10", ...ports });
+  return compileMesh(mesh, { node: "hub", address: "10.77.0.10", ...ports });
 }
 
 const at = (minute: number) => new Date(Date.UTC(2026, 2, 1, 12, minute));
@@ -45,6 +51,8 @@ function told(flows: Readonly<Record<string, readonly ObservedFlow[]>>): NodeObs
     flows: each,
     fullSets: [],
     leftOut: 0,
+    spent: [],
+    memorySince: at(0),
     heard: at(9),
   }));
 }
@@ -128,6 +136,34 @@ describe("the replay of remembered flows", () => {
     ]);
   });
 
+  it("marks a guard flow that would be refused, and lists it first", () => {
+    const guarded = `${before}guard: { admin: [192.0.2.64/28], ports: [22/tcp, 8080/tcp] }\n`;
+    const flows = {
+      api1: [arrived("192.0.2.1", { lastSeen: at(5) }), arrived("192.0.2.65", { lastSeen: at(1) })],
+    };
+    const without = `${head}policies:\n${webToApi}`;
+    expect(replayed(flows, without, guarded)).toMatchObject([
+      { becomes: "refused", source: { address: "192.0.2.65" }, isGuard: true },
+      { becomes: "refused", source: { address: "192.0.2.1" }, isGuard: false },
+    ]);
+    // from anywhere, at a guard port that no policy has judged so far
+    const ssh = { api1: [arrived("198.51.100.9", { port: 22 })] };
+    const declared = guarded.replace("http: 8080/tcp", "http: 8080/tcp, ssh: 22/tcp");
+    expect(replayed(ssh, declared, guarded)).toMatchObject([{ becomes: "refused", isGuard: true }]);
+    const change = (after: string) => ({
+      before: { mesh: meshOf(guarded), contents: compile(guarded) },
+      after: { mesh: meshOf(after), contents: compile(after) },
+      members: new Set(["api1"]),
+      operator: undefined,
+    });
+    expect(flipRisks(told(ssh), change(guarded))).toEqual([]);
+    expect(flipRisks(told(ssh), change(declared))).toMatchObject([
+      { code: "FLIP-GUARD", node: "api1", text: expect.stringContaining("198.51.100.9 -> api:22/tcp") },
+    ]);
+    const many = Array.from({ length: 25 }, (_, index) => arrived(`198.51.100.${index + 1}`, { port: 22 }));
+    expect(flipRisks(told({ api1: many }), change(declared)).at(-1)?.text).toContain("and 5 more");
+  });
+
   it("replays what a node passes on", () => {
     const through = {
       direction: "forward",
@@ -148,10 +184,14 @@ describe("what the memory cannot tell", () => {
     fullSets: [],
     leftOut: 0,
     isCurrent: true,
+    spent: [],
+    since: at(0),
   });
   const all = ["hub", "web1", "api1"].map(fresh);
   const spans = (memories: readonly Memory[], after: string) =>
-    unknownSpans(memories, compile(before), compile(after)).map(({ node, text }) => `${node}: ${text}`);
+    unknownSpans(memories, compile(before), compile(after), at(1)).map(
+      ({ node, text }) => `${node}: ${text}`,
+    );
   const after = `${head}policies:\n${ops}`;
 
   it("is nothing when every node whose rules change has told everything", () => {
@@ -161,7 +201,7 @@ describe("what the memory cannot tell", () => {
 
   it("is said node by node: full sets, flows left out, silence, another revision", () => {
     const [hub, web1, api1] = all.map((each) => each);
-    const full = { ...web1!, fullSets: ["seen_out4"], leftOut: 7, isCurrent: false };
+    const full = { ...web1!, fullSets: ["seen_out4", "denied_out4"], leftOut: 7, isCurrent: false };
     expect(spans([hub!, full, api1!], after)).toEqual([
       "web1: it does not carry the current revision: what passes there now is UNKNOWN",
       "web1: its set seen_out4 is full: what is not in it is UNKNOWN",
@@ -173,10 +213,38 @@ describe("what the memory cannot tell", () => {
     ]);
   });
 
-  it("is who calls a port that was not judged, and what is passed on to it", () => {
+  it("is what was opened before a memory began, and what else whoever used up a quota opened", () => {
+    const [hub, web1, api1] = all.map((each) => each);
+    const mallory = { direction: "out", source: undefined, uid: 2666, user: "mallory" } as const;
+    const rogue = { direction: "in", source: "10.77.0.66", uid: undefined, user: "" } as const;
+    const young = { ...web1!, since: at(5), spent: [mallory] };
+    const found = unknownSpans(
+      [hub!, young, { ...api1!, spent: [rogue] }],
+      compile(before),
+      compile(after),
+      at(1),
+    );
+    expect(found).toMatchObject([
+      { node: "api1", source: "10.77.0.66", text: expect.stringContaining("opened there is UNKNOWN") },
+      { node: "web1", source: "", since: at(5) },
+      { node: "web1", source: "user mallory", text: expect.stringContaining("outside the mesh is UNKNOWN") },
+    ]);
+  });
+
+  it("is that nobody else of a node called, when its own word alone says so and the change would refuse it", () => {
+    const both = before.replace("from: [web]", "from: [web, shop]");
+    const flows = told({ web1: [sent("web")], api1: [arrived("10.77.0.11")] });
+    const hidden = (before: string, after: string) =>
+      hiddenCallers(flows, compile(before), compile(after)).map(({ node, source }) => `${node} ${source}`);
+    expect(hidden(both, before)).toEqual(["web1 user shop"]);
+    expect(hidden(both, both)).toEqual([]);
+    // what was refused so far is no loss
+    expect(hidden(before, `${head}policies:\n${ops}`)).toEqual([]);
+  });
+
+  it("is what is passed on to a port that was not judged", () => {
     const grown = before.replace("http: 8080/tcp", "http: 8080/tcp, more: 9000-9001/tcp");
     expect(spans(all, grown)).toEqual([
-      "api1: 9000-9001/tcp was not judged there: who calls it from outside the mesh is UNKNOWN",
       "hub: what it passes on for others (containers, routed networks) is not counted: UNKNOWN",
       "web1: what it passes on for others (containers, routed networks) is not counted: UNKNOWN",
     ]);
@@ -185,12 +253,12 @@ describe("what the memory cannot tell", () => {
   it("is who calls what a baseline closes, until it was on trial", () => {
     const closing = "guard: { admin: [192.0.2.0/28] }\nbaseline: [{ nodes: [web1], inbound: deny }]\n";
     const text =
-      "its baseline closes: who calls ports that no service declares, or pings it, was not counted: UNKNOWN";
+      "its baseline closes: who pings it, or uses protocols beside TCP and UDP, was not counted: UNKNOWN";
     expect(spans(all, before + closing)).toEqual([`web1: ${text}`]);
     const trial = before + closing.replace("inbound: deny", "inbound: deny, mode: audit");
-    expect(unknownSpans(all, compile(trial), compile(before + closing))).toEqual([]);
+    expect(unknownSpans(all, compile(trial), compile(before + closing), at(1))).toEqual([]);
     const pinged = trial.replace("mode: audit", "mode: audit, allow: [{ from: [any], ports: [icmp] }]");
-    expect(unknownSpans(all, compile(pinged), compile(trial))).toMatchObject([{ node: "web1" }]);
+    expect(unknownSpans(all, compile(pinged), compile(trial), at(1))).toMatchObject([{ node: "web1" }]);
   });
 
   it("is nothing where a baseline was on trial: what it counted is replayed", () => {

@@ -1,10 +1,12 @@
 // In: the flows that kernels remember, and what every node is to enforce before and after a change. Out: every flow
-// whose verdict turns, both ways, with its last use and who saw it. Pure. What the memory cannot tell: unknown-spans.ts.
+// whose verdict turns, both ways, with its last use and who saw it; guard flows first. Pure. What the memory cannot
+// tell: unknown-spans.ts.
 import type { DesiredContent, Origin, Traffic } from "@weft/shared/model/desired";
 import type { Identity } from "../explain/identify.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
-import { ContentJudge, type Verdict } from "./content-judge.ts";
+import type { Verdict } from "./content-judge.ts";
+import { type Judges, judgesOf, judgeWay } from "./judge-way.ts";
 
 export interface Flip {
   readonly becomes: "refused" | "allowed";
@@ -24,18 +26,9 @@ export interface Flip {
   readonly origin: Origin | undefined;
   /** Whose kernel will decide. */
   readonly at: string;
-  /** A guard let it pass before. */
+  /** A guard let it pass so far, or it came to a guard port that no policy judged. */
   readonly isGuard: boolean;
 }
-
-interface Judged extends Verdict {
-  readonly at: string;
-}
-
-type Judges = ReadonlyMap<string, ContentJudge>;
-
-const judgesOf = (contents: Contents): Judges =>
-  new Map([...contents].map(([node, content]) => [node, new ContentJudge(content)]));
 
 export function replay(observed: readonly NodeObservations[], before: Contents, after: Contents): Flip[] {
   const old = judgesOf(before);
@@ -44,6 +37,7 @@ export function replay(observed: readonly NodeObservations[], before: Contents, 
     .flatMap((connection) => flipsOf(connection, old, now))
     .sort(
       (a, b) =>
+        Number(b.isGuard) - Number(a.isGuard) ||
         Number(b.becomes === "refused") - Number(a.becomes === "refused") ||
         b.lastUsed.getTime() - a.lastUsed.getTime() ||
         (keyOf(a) < keyOf(b) ? -1 : 1),
@@ -56,8 +50,8 @@ function keyOf({ source, destination, protocol, port }: Flip): string {
 
 function flipsOf(connection: SeenConnection, old: Judges, now: Judges): Flip[] {
   const turned = sendersOf(connection, old, now).flatMap((user) => {
-    const was = judge(old, connection, user);
-    const is = judge(now, connection, user);
+    const was = judgeWay(old, connection, user);
+    const is = judgeWay(now, connection, user);
     return was.passes === is.passes ? [] : [{ was, is }];
   });
   // of a sender that may be anybody, a loss for one is a loss
@@ -80,9 +74,15 @@ function flipsOf(connection: SeenConnection, old: Judges, now: Judges): Flip[] {
       by: is.by,
       origin: is.origin,
       at: is.at,
-      isGuard: was.by === "guard" && was.passes,
+      isGuard:
+        !is.passes && (was.by === "guard" || (was.by === "unjudged" && isAtGuardPort(connection, old))),
     },
   ];
+}
+
+function isAtGuardPort({ toNode, protocol, port }: SeenConnection, judges: Judges): boolean {
+  const { ports } = judges.get(toNode ?? "")?.content.policy.guard ?? { ports: [] };
+  return ports.some((each) => each.protocol === protocol && each.from <= port && port <= each.to);
 }
 
 /** Users it may have been: everybody who has a say on that node when the sender's kernel does not tell. */
@@ -91,34 +91,6 @@ function sendersOf({ user, fromNode, via }: SeenConnection, old: Judges, now: Ju
   if (fromNode === undefined || via !== undefined) return [""];
   const workloads = [old, now].flatMap((judges) => judges.get(fromNode)?.content.identity.workloads ?? []);
   return ["", ...new Set(workloads.map((workload) => workload.user))];
-}
-
-/** The first kernel on the way that refuses, or the last that lets it pass. */
-function judge(judges: Judges, connection: SeenConnection, user: string): Judged {
-  const { fromNode, toNode, via, destination } = connection;
-  const source = sourceIn(judges, connection);
-  if (via !== undefined) {
-    const verdict = judges.get(via)?.forwards(source, destination, connection);
-    return { ...(verdict ?? free), at: via };
-  }
-  const sender = fromNode === undefined ? undefined : judges.get(fromNode);
-  // an arrival is told without the address it was sent to: of the other family it was not the node's own
-  const isComparable = source.includes(":") === destination.includes(":");
-  const sent = isComparable ? sender?.sends(user, destination, connection) : undefined;
-  if (sent !== undefined && !sent.passes) return { ...sent, at: fromNode ?? "" };
-  const receiver = toNode === undefined ? undefined : judges.get(toNode);
-  const received = receiver?.receives(source, connection);
-  if (received !== undefined && (!received.passes || received.by !== "unjudged"))
-    return { ...received, at: toNode ?? "" };
-  return { ...(sent ?? received ?? free), at: fromNode ?? toNode ?? "" };
-}
-
-const free: Verdict = { passes: true, by: "unjudged", origin: undefined };
-
-/** A node that gets another address sends from there. */
-function sourceIn(judges: Judges, { fromNode, source, user }: SeenConnection): string {
-  const content = fromNode === undefined ? undefined : judges.get(fromNode)?.content;
-  return content !== undefined && user !== undefined ? content.address : source;
 }
 
 const nobody = (address: string): Identity => ({ kind: "none", name: "", node: "", address, spiffeId: "" });

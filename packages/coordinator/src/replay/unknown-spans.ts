@@ -1,8 +1,9 @@
 // In: what is to change where, and how good each node's memory of flows is. Out: for each node whose rules change what
 // the replay cannot tell, in words: what is not remembered is UNKNOWN, never safe. Pure.
 import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
+import type { SpentQuota } from "@weft/shared/model/observation";
 import { byText } from "../compile/order.ts";
-import { formatRange, intersect } from "../mesh/selection.ts";
+import { intersect } from "../mesh/selection.ts";
 import type { Contents } from "./connections.ts";
 
 export interface Memory {
@@ -14,28 +15,66 @@ export interface Memory {
   readonly leftOut: number;
   /** What is in force there is what the replay takes as "before". */
   readonly isCurrent: boolean;
+  /** Of these more was seen than is remembered. */
+  readonly spent: readonly SpentQuota[];
+  /** What was opened before is not remembered; undefined: nothing is. */
+  readonly since: Date | undefined;
 }
 
 export interface UnknownSpan {
   readonly node: string;
   readonly text: string;
+  /** Of these alone: "user web", an address; empty: of everybody. */
+  readonly source: string;
+  /** What came before; undefined: at any time. */
+  readonly since: Date | undefined;
 }
 
-export function unknownSpans(memories: readonly Memory[], before: Contents, after: Contents): UnknownSpan[] {
+/** @param fullSince when a memory begins that is as long as it can be */
+export function unknownSpans(
+  memories: readonly Memory[],
+  before: Contents,
+  after: Contents,
+  fullSince: Date,
+): UnknownSpan[] {
   const byNode = new Map(memories.map((memory) => [memory.node, memory]));
+  return changedNodes(before, after).flatMap((node) => {
+    const memory = byNode.get(node);
+    const texts = [
+      ...memoryTexts(memory),
+      ...undeclaredTexts(before.get(node), after.get(node)),
+      ...forwardTexts(before.get(node), after.get(node)),
+      ...addressTexts(before.get(node), after.get(node)),
+    ];
+    const whole = texts.map((text) => ({ node, text, source: "", since: undefined }));
+    return [...whole, ...ageSpans(memory, fullSince), ...spentSpans(memory)];
+  });
+}
+
+/** Whose verdicts may turn. */
+export function changedNodes(before: Contents, after: Contents): string[] {
   return [...before.keys()]
     .filter((node) => rulesOf(before.get(node)) !== rulesOf(after.get(node)))
-    .sort(byText)
-    .flatMap((node) => {
-      const texts = [
-        ...memoryTexts(byNode.get(node)),
-        ...newPortTexts(before.get(node), after.get(node)),
-        ...undeclaredTexts(before.get(node), after.get(node)),
-        ...forwardTexts(before.get(node), after.get(node)),
-        ...addressTexts(before.get(node), after.get(node)),
-      ];
-      return texts.map((text) => ({ node, text }));
-    });
+    .sort(byText);
+}
+
+function ageSpans(memory: Memory | undefined, fullSince: Date): UnknownSpan[] {
+  if (memory?.since === undefined || memory.since <= fullSince) return [];
+  const { node, since } = memory;
+  return [{ node, source: "", since, text: "what was opened before its memory began is UNKNOWN" }];
+}
+
+function spentSpans(memory: Memory | undefined): UnknownSpan[] {
+  return (memory?.spent ?? []).map(({ direction, source, uid, user }) => {
+    const who = direction === "out" ? `user ${user === "" ? uid : user}` : (source ?? "");
+    const what = direction === "out" ? "what else it opened outside the mesh" : "what else it opened there";
+    return {
+      node: memory?.node ?? "",
+      source: who,
+      since: undefined,
+      text: `${who} opened more than is remembered of one source: ${what} is UNKNOWN`,
+    };
+  });
 }
 
 /** What decides verdicts: neither lines of the file nor what is not policy. */
@@ -52,20 +91,11 @@ function memoryTexts(memory: Memory | undefined): string[] {
   return [
     ...(memory.state === "stale" ? ["it does not answer now: what it saw of late is UNKNOWN"] : []),
     ...(memory.isCurrent ? [] : ["it does not carry the current revision: what passes there now is UNKNOWN"]),
-    ...memory.fullSets.map((set) => `its set ${set} is full: what is not in it is UNKNOWN`),
+    ...memory.fullSets
+      .filter((set) => /^(seen|spent)_/.test(set))
+      .map((set) => `its set ${set} is full: what is not in it is UNKNOWN`),
     ...(memory.leftOut > 0 ? [`${memory.leftOut} of its flows were not told: they are UNKNOWN`] : []),
   ];
-}
-
-const listed = (ranges: readonly PortRange[]): string => ranges.map(formatRange).join(", ");
-
-/** Arrivals are counted on declared ports, and on all ports while a baseline is closed or on trial. */
-function newPortTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
-  const old = before?.policy.services ?? [];
-  const fresh = (after?.policy.services ?? []).filter(({ port }) => !isCovered(port, old));
-  if (fresh.length === 0) return [];
-  const ports = listed(fresh.map(({ port }) => port));
-  return [`${ports} was not judged there: who calls it from outside the mesh is UNKNOWN`];
 }
 
 function isCovered({ protocol, from, to }: PortRange, endpoints: readonly Endpoint[]): boolean {
@@ -77,12 +107,12 @@ function isCovered({ protocol, from, to }: PortRange, endpoints: readonly Endpoi
   return next > to;
 }
 
-/** What no baseline judged was counted by nobody, and a ping is only counted when it would be, or is, refused. */
+/** A ping is only counted when it would be, or is, refused; what has no ports of TCP or UDP, never when it passes. */
 function undeclaredTexts(before: DesiredContent | undefined, after: DesiredContent | undefined): string[] {
   if (before === undefined || after?.policy.baseline === undefined) return pingTexts(before, after);
   if (before.policy.baseline !== undefined) return pingTexts(before, after);
   return [
-    "its baseline closes: who calls ports that no service declares, or pings it, was not counted: UNKNOWN",
+    "its baseline closes: who pings it, or uses protocols beside TCP and UDP, was not counted: UNKNOWN",
   ];
 }
 

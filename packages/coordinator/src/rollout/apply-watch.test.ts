@@ -50,6 +50,17 @@ const fail = (node: string) =>
   });
 
 describe("waiting for an apply", () => {
+  it("says what a node's own floor refused of what it now carries", async () => {
+    const result = watch(["web1"]);
+    const refusal = { line: 4, policy: "ops", file: "mesh.yaml", ruleLine: 12, what: "from 0.0.0.0/0" };
+    const floor = { state: "in-force" as const, refusals: [refusal], leftOut: 0 };
+    say("web1", { phase: "enforced", enforcedDigest: digest, witness: "kernel of web1", floor });
+    expect(await result).toEqual({ complete: true, missing: [] });
+    expect(words[0]?.detail).toBe(
+      "kernel of web1; its floor refused 1: floor.yaml:4 refused policy ops (mesh.yaml:12): from 0.0.0.0/0",
+    );
+  });
+
   it("ends when the last kernel carries the state", async () => {
     const result = watch(["web1", "api1"]);
     enforce("web1");

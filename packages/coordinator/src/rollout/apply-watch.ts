@@ -1,5 +1,6 @@
 // In: the nodes an apply waits for, and its rollout. Out: word of each wave, and of each node as its kernel carries the
 // newest state or as it fails; ends when all are done, when those left have failed, or when the time is up.
+import { floorSentence } from "@weft/shared/model/floor";
 import type { Fleet } from "../fleet/fleet.ts";
 import { hasFailed, isEnforced, type NodeView } from "../fleet/node-view.ts";
 import { type EnforcedTimes, enforcedTimes } from "./enforced-times.ts";
@@ -43,6 +44,11 @@ export interface WatchOrder {
 /** Two heartbeats: one that says nothing for so long does not only take its time. */
 const silentMs = 10_000;
 
+/** Who testifies, and what of it the node itself would not have. */
+function witnessOf({ report }: NodeView): string {
+  return [report?.witness ?? "", floorSentence(report?.floor)].filter((text) => text !== "").join("; ");
+}
+
 export function refusalOf(view: NodeView): Pick<NodeWord, "phase" | "detail"> {
   const undone = view.report?.conditions.find(({ code }) => code === "POLICY_REVERTED");
   return undone === undefined
@@ -76,7 +82,7 @@ export function watchApply(order: WatchOrder): Promise<ApplyResult> {
       failed.delete(node);
       const phase = outcome === "stopped" ? "taken-back" : "enforced";
       if (phase === "enforced") took.set(node, since.sinceGivenMs);
-      say({ node, phase, ...since, detail: view.report?.witness ?? "", enforcedAt });
+      say({ node, phase, ...since, detail: witnessOf(view), enforcedAt });
     } else if (hasFailed(view)) {
       if (!failed.has(node)) say({ node, ...since, ...refusalOf(view), enforcedAt });
       failed.add(node);

@@ -15,9 +15,12 @@ import { Nonces } from "../enrolment/nonce.ts";
 import { RateLimit } from "../enrolment/rate-limit.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { GuardReach } from "../fleet/guard-reach.ts";
+import { Observations } from "../fleet/observations.ts";
 import { ReportKeeper } from "../fleet/report-keeper.ts";
 import { guardRisks } from "../guard/guard-risks.ts";
+import type { RiskSource } from "../guard/risk.ts";
 import type { Logger } from "../logger.ts";
+import { flipRisks } from "../replay/flip-risks.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
 import { courseWord } from "../rollout/course-word.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
@@ -102,9 +105,11 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const startedAt = now();
   const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
   const { mesh, hub } = config;
-  const riskSources = [guardRisks];
+  const observations = new Observations();
+  const flips: RiskSource = (change) => flipRisks(observations.all(now()), change);
+  const riskSources = [guardRisks, flips];
   const authority = new MeshAuthority({ store, compiler, mesh, trustDomain, riskSources, hub, word, now });
-  const explained = explaining({ authority, compiler, store, fleet, sessions, now });
+  const explained = explaining({ authority, compiler, store, fleet, sessions, observations, now });
 
   const published = (bundle: Published) => {
     agentCredentials.setRoots(bundle.roots.map((der) => derToPem(der)).join(""));

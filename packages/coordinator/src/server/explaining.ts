@@ -2,7 +2,7 @@
 // kernels, what kernels have counted, and the answers made of both.
 import type { Observation } from "@weft/shared/model/observation";
 import type { Fleet } from "../fleet/fleet.ts";
-import { Observations } from "../fleet/observations.ts";
+import type { Observations } from "../fleet/observations.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
@@ -18,6 +18,7 @@ export interface ExplainingParts {
   readonly store: Store;
   readonly fleet: Fleet;
   readonly sessions: Sessions;
+  readonly observations: Observations;
   readonly now: () => Date;
 }
 
@@ -30,14 +31,14 @@ export interface Explaining {
 }
 
 export function explaining(parts: ExplainingParts): Explaining {
-  const observations = new Observations();
+  const { observations } = parts;
   const desk = new QuestionDesk(parts.sessions);
-  const flows = new FlowDesk({ ...parts, observations });
+  const flows = new FlowDesk(parts);
   return {
     desk,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
     why: new WhyDesk({ ...parts, desk }),
     flows,
-    replayer: new Replayer({ ...parts, observations, refresh: (names) => flows.refresh(names) }),
+    replayer: new Replayer({ ...parts, refresh: (names) => flows.refresh(names) }),
   };
 }

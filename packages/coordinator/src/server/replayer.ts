@@ -3,9 +3,10 @@
 import type { Flip as FlipMessage, Replay } from "@weft/shared/gen/weft/v1/replay";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
-import type { Observations } from "../fleet/observations.ts";
+import { type Observations, retentionMs } from "../fleet/observations.ts";
+import { hiddenCallers } from "../replay/hidden-callers.ts";
 import { type Flip, replay } from "../replay/replay.ts";
-import { type Memory, unknownSpans } from "../replay/unknown-spans.ts";
+import { changedNodes, type Memory, unknownSpans } from "../replay/unknown-spans.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { SourceText } from "../store/records.ts";
@@ -44,14 +45,20 @@ export class Replayer {
     const { authority, compiler, observations, now } = this.#parts;
     const { mesh } = compiler.load(sources);
     // what is not valid turns nothing, and before the first mesh nothing was judged
-    if (mesh === undefined || authority.mesh === undefined) return { flips: [], unknown: [] };
+    if (mesh === undefined || authority.mesh === undefined)
+      return { flips: [], unknown: [], since: undefined, youngest: "" };
     const before = authority.inForce.contents();
     const after = compiler.compile(mesh);
     const observed = observations.all(now()).filter(({ node }) => before.has(node));
     const memories = [...before.keys()].map((node) => this.#memory(node, asked));
+    const fullSince = new Date(now().getTime() - retentionMs);
     return {
       flips: replay(observed, before, after).map(encodeFlip),
-      unknown: unknownSpans(memories, before, after),
+      unknown: [
+        ...unknownSpans(memories, before, after, fullSince),
+        ...hiddenCallers(observed, before, after),
+      ],
+      ...spanOf(memories, changedNodes(before, after), fullSince),
     };
   }
 
@@ -66,9 +73,22 @@ export class Replayer {
       state,
       fullSets: held?.fullSets ?? [],
       leftOut: held?.leftOut ?? 0,
+      spent: held?.spent ?? [],
+      since: held?.memorySince,
       isCurrent: statusOf(view, now()).verdict === "ENFORCED",
     };
   }
+}
+
+/** From when on what is said is true of all nodes that remember anything. */
+function spanOf(memories: readonly Memory[], changed: readonly string[], fullSince: Date) {
+  const remembering = memories.flatMap(({ node, since }) =>
+    since !== undefined && changed.includes(node) ? [{ node, since }] : [],
+  );
+  const [youngest] = remembering.sort((a, b) => b.since.getTime() - a.since.getTime());
+  if (youngest === undefined) return { since: undefined, youngest: "" };
+  const isFull = youngest.since <= fullSince;
+  return { since: youngest.since, youngest: isFull ? "" : youngest.node };
 }
 
 function encodeFlip({ isClaim, isGuard, by, origin, witnesses, ...flip }: Flip): FlipMessage {

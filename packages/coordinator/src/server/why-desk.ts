@@ -151,7 +151,7 @@ export class WhyDesk {
 
   /** Every kernel on the way, all at once. */
   async #ask(from: Endpoint, to: Endpoint, port: AskedPort, via: string): Promise<HookAnswer[]> {
-    const { desk, store } = this.#parts;
+    const { desk, store, fleet } = this.#parts;
     const sender = from.identity;
     const receiver = to.identity;
     const ask = async (
@@ -166,7 +166,8 @@ export class WhyDesk {
         local: sender.node !== "" && sender.node === receiver.node,
         publishedPort: undefined,
       });
-      return { kind, node, answer, wanted: store.desired.get(node) };
+      const { floor } = fleet.view(node).report ?? {};
+      return { kind, node, answer, wanted: store.desired.get(node), floor };
     };
     const asked: Promise<HookAnswer>[] = [];
     const source = sender.address;

@@ -5,7 +5,6 @@ import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { errnoOf, isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import { execa } from "execa";
 import type { Machine, Owner, RunResult } from "./machine.ts";
 
 const usualTimeoutMs = 30_000;
@@ -60,6 +59,8 @@ async function run(
   args: readonly string[],
   options: { input?: string; timeoutMs?: number } = {},
 ): Promise<RunResult> {
+  // loaded by the one command that runs programs
+  const { execa } = await import("execa");
   const result = await execa(file, args, {
     reject: false,
     timeout: options.timeoutMs ?? usualTimeoutMs,

@@ -66,9 +66,17 @@ export interface FlipView {
 interface UnknownView {
   readonly node: string;
   readonly text: string;
+  /** Of these flows alone; empty: of all. */
+  readonly source: string;
+  /** Of what came before; undefined: at any time. */
+  readonly since: Date | undefined;
 }
 
 export interface ReplayView {
   readonly flips: readonly FlipView[];
   readonly unknown: readonly UnknownView[];
+  /** What is said of flows is true from then on; undefined: nothing is remembered. */
+  readonly since: Date | undefined;
+  /** Whose memory goes back no further; empty: all are as long as they can be. */
+  readonly youngest: string;
 }

@@ -3,6 +3,7 @@
 import { conditionKinds } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { FleetStatus, NodeState, NodeStatus, RolloutStatus, Verdict } from "@weft/shared/model/fleet";
+import type { FloorReport } from "@weft/shared/model/floor";
 import type { Condition, DnsReport, Phase } from "@weft/shared/model/report";
 
 export interface ConditionJson {
@@ -38,6 +39,7 @@ export interface NodeJson {
     readonly state: string | null;
     readonly detail: string;
   };
+  readonly floor: FloorReport | null;
   readonly conditions: readonly ConditionJson[];
   readonly facts: NodeFacts | null;
   readonly lastSeen: string | null;
@@ -96,6 +98,7 @@ export function nodeJson(node: NodeStatus): NodeJson {
       state: report?.dns.state ?? null,
       detail: report?.dns.detail ?? "",
     },
+    floor: report?.floor ?? null,
     conditions: (report?.conditions ?? []).map(conditionJson),
     facts: node.facts ?? null,
     lastSeen: timeOf(node.lastSeen),

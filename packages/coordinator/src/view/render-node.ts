@@ -2,6 +2,7 @@
 import { conditionKinds, visibleConditions } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeStatus } from "@weft/shared/model/fleet";
+import { refusalSentence } from "@weft/shared/model/floor";
 import type { NodeReport } from "@weft/shared/model/report";
 import { durationText, instantText, untilText } from "./duration-text.ts";
 import { type Paint, printable } from "./paint.ts";
@@ -35,6 +36,19 @@ function factFields(facts: NodeFacts): Field[] {
   ];
 }
 
+const floorWords = {
+  none: "none: the coordinator alone says what this node opens",
+  "in-force": "in force",
+  broken: "broken: nothing new is taken",
+} as const;
+
+function floorFields(floor: NodeReport["floor"]): Field[] {
+  if (floor === undefined) return [];
+  const left: Field[] = floor.leftOut === 0 ? [] : [["", `and ${floor.leftOut} more`]];
+  const refusals = floor.refusals.map((refusal): Field => ["", refusalSentence(refusal)]);
+  return [["floor", floorWords[floor.state]], ...refusals, ...left];
+}
+
 function reportFields(report: NodeReport, now: Date): Field[] {
   const { identity, dns } = report;
   const healthy = identity.spireAgentHealthy ? "healthy" : "not healthy";
@@ -48,6 +62,7 @@ function reportFields(report: NodeReport, now: Date): Field[] {
       "SPIRE agent",
       `${healthy}, ${identity.spireAgentId || "no ID"}, SVID good for ${untilText(identity.spireAgentSvidExpires, now)}`,
     ],
+    ...floorFields(report.floor),
     ["names", `${dns.mode}, ${dns.state}${dns.detail === "" ? "" : `: ${dns.detail}`}`],
     ...report.steps
       .filter((step) => step.result !== "done")

@@ -46,14 +46,42 @@ export function flipText(flip: FlipView, now: Date | undefined): string {
 const mostShown = 50;
 const mostNodes = 5;
 
-export function renderReplay({ flips, unknown }: ReplayView, now: Date | undefined, paint: Paint): string[] {
+/** Of nothing more than what the memories hold. */
+function noneText({ unknown, since, youngest }: ReplayView, now: Date | undefined): string {
+  if (since === undefined)
+    return unknown.length === 0
+      ? "no node that remembers flows gets other rules"
+      : "nothing is remembered of the flows this concerns: whether any would turn is UNKNOWN";
+  const span =
+    youngest === ""
+      ? "in the last 7 days"
+      : `${sinceText(since, now)} (the memory of ${youngest} goes back no further)`;
+  const none = `of the flows that kernels saw opened ${span} none would be refused or newly allowed`;
+  return unknown.length === 0 ? none : `${none}; of what is UNKNOWN some may`;
+}
+
+function beganText(since: Date, now: Date | undefined): string {
+  return now === undefined ? instantText(since) : `${durationText(now.getTime() - since.getTime())} ago`;
+}
+
+function sinceText(since: Date, now: Date | undefined): string {
+  if (now === undefined) return `since ${instantText(since)}`;
+  return `in the last ${durationText(now.getTime() - since.getTime())}`;
+}
+
+/** @param now undefined: times themselves are said */
+export function renderReplay(replay: ReplayView, now: Date | undefined, paint: Paint): string[] {
+  const { flips, unknown } = replay;
   const lines = flips.slice(0, mostShown).map((flip) => {
     const mark = flip.becomes === "refused" ? paint("bad", "-") : paint("good", "+");
     return `  ${mark} ${printable(flipText(flip, now))}`;
   });
   if (flips.length > mostShown) lines.push(`  and ${flips.length - mostShown} more (--json lists all)`);
   const byText = new Map<string, string[]>();
-  for (const { node, text } of unknown) byText.set(text, [...(byText.get(text) ?? []), node]);
+  for (const { node, text, since } of unknown) {
+    const name = since === undefined ? node : `${node} (began ${beganText(since, now)})`;
+    byText.set(text, [...(byText.get(text) ?? []), name]);
+  }
   const losses = flips.filter(({ becomes }) => becomes === "refused").length;
   const head =
     flips.length === 0
@@ -66,6 +94,7 @@ export function renderReplay({ flips, unknown }: ReplayView, now: Date | undefin
       const more = nodes.length > mostNodes ? ` and ${nodes.length - mostNodes} more` : "";
       return paint("doubtful", printable(`UNKNOWN ${nodes.slice(0, mostNodes).join(", ")}${more}: ${text}`));
     }),
+    ...(flips.length === 0 ? [printable(noneText(replay, now))] : []),
   ];
 }
 
@@ -75,8 +104,18 @@ function endJson({ kind, name, node, address, spiffeId }: FlowEndView) {
 }
 
 /** The shape of docs/plan.md. */
-export function replayJson({ flips, unknown }: ReplayView) {
-  return { flips: flips.map(flipJson), unknown };
+export function replayJson({ flips, unknown, since, youngest }: ReplayView) {
+  return {
+    flips: flips.map(flipJson),
+    unknown: unknown.map((span) => ({
+      node: span.node,
+      text: span.text,
+      source: span.source === "" ? null : span.source,
+      since: span.since?.toISOString() ?? null,
+    })),
+    since: since?.toISOString() ?? null,
+    youngest: youngest === "" ? null : youngest,
+  };
 }
 
 function flipJson(flip: FlipView) {

@@ -120,3 +120,34 @@ describe("a watch in a pipe", () => {
     ]);
   });
 });
+
+describe("a node whose floor refused a part", () => {
+  const refusal = {
+    line: 4,
+    policy: "ops",
+    file: "mesh.yaml",
+    ruleLine: 12,
+    what: "from 0.0.0.0/0 to 8080/tcp",
+  };
+  const conditions = [
+    { code: "FLOOR_REFUSED" as const, detail: "floor.yaml:4 refused it", since: after(-5) },
+  ];
+  const floor = { state: "in-force" as const, refusals: [refusal], leftOut: 2 };
+  const report = sampleNode.report === undefined ? undefined : { ...sampleNode.report, floor, conditions };
+  const node = { ...sampleNode, report };
+
+  it("is enforced, with a word for it and a warning", () => {
+    const lines = renderStatus(statusModel({ ...sampleFleet, nodes: [node] }), undefined, plain);
+    expect(lines.join("\n")).toContain("ENFORCED 4, floor");
+    expect(lines.join("\n")).toContain("floor.yaml:4 refused it (FLOOR_REFUSED)");
+  });
+
+  it("shows each refusal, by line", () => {
+    const lines = renderNodeDetails(node, sampleFleet.at, plain);
+    expect(lines).toContain("floor          in force");
+    expect(lines).toContain(
+      "               floor.yaml:4 refused policy ops (mesh.yaml:12): from 0.0.0.0/0 to 8080/tcp",
+    );
+    expect(lines).toContain("               and 2 more");
+  });
+});

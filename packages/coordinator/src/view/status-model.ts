@@ -2,6 +2,7 @@
 // "now" is the coordinator's own clock, so that a wrong clock on the operator's machine changes nothing.
 import { conditionKinds, type Severity, visibleConditions } from "@weft/shared/model/condition";
 import type { FleetStatus, NodeStatus, RolloutStatus } from "@weft/shared/model/fleet";
+import { floorSentence } from "@weft/shared/model/floor";
 import type { Condition } from "@weft/shared/model/report";
 import { durationText, untilText } from "./duration-text.ts";
 import { printable, type Tone } from "./paint.ts";
@@ -73,6 +74,9 @@ function revisionCell(node: NodeStatus): Cell {
   if (node.state === "Absent") return { text: "-", tone: "quiet" };
   const { wantedRevision: wanted, enforcedRevision: enforced, verdict } = node;
   const numbers = wanted === enforced ? `${wanted}` : `${enforced} of ${wanted}`;
+  // the rest of it is in force, and never silently
+  if (verdict === "ENFORCED" && floorSentence(node.report?.floor) !== "")
+    return { text: `${verdict} ${numbers}, floor`, tone: "doubtful" };
   return { text: `${verdict} ${numbers}`, tone: toneOfVerdict[verdict] };
 }
 

@@ -70,6 +70,22 @@ describe("LoadPolicy", () => {
     expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
   });
 
+  it("has the kernel forget how long it has remembered before rules are repaired, and only then", async () => {
+    await loader().apply(args(1), never);
+    await loader().apply(args(2), never);
+    expect(order.some((line) => line.includes("memory"))).toBe(false);
+    // somebody else's hand: other rules than were confirmed
+    carried = 9;
+    order = [];
+    await loader().apply(args(2), never);
+    expect(order).toEqual(["check rules 2", "load flush set inet weft memory", "load rules 2"]);
+    // a table that is gone has nothing to forget
+    carried = undefined;
+    order = [];
+    await loader().apply(args(2), never);
+    expect(order).toEqual(["check rules 2", "load rules 2"]);
+  });
+
   it.each([
     ["the check", { check: true }],
     ["the kernel", { load: true }],

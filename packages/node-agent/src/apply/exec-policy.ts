@@ -5,6 +5,7 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
+import { renderForgetting } from "@weft/shared/render/nftables-memory";
 import type { Host } from "../host/host.ts";
 import {
   type ConfirmedPolicy,
@@ -39,6 +40,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       await loadScript(exec, args.tracking);
       await clock.sleep(this.#trackingMs);
     }
+    await this.#forget(before);
     await loadFile(exec, places.loadingPolicy);
     try {
       await this.#confirm(args, before);
@@ -47,6 +49,18 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       throw failure;
     }
     return () => this.#restore(before);
+  }
+
+  /**
+   * Somebody else's hand was in the rules: what passed meanwhile was not counted. Before they are repaired: after a
+   * crash between the two the memory is too young, never too old.
+   */
+  async #forget(before: ConfirmedPolicy | undefined): Promise<void> {
+    if (before === undefined || before.fingerprint === "") return;
+    const { exec } = this.#host;
+    const kernel = await readKernelTable(exec);
+    if (kernel === undefined || kernel.fingerprint === before.fingerprint) return;
+    await exec.run("nft", ["-f", "-"], { input: renderForgetting(), allow: [0, 1] });
   }
 
   /** The kernel is asked what it has; only then is the file the one for boot. */

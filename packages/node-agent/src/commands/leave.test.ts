@@ -62,6 +62,13 @@ describe("leave", () => {
     expect(lines.at(-1)).toBe("this machine is as it was before it joined");
   });
 
+  it("leaves the machine's floor: it is root's own", async () => {
+    await host.files.write("/etc/weft/floor.yaml", "weft-floor: v1");
+    await host.files.write("/etc/weft/spire/agent.json", "{}");
+    expect(await runLeave(context(), { yes: true })).toBe(0);
+    expect(await host.files.list("/etc/weft")).toEqual(["floor.yaml"]);
+  });
+
   it("tries every part, and keeps its records and programs while something is left to undo", async () => {
     nftRefuses = true;
     await expect(runLeave(context(), { yes: true })).rejects.toMatchObject({

@@ -3,6 +3,7 @@
 // programs that undoing needs go last, and stay while something is left to undo.
 import { createInterface } from "node:readline/promises";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { floorPath } from "@weft/shared/model/floor";
 import { renderRemoval } from "@weft/shared/render/nftables";
 import { GiveResolver } from "../dns/take-resolver.ts";
 import type { Host } from "../host/host.ts";
@@ -74,9 +75,20 @@ async function farewell(host: Host): Promise<string | undefined> {
 
 async function removeFolders(host: Host, isHub: boolean): Promise<string | undefined> {
   for (const folder of ownFolders) await host.files.removeTree(folder);
-  if (!isHub)
-    for (const folder of [places.configuration, places.stateRoot]) await host.files.removeTree(folder);
+  if (!isHub) {
+    await removeConfiguration(host);
+    await host.files.removeTree(places.stateRoot);
+  }
   return "its files are gone, keys included";
+}
+
+/** But for the machine's floor: that is root's own, and was never ours. */
+async function removeConfiguration({ files }: Host): Promise<void> {
+  if ((await files.info(floorPath)) === undefined) return files.removeTree(places.configuration);
+  for (const name of await files.list(places.configuration)) {
+    const path = `${places.configuration}/${name}`;
+    if (path !== floorPath) await files.removeTree(path);
+  }
 }
 
 async function uninstall(host: Host, isHub: boolean): Promise<string | undefined> {

@@ -10,6 +10,7 @@ import type { DnsClient } from "../dns/query.ts";
 import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
 import { readCpuModel } from "../facts/hardware.ts";
+import { FloorGate } from "../floor/floor-gate.ts";
 import type { Host } from "../host/host.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
@@ -93,6 +94,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     host,
     log,
     node,
+    floor: new FloorGate(host.files),
     policy: new PolicySection({ host, table, log, watch, deadMan, canProve: () => reach.ready }),
     cutter: noCutter,
     dns: new DnsSection(host, table, parts.dns),

@@ -1,6 +1,7 @@
 // `weft-node-agent status [--json]`: what is in force on this machine, from its files, its kernel and systemd alone: it
 // works with the coordinator, and the agent, dead.
 import { conditionKinds, isConditionCode } from "@weft/shared/model/condition";
+import { floorSentence } from "@weft/shared/model/floor";
 import { readEnrolment } from "../enrol/enrolment.ts";
 import { readNodeSvid } from "../enrol/node-svid.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
@@ -60,6 +61,8 @@ export async function runStatus(context: CommandContext, json: boolean): Promise
     `identity     node SVID until ${status.nodeSvidExpires || "none"}; SPIRE agent ${report?.identity.spireAgentHealthy === true ? `healthy, SVID until ${report.identity.spireAgentSvidExpires ?? "unknown"}` : "not healthy"}`,
   );
   out(`names        ${dns === undefined ? "unknown" : `${dns.mode}, ${dns.state}: ${dns.detail}`}`);
+  if (report?.floor !== undefined)
+    out(`floor        ${floorSentence(report.floor, 5) || report.floor.state}`);
   for (const [unit, state] of Object.entries(status.units)) out(`unit         ${unit} ${state}`);
   for (const { code, detail } of report?.conditions ?? []) {
     out(`condition    ${code}: ${detail}`);

@@ -73,6 +73,36 @@ describe("the observer", () => {
     expect(host.exec.calls).toEqual([]);
   });
 
+  it("has the kernel count how long it remembers, and tells when that began anew", async () => {
+    const marked = new Map<string, number>();
+    host.exec.programs.set("nft", ([first], { input = "" }) => {
+      const lines = input.trimEnd().split("\n");
+      if (first !== "-j") for (const line of lines) marked.set(line.split(" ")[4] ?? "", 1);
+      const sets = lines.map((line) => line.split(" ")[4] ?? "");
+      const elem = (set: string) =>
+        marked.has(set)
+          ? [{ elem: { val: 1, timeout: 315_360_000, expires: 315_360_000 - (marked.get(set) ?? 0) } }]
+          : [];
+      const stdout = sets.map((name) => JSON.stringify({ nftables: [{ set: { name, elem: elem(name) } }] }));
+      return { stdout: first === "-j" ? stdout.join("\n") : "" };
+    });
+    await host.files.write("/proc/uptime", "900.5 100.0\n");
+    await observer.look(signal);
+    expect(told).toMatchObject([{ memorySeconds: 0 }]);
+    expect([...marked.keys()]).toContain("seen_guard_in6");
+    for (const set of marked.keys()) marked.set(set, 601);
+    await observer.look(signal);
+    expect(told[1]).toMatchObject({ complete: false, memorySeconds: 600, flows: [] });
+    await observer.look(signal);
+    expect(told).toHaveLength(2);
+    // one set was emptied: its mark went with it, and is made anew
+    marked.delete("seen_out4");
+    await observer.look(signal);
+    expect(told[2]).toMatchObject({ memorySeconds: 0 });
+    expect(marked.get("seen_out4")).toBe(1);
+    await host.files.remove("/proc/uptime");
+  });
+
   it("answers whoever asks, even if nothing has changed", async () => {
     await observer.look(signal);
     await observer.look(signal, true);

@@ -1,14 +1,17 @@
 // In: the kernel's record sets. Out: what changed in them, told over the link; everything again when the link is a new
 // one. Looked at now and then, and at once and every second or two while somebody at the coordinator wants to know:
-// each look is a process, and an idle agent should cost next to nothing. Reads only.
+// each look is a process, and an idle agent should cost next to nothing. Reads only, but for the marks that make the
+// kernel count how long it has remembered.
 import { isWeftError } from "@weft/shared/errors/weft-error";
-import type { Observation, ObservedFlow } from "@weft/shared/model/observation";
-import { recordSets } from "@weft/shared/render/nftables-table";
+import type { Observation, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
+import { markedSets, renderMarks } from "@weft/shared/render/nftables-memory";
+import { sharedSets } from "@weft/shared/render/nftables-slots";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { parsePasswd } from "../policy/users.ts";
 import { FlowChanges } from "./flow-changes.ts";
-import { parseRecords, recordName } from "./parse-records.ts";
+import { memoryAge } from "./memory-age.ts";
+import { isRecord, parseRecords } from "./parse-records.ts";
 
 export interface ObserverParts {
   readonly host: Host;
@@ -24,9 +27,11 @@ const attendedLookMs = 2_000;
 /** After the last time somebody asked. */
 const attendedForMs = 10_000;
 const mostFlows = 500;
+/** Ages come in whole seconds, and the clock may be set. */
+const blurSeconds = 5;
 /** nft 1.0.6 answers several `list set` in one command line wrongly, line by line it answers well. */
-const script = recordSets
-  .filter(({ name }) => recordName.test(name))
+const script = sharedSets
+  .filter(({ name }) => isRecord(name) || markedSets.includes(name))
   .map(({ name }) => `list set inet weft ${name}\n`)
   .join("");
 
@@ -35,7 +40,8 @@ export class Observer {
   readonly #changes = new FlowChanges(mostFlows);
   #printed = "";
   #toldOn = 0;
-  #full = "";
+  #incomplete = "";
+  #began = 0;
   #attendedUntil = 0;
   #isAsked = false;
   #wake: (() => void) | undefined;
@@ -83,7 +89,12 @@ export class Observer {
     if (stream === 0) return;
     try {
       const { stdout } = await host.exec.run("nft", ["-j", "-i"], { input: script, allow: [0, 1], signal });
-      await this.#tell(stdout, stream, asked);
+      const age = memoryAge(stdout, await this.#uptime());
+      if (age.unmarked.length > 0) {
+        const input = renderMarks(age.unmarked);
+        await host.exec.run("nft", ["-i"], { input, allow: [0, 1], signal });
+      }
+      await this.#tell(stdout, age.seconds, stream, asked);
       this.#said = "";
     } catch (failure) {
       if (signal.aborted) return;
@@ -94,26 +105,43 @@ export class Observer {
     }
   }
 
-  async #tell(printed: string, stream: number, asked: boolean): Promise<void> {
+  async #uptime(): Promise<number> {
+    const seconds = Number.parseFloat((await this.#parts.host.files.readText("/proc/uptime")) ?? "");
+    return Number.isFinite(seconds) ? seconds : 0;
+  }
+
+  async #tell(printed: string, memorySeconds: number, stream: number, asked: boolean): Promise<void> {
     const { host, node, send } = this.#parts;
     const complete = stream !== this.#toldOn;
     // Ages change with every second; nothing was used while the counters stand still.
     const text = printed.replaceAll(/"expires": ?\d+/g, "");
-    if (!complete && !asked && text === this.#printed) return;
-    const { flows, fullSets } = parseRecords(printed, host.clock.now());
+    // Of a memory that began anew the counters may stand as before.
+    const began = memorySeconds === 0 ? 0 : host.clock.now().getTime() / 1000 - memorySeconds;
+    const isSameMemory = Math.abs(began - this.#began) < blurSeconds;
+    if (!complete && !asked && text === this.#printed && isSameMemory) return;
+    const { flows, fullSets, spent } = parseRecords(printed, host.clock.now());
     if (complete) this.#changes.forget();
     const changes = this.#changes.take(flows);
-    const full = fullSets.join(" ");
+    const incomplete = JSON.stringify([fullSets, spent]);
     // What did not fit comes with the next look.
-    this.#printed = changes.leftOut > 0 ? "" : text;
-    if (!complete && !asked && changes.flows.length === 0 && full === this.#full) return;
-    const named = await this.#withUsers(changes.flows);
-    send({ witness: `kernel of ${node}`, flows: named, complete, fullSets, leftOut: changes.leftOut });
+    this.#printed = changes.isWhole ? text : "";
+    const isSame = changes.flows.length === 0 && incomplete === this.#incomplete && isSameMemory;
+    if (!complete && !asked && isSame) return;
+    send({
+      witness: `kernel of ${node}`,
+      flows: await this.#withUsers(changes.flows),
+      complete,
+      fullSets,
+      leftOut: changes.leftOut,
+      memorySeconds,
+      spent: await this.#withUsers(spent),
+    });
     this.#toldOn = stream;
-    this.#full = full;
+    this.#incomplete = incomplete;
+    this.#began = began;
   }
 
-  async #withUsers(flows: readonly ObservedFlow[]): Promise<ObservedFlow[]> {
+  async #withUsers<T extends ObservedFlow | SpentQuota>(flows: readonly T[]): Promise<T[]> {
     if (flows.every(({ uid }) => uid === undefined)) return [...flows];
     const passwd = parsePasswd((await this.#parts.host.files.readText("/etc/passwd")) ?? "");
     const names = new Map(passwd.map(({ name, uid }) => [uid, name]));

@@ -23,6 +23,7 @@ describe("what the kernel recorded", () => {
     ].join("\n");
     expect(parseRecords(printed, now)).toEqual({
       fullSets: [],
+      spent: [],
       flows: [
         {
           kind: "denied",
@@ -38,6 +39,37 @@ describe("what the kernel recorded", () => {
         },
         expect.objectContaining({ direction: "in", source: "fd77::66", protocol: "udp", lastSeen: now }),
         expect.objectContaining({ direction: "forward", source: "172.17.0.2", destination: "10.77.0.12" }),
+      ],
+    });
+  });
+
+  it("is one flow, though it was counted in two sets", () => {
+    const printed = [
+      setLine("seen_out4", [element(["10.77.0.12", "tcp", 8080, 998], 3, 3000)]),
+      setLine("seen_mesh_out4", [element(["10.77.0.12", "tcp", 8080, 998], 4)]),
+      setLine("seen_guard_in4", [element(["10.77.0.12", "tcp", 22], 1)]),
+    ].join("\n");
+    expect(parseRecords(printed, now).flows).toMatchObject([
+      { kind: "seen", direction: "out", packets: 7, lastSeen: new Date("2026-11-22T11:59:50Z") },
+      { kind: "seen", direction: "in", port: 22 },
+    ]);
+  });
+
+  it("names who has used up a quota", () => {
+    const plain = (val: unknown) => ({ elem: { val, expires: 3590 } });
+    const printed = [
+      setLine("spent_out", [plain(2666)]),
+      setLine("spent_in4", [plain("10.77.0.66")]),
+      setLine("spent_in6", [plain("fd77::")], 1),
+      setLine("quota_in4", [plain("10.77.0.67")]),
+    ].join("\n");
+    expect(parseRecords(printed, now)).toEqual({
+      flows: [],
+      fullSets: ["spent_in6"],
+      spent: [
+        { direction: "out", source: undefined, uid: 2666, user: "" },
+        { direction: "in", source: "10.77.0.66", uid: undefined, user: "" },
+        { direction: "in", source: "fd77::/64", uid: undefined, user: "" },
       ],
     });
   });
@@ -91,6 +123,24 @@ describe("what is told of it", () => {
     expect(first.flows).toHaveLength(2);
     expect(first.leftOut).toBe(1);
     expect(changes.take(many(1))).toMatchObject({ flows: [{ kind: "seen" }], leftOut: 0 });
+  });
+
+  it("leaves room for flows nobody was told of, however many refusals there are", () => {
+    const refusals = Array.from({ length: 9 }, (_, port) => element(["10.77.0.3", "tcp", port + 1], 1));
+    const busy = flowsOf(
+      [setLine("denied_in4", refusals), setLine("seen_in4", [element(["10.77.0.1", "tcp", 80], 1)])].join(
+        "\n",
+      ),
+    );
+    const changes = new FlowChanges(4);
+    const first = changes.take(busy);
+    expect(first.flows.map(({ kind }) => kind).sort()).toEqual(["denied", "denied", "denied", "seen"]);
+    expect(first).toMatchObject({ leftOut: 6, isWhole: false });
+    // what was told and is used again is known there, if not its newest count
+    const again = busy.map((flow) => ({ ...flow, packets: 2 }));
+    const second = changes.take(again);
+    expect(second.leftOut).toBe(2);
+    expect(second.isWhole).toBe(false);
   });
 
   it("is told again when the kernel had forgotten it", () => {

@@ -1,13 +1,16 @@
-// In: what `nft -j` printed of the sets the kernel fills, and when. Out: flows as values, and the sets that are full.
-// Pure. A set's name says what it records: KIND_DIRECTION and the family; pings have no port, and sets of their own.
-import { parseAddress } from "@weft/shared/model/address";
+// In: what `nft -j` printed of the sets the kernel fills, and when. Out: flows as values, the sets that are full, and
+// who has used up the quota of one source. Pure. A set's name says what it records: KIND_DIRECTION and the family;
+// pings have no port, and sets of their own.
+import { formatCidr, parseAddress, parseCidr } from "@weft/shared/model/address";
 import type { Protocol } from "@weft/shared/model/desired";
-import type { Direction, FlowKind, ObservedFlow } from "@weft/shared/model/observation";
+import type { Direction, FlowKind, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
 
 export interface Records {
   /** Without the names of users. */
   readonly flows: readonly ObservedFlow[];
   readonly fullSets: readonly string[];
+  /** Without the names of users. */
+  readonly spent: readonly SpentQuota[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -20,32 +23,67 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-export const recordName = /^(seen|denied|audited)_(in|out|forward|ping)[46]$/;
+const recordName = /^(seen|denied|audited)_(?:mesh_|guard_)?(in|out|forward|ping)[46]$/;
+const spentName = /^spent_(in|out)[46]?$/;
+
+/** Read by the agent. */
+export function isRecord(set: string): boolean {
+  return recordName.test(set) || spentName.test(set);
+}
+
 const protocols: Readonly<Record<string, Protocol>> = { tcp: "tcp", 6: "tcp", udp: "udp", 17: "udp" };
 
 /** One JSON document a line. */
 export function parseRecords(printed: string, now: Date): Records {
-  const flows: ObservedFlow[] = [];
+  const flows = new Map<string, ObservedFlow>();
+  const spent: SpentQuota[] = [];
   const fullSets: string[] = [];
   for (const line of printed.split("\n")) {
     if (!line.startsWith("{")) continue;
     for (const item of listOf(objectOf(JSON.parse(line))?.["nftables"])) {
       const set = objectOf(objectOf(item)?.["set"]);
       const name = String(set?.["name"] ?? "");
-      const [, kind, direction] = recordName.exec(name) ?? [];
-      if (set === undefined || kind === undefined || direction === undefined) continue;
+      if (set === undefined || !isRecord(name)) continue;
       const elements = listOf(set["elem"]);
       if (elements.length > 0 && elements.length >= Number(set["size"])) fullSets.push(name);
+      const [, kind, direction] = recordName.exec(name) ?? [];
+      if (kind === undefined || direction === undefined) {
+        for (const element of elements) spent.push(...spentOf(element));
+        continue;
+      }
       for (const element of elements) {
         const flow =
           direction === "ping"
             ? pingOf(element, set, kind as FlowKind, now)
             : flowOf(element, set, { kind: kind as FlowKind, direction: direction as Direction }, now);
-        if (flow !== undefined) flows.push(flow);
+        if (flow === undefined) continue;
+        const key = flowKey(flow);
+        const known = flows.get(key);
+        flows.set(key, known === undefined ? flow : merged(known, flow));
       }
     }
   }
-  return { flows, fullSets };
+  return { flows: [...flows.values()], fullSets, spent };
+}
+
+export function flowKey({ kind, direction, source, destination, protocol, port, uid }: ObservedFlow): string {
+  return [kind, direction, source, destination, protocol, port, uid].join(" ");
+}
+
+/** The same flow in two sets: what it was counted as has changed on the way. */
+function merged(a: ObservedFlow, b: ObservedFlow): ObservedFlow {
+  const newer = a.lastSeen > b.lastSeen ? a : b;
+  return { ...newer, packets: a.packets + b.packets };
+}
+
+function spentOf(entry: unknown): SpentQuota[] {
+  const value = objectOf(objectOf(entry)?.["elem"])?.["val"];
+  if (typeof value === "number") return [{ direction: "out", source: undefined, uid: value, user: "" }];
+  const address = parseCidr(String(value));
+  if (address === undefined) return [];
+  // of IPv6 the kernel keeps the network
+  const source = formatCidr(address.family === 6 ? { ...address, bits: 64 } : address);
+  return [{ direction: "in", source, uid: undefined, user: "" }];
 }
 
 /** undefined: neither TCP nor UDP. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ConfirmedPolicy } from "./confirmed.ts";
-import { planPolicy } from "./plan-policy.ts";
+import { planHold, planPolicy } from "./plan-policy.ts";
 
 const wanted = {
   generation: 5,
@@ -90,5 +90,17 @@ describe("planPolicy", () => {
     const { steps, drift } = plan({ confirmed: { ...confirmed, fingerprint: "" }, kernel: undefined });
     expect(steps).toHaveLength(1);
     expect(drift).toBeUndefined();
+  });
+});
+
+describe("planHold", () => {
+  it("wants nothing but what is confirmed, and puts that back", () => {
+    expect(planHold({ confirmed: undefined, kernel: undefined }).steps).toEqual([]);
+    expect(planHold({ confirmed, kernel })).toEqual({ steps: [], drift: undefined });
+    for (const found of [undefined, { ...kernel, fingerprint: "other" }]) {
+      const { steps, drift } = planHold({ confirmed, kernel: found });
+      expect(steps).toMatchObject([{ kind: "loadPolicy", args: { text: "rules a", digest: "d" } }]);
+      expect(drift).toBeDefined();
+    }
   });
 });

@@ -59,6 +59,16 @@ export function planPolicy(wanted: WantedPolicy, observed: PolicyObserved): Poli
   return { steps: [...restore, arm], drift };
 }
 
+/** With nothing wanted but what is confirmed. */
+export function planHold({ confirmed, kernel }: Omit<PolicyObserved, "reverted">): PolicyPlan {
+  if (confirmed === undefined || isSame(confirmed, kernel)) return { steps: [], drift: undefined };
+  const { text, revision, digest } = confirmed;
+  return {
+    steps: [{ kind: "loadPolicy", args: { text, revision, digest, tracking: undefined } }],
+    drift: driftOf(confirmed, kernel),
+  };
+}
+
 /** Held until a newer generation comes: trying it again by itself would cut the machine off again. */
 export function isReverted(
   { generation, digest }: Pick<WantedPolicy, "generation" | "digest">,

@@ -25,8 +25,10 @@ export function parsePasswd(text: string): PasswdEntry[] {
 }
 
 /** Users named for this node: those of its services, and those its outgoing rules speak of. */
-export function usersOf({ policy }: DesiredContent): string[] {
-  const names = [...policy.services, ...policy.egress].map((item) => item.user).filter((name) => name !== "");
+export function usersOf({ policy, identity }: DesiredContent): string[] {
+  const names = [...policy.services, ...policy.egress, ...identity.workloads]
+    .map((item) => item.user)
+    .filter((name) => name !== "");
   return [...new Set(names)].sort((a, b) => (a < b ? -1 : 1));
 }
 

@@ -16,7 +16,7 @@ import type { CutOccasion } from "../policy/flow-cutter.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
-import { isReverted, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
+import { isReverted, planHold, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
@@ -37,7 +37,7 @@ interface Lookup {
   readonly users: ResolvedUsers;
   readonly at: number;
   readonly passwd: string;
-  readonly digest: string;
+  readonly desired: DesiredState;
 }
 
 export interface PolicyParts {
@@ -121,6 +121,19 @@ export class PolicySection {
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
   }
 
+  /** Nothing new is taken: what is confirmed stays in the kernel, or is put back there. */
+  async hold(signal: AbortSignal): Promise<SectionResult> {
+    const { files, clock } = this.#host;
+    if (!(await this.#settle(signal))) return { end: "superseded", steps: [], findings: [] };
+    const kernel = await this.#kernel();
+    const { steps, drift } = planHold({ confirmed: await readConfirmed(files), kernel });
+    if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
+    const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
+    this.#note(run === undefined ? kernel : await this.#readKernel());
+    const findings: Finding[] = run?.end === "reverted" ? [findingOf(run.failure, "POLICY_DRIFTED")] : [];
+    return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
   /** By the last reading, as long as nothing can have changed since. */
   async #kernel(): Promise<KernelTable | undefined> {
     const last = this.#read;
@@ -196,10 +209,10 @@ export class PolicySection {
     const passwd = (await files.readText("/etc/passwd")) ?? "";
     const now = clock.now().getTime();
     const held = this.#lookup;
-    if (held?.passwd === passwd && held.digest === desired.digest && now - held.at < lookUpEveryMs)
+    if (held?.passwd === passwd && held.desired === desired && now - held.at < lookUpEveryMs)
       return held.users;
     const users = await resolveUsers(this.#host, desired);
-    this.#lookup = { users, at: now, passwd, digest: desired.digest };
+    this.#lookup = { users, at: now, passwd, desired };
     return users;
   }
 

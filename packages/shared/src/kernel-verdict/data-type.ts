@@ -14,6 +14,7 @@ export type DataType =
   | "state"
   | "status"
   | "direction"
+  | "packetType"
   | "tcpFlags"
   | "icmpType"
   | "icmpv6Type";
@@ -39,6 +40,7 @@ const words: Partial<Record<DataType, Readonly<Record<string, bigint>>>> = {
   state: { invalid: 1n, established: 2n, related: 4n, new: 8n, untracked: 64n },
   status: { expected: 1n, "seen-reply": 2n, assured: 4n, confirmed: 8n, snat: 16n, dnat: 32n, dying: 512n },
   direction: { original: 0n, reply: 1n },
+  packetType: { host: 0n, unicast: 0n, broadcast: 1n, multicast: 2n, other: 3n },
   icmpType: {
     "echo-reply": 0n,
     "destination-unreachable": 3n,

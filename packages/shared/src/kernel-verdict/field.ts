@@ -59,6 +59,9 @@ function metaField(key: string, packet: Packet): Field | Unknown {
     case "oif":
     case "oifname":
       return { kind: "interface", name: hook === "input" ? "" : local ? "lo" : undefined };
+    case "pkttype":
+      // what is asked about is sent to one machine
+      return number("packetType", 0);
     case "l4proto":
       return number("protocol", protocolNumber(packet));
     case "nfproto":

@@ -48,6 +48,24 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  FLOOR_REFUSED: {
+    title: "the node's own floor refused a part of it; the rest is in force",
+    severity: "warning",
+    dependsOn: [],
+    hint: "change the mesh file, or, as root on the node, /etc/weft/floor.yaml; if nobody asked for this, see who applied it: `weft history`",
+  },
+  FLOOR_BROKEN: {
+    title: "the node's floor file cannot be trusted",
+    severity: "error",
+    dependsOn: [],
+    hint: "what is in force stays and nothing new is taken; on the node: `weft-node-agent floor check`",
+  },
+  FLOOR_GONE: {
+    title: "the node's floor file was there and is gone",
+    severity: "warning",
+    dependsOn: [],
+    hint: "the coordinator alone now says what this node opens; put /etc/weft/floor.yaml back, or restart weft-node-agent if that is meant",
+  },
   USER_MISSING: {
     title: "a service's user does not exist on this node",
     severity: "error",

@@ -21,6 +21,16 @@ export interface ObservedFlow {
   readonly lastSeen: Date;
 }
 
+/** Who has used up what is remembered of one source: what else it opened is not in the memory. */
+export interface SpentQuota {
+  readonly direction: "in" | "out";
+  /** Of "in": an address, of IPv6 a network. */
+  readonly source: string | undefined;
+  /** Of "out". */
+  readonly uid: number | undefined;
+  readonly user: string;
+}
+
 export interface Observation {
   readonly witness: string;
   readonly flows: readonly ObservedFlow[];
@@ -28,6 +38,9 @@ export interface Observation {
   readonly complete: boolean;
   readonly fullSets: readonly string[];
   readonly leftOut: number;
+  /** How far back the memory of flows goes, by the kernel's own count; 0: it cannot tell. */
+  readonly memorySeconds: number;
+  readonly spent: readonly SpentQuota[];
 }
 
 export interface KernelQuestion {

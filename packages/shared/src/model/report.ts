@@ -1,5 +1,6 @@
 // What happened on a node (wire: weft/v1/report.proto). The newest report replaces the one before.
 import type { ConditionCode } from "./condition.ts";
+import type { FloorReport } from "./floor.ts";
 
 export type Phase = "applying" | "enforced" | "failed" | "reverted";
 export type StepResult = "done" | "failed" | "reverted" | "skipped";
@@ -46,4 +47,6 @@ export interface NodeReport {
   readonly identity: IdentityReport;
   readonly dns: DnsReport;
   readonly sequence: number;
+  /** undefined: an agent that has no word for it. */
+  readonly floor?: FloorReport | undefined;
 }

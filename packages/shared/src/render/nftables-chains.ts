@@ -4,16 +4,9 @@
 // rule, every packet of it; what a local process sends is judged by its uid, when it is new and as long as its socket
 // has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
 // depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
-
-/** The rule for IPv4 and its twin for IPv6. */
-function twin(rule: string): string[] {
-  return [rule, rule.replaceAll(/\bip (saddr|daddr)\b/g, "ip6 $1").replaceAll(/@(\w+)4\b/g, "@$16")];
-}
-
-/** The rule for TCP over both families, and its twins for UDP. */
-function quadruplet(rule: string): string[] {
-  return [rule, rule.replaceAll("tcp", "udp")].flatMap(twin);
-}
+import { recordChains } from "./nftables-records.ts";
+import { decideRewritten } from "./nftables-rewritten.ts";
+import { quadruplet, twin } from "./nftables-twin.ts";
 
 const syn = "tcp flags & (fin | syn | rst | ack)";
 const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
@@ -77,6 +70,8 @@ const input: readonly Chain[] = [
       "udp sport 547 udp dport 546 accept",
       "tcp dport @coordinator_ports goto guard_coordinator",
       "tcp dport @enrolment_ports goto guard_enrolment",
+      // not what is for the coordinator: membership opens that, no policy
+      "meta l4proto { tcp, udp } ct state new meta pkttype host jump record_in",
       "meta l4proto . th dport @guard_ports jump guard_admin",
       "tcp dport @tcp_ports goto judge_in",
       "udp dport @udp_ports goto judge_in",
@@ -105,10 +100,7 @@ const input: readonly Chain[] = [
   },
   {
     name: "judge_in",
-    rules: [
-      ...twin(`ct state new update @seen_in4 { ${incoming} }`),
-      ...judgeSource("tcp dport", { hook: "in", accept: "accept" }),
-    ],
+    rules: [...judgeSource("tcp dport", { hook: "in", accept: "accept" })],
   },
   {
     name: "default_in",
@@ -141,13 +133,12 @@ const input: readonly Chain[] = [
     name: "judge_undeclared",
     rules: [
       "ct state established,related accept",
-      ...quadruplet("tcp dport . ip saddr @base_tcp_allow4 goto pass_undeclared"),
+      ...quadruplet("tcp dport . ip saddr @base_tcp_allow4 accept"),
       ...twin("ip saddr @nodes4 goto default_undeclared"),
-      ...quadruplet("tcp dport . ip saddr @base_tcp_cidr4 goto pass_undeclared"),
+      ...quadruplet("tcp dport . ip saddr @base_tcp_cidr4 accept"),
       "goto default_undeclared",
     ],
   },
-  { name: "pass_undeclared", rules: [...twin(`update @seen_in4 { ${incoming} }`), "accept"] },
   {
     name: "default_undeclared",
     rules: ["meta nfproto @baseline_audit goto audit_undeclared", "goto refuse_undeclared"],
@@ -192,7 +183,7 @@ const output: readonly Chain[] = [
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
       ...twin(`${target} @guard_out4 accept`),
-      ...twin(`meta l4proto { tcp, udp } update @seen_out4 { ${outgoing} }`),
+      "meta l4proto { tcp, udp } jump record_out",
       ...twin(`meta skuid . ${target} @out_watch4 update @audited_out4 { ${outgoing} }`),
       ...twin(`meta skuid . ip daddr @out_watch_all4 update @audited_out4 { ${outgoing} }`),
       ...twin(`${target} @out_node_watch4 update @audited_out4 { ${outgoing} }`),
@@ -202,6 +193,7 @@ const output: readonly Chain[] = [
   {
     name: "decide_out",
     rules: [
+      "ct status dnat jump decide_rewritten",
       ...twin(`meta skuid . ${target} @out_deny4 goto refuse_out`),
       ...twin("meta skuid . ip daddr @out_deny_all4 goto refuse_out"),
       ...twin(`${target} @out_node_deny4 goto refuse_out`),
@@ -209,6 +201,7 @@ const output: readonly Chain[] = [
       "meta skuid @outside_uids goto judge_outside",
     ],
   },
+  decideRewritten,
   {
     // A service port of the mesh: whoever is not named is refused, root and packets without a socket, too.
     name: "judge_mesh",
@@ -295,4 +288,4 @@ const forward: readonly Chain[] = [
   ...ending("forward", flow),
 ];
 
-export const chains: readonly Chain[] = [...input, ...output, ...forward];
+export const chains: readonly Chain[] = [...input, ...output, ...forward, ...recordChains];

@@ -6,7 +6,9 @@
 // slot; while `armed` holds the packet's family, to the candidate instead: when the elements expire, the old verdicts
 // are back with no process alive.
 import { type Chain, chains } from "./nftables-chains.ts";
-import { policySets, recordSets } from "./nftables-table.ts";
+import { markSets } from "./nftables-memory.ts";
+import { recordSets } from "./nftables-records.ts";
+import { policySets } from "./nftables-table.ts";
 
 export type Slot = "a" | "b";
 export const slots: readonly Slot[] = ["a", "b"];
@@ -63,5 +65,6 @@ export const sharedSets: readonly { readonly name: string; readonly spec: string
   { name: "glass_ports", spec: "type inet_proto . inet_service; flags interval,timeout;" },
   { name: "glass_from4", spec: "type ipv4_addr; flags interval,timeout;" },
   { name: "glass_from6", spec: "type ipv6_addr; flags interval,timeout;" },
+  ...markSets,
   ...recordSets,
 ];

@@ -1,13 +1,14 @@
 // Observation <-> weft.v1. What a node says of its own kernel; bounded, because a node may be lying.
 import type * as wire from "../gen/weft/v1/agent.ts";
-import { parseAddress } from "../model/address.ts";
-import type { Direction, FlowKind, Observation, ObservedFlow } from "../model/observation.ts";
+import { formatCidr, parseAddress, parseCidr } from "../model/address.ts";
+import type { Direction, FlowKind, Observation, ObservedFlow, SpentQuota } from "../model/observation.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
 const kinds: readonly FlowKind[] = ["seen", "denied", "audited"];
 const directions: readonly Direction[] = ["in", "out", "forward"];
 /** In one message; the rest is counted. */
 export const mostFlows = 1_000;
+const mostSpent = 2_048;
 const longestText = 64;
 
 export function encodeObservation(observation: Observation): wire.Observation {
@@ -28,6 +29,12 @@ export function encodeObservation(observation: Observation): wire.Observation {
     complete: observation.complete,
     fullSets: [...observation.fullSets],
     leftOut: observation.leftOut,
+    memorySeconds: BigInt(observation.memorySeconds),
+    spent: observation.spent.map(({ direction, source, uid, user }) => ({
+      direction,
+      source: source ?? "",
+      user: uid === undefined ? undefined : { uid, name: user },
+    })),
   };
 }
 
@@ -39,21 +46,34 @@ export function decodeObservation(message: wire.Observation): Observation {
     complete: message.complete,
     fullSets: message.fullSets.slice(0, 32).map((name) => name.slice(0, longestText)),
     leftOut: message.leftOut + message.flows.length - flows.length,
+    memorySeconds: toNumber(message.memorySeconds, "age of the memory"),
+    spent: message.spent.slice(0, mostSpent).map(decodeSpent),
+  };
+}
+
+function decodeSpent({ direction, source, user }: wire.SpentQuota): SpentQuota {
+  const network = parseCidr(source);
+  return {
+    direction: oneOf(direction, ["in", "out"] as const, "direction"),
+    source: network === undefined ? undefined : formatCidr(network),
+    uid: user?.uid,
+    user: (user?.name ?? "").slice(0, longestText),
   };
 }
 
 function decodeFlow(flow: wire.ObservedFlow): ObservedFlow {
-  const source = flow.source === "" ? undefined : parseAddress(flow.source);
-  const destination = flow.destination === "" ? undefined : parseAddress(flow.destination);
+  const direction = oneOf(flow.direction, directions, "direction");
+  const address = (text: string) => (text === "" ? undefined : parseAddress(text));
   return {
     kind: oneOf(flow.kind, kinds, "kind of flow"),
-    direction: oneOf(flow.direction, directions, "direction"),
-    source,
-    destination,
+    direction,
+    // a node speaks for itself: it cannot say that another one sent something, or was sent something
+    source: direction === "out" ? undefined : address(flow.source),
+    destination: direction === "in" ? undefined : address(flow.destination),
     protocol: oneOf(flow.protocol, ["tcp", "udp", "icmp"] as const, "protocol"),
     port: flow.port & 0xffff,
-    uid: flow.user?.uid,
-    user: (flow.user?.name ?? "").slice(0, longestText),
+    uid: direction === "out" ? flow.user?.uid : undefined,
+    user: direction === "out" ? (flow.user?.name ?? "").slice(0, longestText) : "",
     packets: toNumber(flow.packets, "packets"),
     lastSeen: present(flow.lastSeen, "time of a flow"),
   };

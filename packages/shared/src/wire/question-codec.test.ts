@@ -64,6 +64,11 @@ describe("questions, answers and observations", () => {
       complete: true,
       fullSets: ["seen_in4"],
       leftOut: 2,
+      memorySeconds: 3600,
+      spent: [
+        { direction: "out", source: undefined, uid: 2666, user: "mallory" },
+        { direction: "in", source: "fd77::/64", uid: undefined, user: "" },
+      ],
     };
     const sent = Observation.decode(Observation.encode(encodeObservation(observation)).finish());
     expect(decodeObservation(sent)).toEqual(observation);
@@ -83,9 +88,23 @@ describe("questions, answers and observations", () => {
     expect(() => decodeAnswer({ ...encodeAnswer(answer), verdict: "maybe" })).toThrow();
   });
 
+  it("of flows speak for the node that tells them, and for no other", () => {
+    const bare = { witness: "", complete: false, fullSets: [], leftOut: 0, memorySeconds: 0, spent: [] };
+    const foreign = { ...flow, source: "10.77.0.99", destination: "10.77.0.98", uid: 7, user: "x" };
+    const flows = [
+      { ...foreign, direction: "out" as const },
+      { ...foreign, direction: "in" as const },
+    ];
+    expect(decodeObservation(encodeObservation({ ...bare, flows })).flows).toMatchObject([
+      { source: undefined, destination: "10.77.0.98", uid: 7, user: "x" },
+      { source: "10.77.0.99", destination: undefined, uid: undefined, user: "" },
+    ]);
+  });
+
   it("are bounded, whoever lies", () => {
     const flows = Array.from({ length: mostFlows + 5 }, (_, port) => ({ ...flow, port }));
-    const long = encodeObservation({ witness: "", flows, complete: false, fullSets: [], leftOut: 0 });
+    const bare = { witness: "", complete: false, fullSets: [], leftOut: 0, memorySeconds: 0, spent: [] };
+    const long = encodeObservation({ ...bare, flows });
     expect(decodeObservation(long)).toMatchObject({ leftOut: 5 });
     const chatty = { ...answer, trace: Array.from({ length: 500 }, () => "x".repeat(5_000)) };
     const heard = decodeAnswer(encodeAnswer(chatty));

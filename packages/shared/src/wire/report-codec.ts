@@ -1,6 +1,7 @@
 // NodeReport and Condition <-> weft.v1. A condition code only a newer peer knows is left out: we have no words for it.
 import type * as wire from "../gen/weft/v1/report.ts";
 import { isConditionCode } from "../model/condition.ts";
+import { type FloorReport, type FloorState, longestRefusal, mostFloorRefusals } from "../model/floor.ts";
 import type { Condition, DnsReport, NodeReport, Phase, StepResult } from "../model/report.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
@@ -8,6 +9,7 @@ const phases: readonly Phase[] = ["applying", "enforced", "failed", "reverted"];
 const results: readonly StepResult[] = ["done", "failed", "reverted", "skipped"];
 const dnsModes: readonly DnsReport["mode"][] = ["resolved-link", "file", "off"];
 const dnsStates: readonly DnsReport["state"][] = ["in-force", "failed", "off"];
+const floorStates: readonly FloorState[] = ["none", "in-force", "broken"];
 
 export function encodeCondition(condition: Condition): wire.Condition {
   return { code: condition.code, detail: condition.detail, since: condition.since };
@@ -36,6 +38,27 @@ export function encodeReport(report: NodeReport): wire.NodeReport {
     identity: { ...report.identity },
     dns: { ...report.dns },
     sequence: BigInt(report.sequence),
+    floor:
+      report.floor === undefined
+        ? undefined
+        : { ...report.floor, refusals: report.floor.refusals.map((refusal) => ({ ...refusal })) },
+  };
+}
+
+/** Bounded here, too: a node may say what it likes. */
+function decodeFloor(message: wire.FloorReport | undefined): FloorReport | undefined {
+  if (message === undefined) return undefined;
+  const listed = message.refusals.slice(0, mostFloorRefusals);
+  return {
+    state: oneOf(message.state, floorStates, "floor state"),
+    refusals: listed.map(({ line, policy, file, ruleLine, what }) => ({
+      line,
+      policy: policy.slice(0, longestRefusal),
+      file: file.slice(0, longestRefusal),
+      ruleLine,
+      what: what.slice(0, longestRefusal),
+    })),
+    leftOut: message.leftOut + message.refusals.length - listed.length,
   };
 }
 
@@ -70,5 +93,6 @@ export function decodeReport(message: wire.NodeReport): NodeReport {
       detail: dns.detail,
     },
     sequence: toNumber(message.sequence, "sequence"),
+    floor: decodeFloor(message.floor),
   };
 }

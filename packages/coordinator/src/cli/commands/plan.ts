@@ -39,10 +39,7 @@ function renderNode(plan: NodePlan, paint: Paint, diff: boolean): string[] {
 
 function replayLines({ replay }: Plan, { now, terminal }: CliContext): string[] {
   if (replay === undefined) return [terminal.paint("doubtful", "flows were not replayed: all are UNKNOWN")];
-  const lines = renderReplay(replay, now(), terminal.paint);
-  if (replay.flips.length > 0) return lines;
-  const none = "of the flows that kernels remember none would be refused or newly allowed";
-  return [...lines, replay.unknown.length === 0 ? none : `${none}; of what is UNKNOWN some may`];
+  return renderReplay(replay, now(), terminal.paint);
 }
 
 export function addPlanCommand(program: Command, context: CliContext): void {

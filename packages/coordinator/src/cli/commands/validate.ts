@@ -15,12 +15,12 @@ interface Options {
 async function validate(context: CliContext, files: readonly string[], options: Options): Promise<void> {
   const { terminal } = context;
   if (options.schema) {
-    terminal.out(renderJson(context.meshJsonSchema()));
+    terminal.out(renderJson(await context.meshJsonSchema()));
     return;
   }
   if (files.length === 0)
     throw new WeftError("WEFT-E001", "no mesh file was named", { hint: "run `weft validate mesh.yaml`" });
-  const { mesh, problems } = context.loadMesh(await context.readSources(files));
+  const { mesh, problems } = await context.loadMesh(await context.readSources(files));
   const errors = problems.filter(({ severity }) => severity === "error").length;
   if (errors > 0 || mesh === undefined) context.setExitCode(exitCodes.usage);
   if (options.json) {

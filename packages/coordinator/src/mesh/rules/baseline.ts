@@ -1,6 +1,6 @@
 // In: a mesh. Out: problems with what its baseline closes and opens. Pure.
 import type { BaselineEntry, Mesh, MeshNode, Problem } from "@weft/shared/model/mesh";
-import { nearestName } from "../near.ts";
+import { nearestName } from "@weft/shared/model/near";
 import { errorAt, warningAt } from "../problem.ts";
 import { baselineOn, formatLabels, hasLabels } from "../selection.ts";
 import { coveredNodes, listSome } from "./policies.ts";

@@ -1,11 +1,11 @@
 // In: a mesh. Out: problems with names: labels, lengths, reserved and shared ones. Pure.
 
 import { baselineName } from "@weft/shared/model/desired";
+import { icmpPort, portNameForm } from "@weft/shared/model/text-forms";
 import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { reservedBecause } from "../../spire/reserved-id.ts";
 import { describeWhy } from "../describe-why.ts";
 import { errorAt, fieldPlace } from "../problem.ts";
-import { icmpPort, portNameForm } from "../text-forms.ts";
 import type { Rule } from "./rule.ts";
 
 export const serviceNamesAreFree: Rule = (mesh) =>

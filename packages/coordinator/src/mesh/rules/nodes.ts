@@ -1,6 +1,6 @@
 // In: a mesh. Out: problems with nodes and their addresses. Pure.
 import { cidrContains, familyOf, parseCidr } from "@weft/shared/model/address";
-import { nearestName } from "../near.ts";
+import { nearestName } from "@weft/shared/model/near";
 import { errorAt, fieldPlace, warningAt } from "../problem.ts";
 import type { Rule } from "./rule.ts";
 

@@ -1,7 +1,7 @@
 // In: a mesh. Out: problems with what policies name. Pure.
 import { cidrContains, parseCidr } from "@weft/shared/model/address";
 import type { Mesh, MeshPolicy, MeshService, Problem, Selector } from "@weft/shared/model/mesh";
-import { nearestName } from "../near.ts";
+import { nearestName } from "@weft/shared/model/near";
 import { errorAt, fieldPlace, warningAt } from "../problem.ts";
 import { formatLabels, formatRange, selectedRanges, selectedServices } from "../selection.ts";
 import type { Rule, RuleContext } from "./rule.ts";

@@ -70,6 +70,19 @@ export interface Observation {
   fullSets: string[];
   /** flows that did not fit into this message */
   leftOut: number;
+  /** how far back the kernel's memory goes, by its own count; 0: it cannot tell */
+  memorySeconds: bigint;
+  spent: SpentQuota[];
+}
+
+/** Who has used up what is remembered of one source: what else it opened is not known. */
+export interface SpentQuota {
+  /** "in" or "out" */
+  direction: string;
+  /** of "in": address, or network of IPv6 */
+  source: string;
+  /** of "out" */
+  user: LocalUser | undefined;
 }
 
 export interface LocalUser {
@@ -719,7 +732,16 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseObservation(): Observation {
-  return { since: undefined, witness: "", flows: [], complete: false, fullSets: [], leftOut: 0 };
+  return {
+    since: undefined,
+    witness: "",
+    flows: [],
+    complete: false,
+    fullSets: [],
+    leftOut: 0,
+    memorySeconds: 0n,
+    spent: [],
+  };
 }
 
 export const Observation: MessageFns<Observation> = {
@@ -741,6 +763,15 @@ export const Observation: MessageFns<Observation> = {
     }
     if (message.leftOut !== 0) {
       writer.uint32(48).uint32(message.leftOut);
+    }
+    if (message.memorySeconds !== 0n) {
+      if (BigInt.asUintN(64, message.memorySeconds) !== message.memorySeconds) {
+        throw new globalThis.Error("value provided for field message.memorySeconds of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.memorySeconds);
+    }
+    for (const v of message.spent) {
+      SpentQuota.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -806,6 +837,22 @@ export const Observation: MessageFns<Observation> = {
             message.leftOut = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.memorySeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.spent.push(SpentQuota.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -834,6 +881,12 @@ export const Observation: MessageFns<Observation> = {
         : isSet(object.left_out)
         ? globalThis.Number(object.left_out)
         : 0,
+      memorySeconds: isSet(object.memorySeconds)
+        ? BigInt(object.memorySeconds)
+        : isSet(object.memory_seconds)
+        ? BigInt(object.memory_seconds)
+        : 0n,
+      spent: globalThis.Array.isArray(object?.spent) ? object.spent.map((e: any) => SpentQuota.fromJSON(e)) : [],
     };
   },
 
@@ -857,6 +910,12 @@ export const Observation: MessageFns<Observation> = {
     if (message.leftOut !== 0) {
       obj.leftOut = Math.round(message.leftOut);
     }
+    if (message.memorySeconds !== 0n) {
+      obj.memorySeconds = message.memorySeconds.toString();
+    }
+    if (message.spent?.length) {
+      obj.spent = message.spent.map((e) => SpentQuota.toJSON(e));
+    }
     return obj;
   },
 
@@ -871,6 +930,111 @@ export const Observation: MessageFns<Observation> = {
     message.complete = object.complete ?? false;
     message.fullSets = object.fullSets?.map((e) => e) || [];
     message.leftOut = object.leftOut ?? 0;
+    message.memorySeconds = (object.memorySeconds !== undefined && object.memorySeconds !== null)
+      ? BigInt(object.memorySeconds)
+      : 0n;
+    message.spent = object.spent?.map((e) => SpentQuota.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSpentQuota(): SpentQuota {
+  return { direction: "", source: "", user: undefined };
+}
+
+export const SpentQuota: MessageFns<SpentQuota> = {
+  encode(message: SpentQuota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.direction !== "") {
+      writer.uint32(10).string(message.direction);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.user !== undefined) {
+      LocalUser.encode(message.user, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpentQuota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpentQuota();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.user = LocalUser.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SpentQuota {
+    return {
+      direction: isSet(object.direction) ? globalThis.String(object.direction) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
+    };
+  },
+
+  toJSON(message: SpentQuota): unknown {
+    const obj: any = {};
+    if (message.direction !== "") {
+      obj.direction = message.direction;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.user !== undefined) {
+      obj.user = LocalUser.toJSON(message.user);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SpentQuota>, I>>(base?: I): SpentQuota {
+    return SpentQuota.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SpentQuota>, I>>(object: I): SpentQuota {
+    const message = createBaseSpentQuota();
+    message.direction = object.direction ?? "";
+    message.source = object.source ?? "";
+    message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     return message;
   },
 };

@@ -15,6 +15,12 @@ export interface Replay {
   flips: Flip[];
   /** what the memory of flows cannot tell: never "safe" */
   unknown: UnknownSpan[];
+  /** what is said of flows is true from then on; missing: nothing is remembered */
+  since:
+    | Date
+    | undefined;
+  /** node whose memory goes back no further; empty: all are as long as they can be */
+  youngest: string;
 }
 
 /** A flow that kernels remember, and that the change would refuse or let pass. */
@@ -39,13 +45,17 @@ export interface Flip {
   line: number;
   /** node whose kernel would decide */
   at: string;
-  /** a guard let it pass */
+  /** refused though a guard let it pass so far, or at a guard port no policy judged */
   guard: boolean;
 }
 
 export interface UnknownSpan {
   node: string;
   text: string;
+  /** of these flows alone: "user web" or an address; empty: of all */
+  source: string;
+  /** what came before; missing: at any time */
+  since: Date | undefined;
 }
 
 export interface FlowEnd {
@@ -59,7 +69,7 @@ export interface FlowEnd {
 }
 
 function createBaseReplay(): Replay {
-  return { flips: [], unknown: [] };
+  return { flips: [], unknown: [], since: undefined, youngest: "" };
 }
 
 export const Replay: MessageFns<Replay> = {
@@ -69,6 +79,12 @@ export const Replay: MessageFns<Replay> = {
     }
     for (const v of message.unknown) {
       UnknownSpan.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(26).fork()).join();
+    }
+    if (message.youngest !== "") {
+      writer.uint32(34).string(message.youngest);
     }
     return writer;
   },
@@ -102,6 +118,22 @@ export const Replay: MessageFns<Replay> = {
             message.unknown.push(UnknownSpan.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.youngest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -118,6 +150,8 @@ export const Replay: MessageFns<Replay> = {
     return {
       flips: globalThis.Array.isArray(object?.flips) ? object.flips.map((e: any) => Flip.fromJSON(e)) : [],
       unknown: globalThis.Array.isArray(object?.unknown) ? object.unknown.map((e: any) => UnknownSpan.fromJSON(e)) : [],
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      youngest: isSet(object.youngest) ? globalThis.String(object.youngest) : "",
     };
   },
 
@@ -129,6 +163,12 @@ export const Replay: MessageFns<Replay> = {
     if (message.unknown?.length) {
       obj.unknown = message.unknown.map((e) => UnknownSpan.toJSON(e));
     }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.youngest !== "") {
+      obj.youngest = message.youngest;
+    }
     return obj;
   },
 
@@ -139,6 +179,8 @@ export const Replay: MessageFns<Replay> = {
     const message = createBaseReplay();
     message.flips = object.flips?.map((e) => Flip.fromPartial(e)) || [];
     message.unknown = object.unknown?.map((e) => UnknownSpan.fromPartial(e)) || [];
+    message.since = object.since ?? undefined;
+    message.youngest = object.youngest ?? "";
     return message;
   },
 };
@@ -454,7 +496,7 @@ export const Flip: MessageFns<Flip> = {
 };
 
 function createBaseUnknownSpan(): UnknownSpan {
-  return { node: "", text: "" };
+  return { node: "", text: "", source: "", since: undefined };
 }
 
 export const UnknownSpan: MessageFns<UnknownSpan> = {
@@ -464,6 +506,12 @@ export const UnknownSpan: MessageFns<UnknownSpan> = {
     }
     if (message.text !== "") {
       writer.uint32(18).string(message.text);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -497,6 +545,22 @@ export const UnknownSpan: MessageFns<UnknownSpan> = {
             message.text = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -513,6 +577,8 @@ export const UnknownSpan: MessageFns<UnknownSpan> = {
     return {
       node: isSet(object.node) ? globalThis.String(object.node) : "",
       text: isSet(object.text) ? globalThis.String(object.text) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
     };
   },
 
@@ -524,6 +590,12 @@ export const UnknownSpan: MessageFns<UnknownSpan> = {
     if (message.text !== "") {
       obj.text = message.text;
     }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
     return obj;
   },
 
@@ -534,6 +606,8 @@ export const UnknownSpan: MessageFns<UnknownSpan> = {
     const message = createBaseUnknownSpan();
     message.node = object.node ?? "";
     message.text = object.text ?? "";
+    message.source = object.source ?? "";
+    message.since = object.since ?? undefined;
     return message;
   },
 };

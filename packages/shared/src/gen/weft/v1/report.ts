@@ -34,6 +34,8 @@ export interface NodeReport {
     | undefined;
   /** grows within one boot of the agent */
   sequence: bigint;
+  /** absent: an agent that has no word for it */
+  floor: FloorReport | undefined;
 }
 
 export interface StepReport {
@@ -66,6 +68,26 @@ export interface DnsReport {
   detail: string;
 }
 
+/** What the node's own floor (/etc/weft/floor.yaml) let nobody have. */
+export interface FloorReport {
+  /** "none", "in-force", "broken" */
+  state: string;
+  /** at most 50 */
+  refusals: FloorRefusal[];
+  /** of the refusals */
+  leftOut: number;
+}
+
+export interface FloorRefusal {
+  /** of floor.yaml; 0: built into the agent */
+  line: number;
+  /** of the mesh file, as the coordinator said; empty: none stands behind it */
+  policy: string;
+  file: string;
+  ruleLine: number;
+  what: string;
+}
+
 function createBaseNodeReport(): NodeReport {
   return {
     generation: 0n,
@@ -80,6 +102,7 @@ function createBaseNodeReport(): NodeReport {
     identity: undefined,
     dns: undefined,
     sequence: 0n,
+    floor: undefined,
   };
 }
 
@@ -129,6 +152,9 @@ export const NodeReport: MessageFns<NodeReport> = {
         throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
       }
       writer.uint32(96).uint64(message.sequence);
+    }
+    if (message.floor !== undefined) {
+      FloorReport.encode(message.floor, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -242,6 +268,14 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.sequence = reader.uint64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.floor = FloorReport.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -282,6 +316,7 @@ export const NodeReport: MessageFns<NodeReport> = {
       identity: isSet(object.identity) ? IdentityReport.fromJSON(object.identity) : undefined,
       dns: isSet(object.dns) ? DnsReport.fromJSON(object.dns) : undefined,
       sequence: isSet(object.sequence) ? BigInt(object.sequence) : 0n,
+      floor: isSet(object.floor) ? FloorReport.fromJSON(object.floor) : undefined,
     };
   },
 
@@ -323,6 +358,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     if (message.sequence !== 0n) {
       obj.sequence = message.sequence.toString();
     }
+    if (message.floor !== undefined) {
+      obj.floor = FloorReport.toJSON(message.floor);
+    }
     return obj;
   },
 
@@ -349,6 +387,9 @@ export const NodeReport: MessageFns<NodeReport> = {
       : undefined;
     message.dns = (object.dns !== undefined && object.dns !== null) ? DnsReport.fromPartial(object.dns) : undefined;
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    message.floor = (object.floor !== undefined && object.floor !== null)
+      ? FloorReport.fromPartial(object.floor)
+      : undefined;
     return message;
   },
 };
@@ -821,6 +862,250 @@ export const DnsReport: MessageFns<DnsReport> = {
     message.mode = object.mode ?? "";
     message.state = object.state ?? "";
     message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseFloorReport(): FloorReport {
+  return { state: "", refusals: [], leftOut: 0 };
+}
+
+export const FloorReport: MessageFns<FloorReport> = {
+  encode(message: FloorReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== "") {
+      writer.uint32(10).string(message.state);
+    }
+    for (const v of message.refusals) {
+      FloorRefusal.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(24).uint32(message.leftOut);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FloorReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFloorReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refusals.push(FloorRefusal.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leftOut = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FloorReport {
+    return {
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      refusals: globalThis.Array.isArray(object?.refusals)
+        ? object.refusals.map((e: any) => FloorRefusal.fromJSON(e))
+        : [],
+      leftOut: isSet(object.leftOut)
+        ? globalThis.Number(object.leftOut)
+        : isSet(object.left_out)
+        ? globalThis.Number(object.left_out)
+        : 0,
+    };
+  },
+
+  toJSON(message: FloorReport): unknown {
+    const obj: any = {};
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.refusals?.length) {
+      obj.refusals = message.refusals.map((e) => FloorRefusal.toJSON(e));
+    }
+    if (message.leftOut !== 0) {
+      obj.leftOut = Math.round(message.leftOut);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FloorReport>, I>>(base?: I): FloorReport {
+    return FloorReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FloorReport>, I>>(object: I): FloorReport {
+    const message = createBaseFloorReport();
+    message.state = object.state ?? "";
+    message.refusals = object.refusals?.map((e) => FloorRefusal.fromPartial(e)) || [];
+    message.leftOut = object.leftOut ?? 0;
+    return message;
+  },
+};
+
+function createBaseFloorRefusal(): FloorRefusal {
+  return { line: 0, policy: "", file: "", ruleLine: 0, what: "" };
+}
+
+export const FloorRefusal: MessageFns<FloorRefusal> = {
+  encode(message: FloorRefusal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.line !== 0) {
+      writer.uint32(8).uint32(message.line);
+    }
+    if (message.policy !== "") {
+      writer.uint32(18).string(message.policy);
+    }
+    if (message.file !== "") {
+      writer.uint32(26).string(message.file);
+    }
+    if (message.ruleLine !== 0) {
+      writer.uint32(32).uint32(message.ruleLine);
+    }
+    if (message.what !== "") {
+      writer.uint32(42).string(message.what);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FloorRefusal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFloorRefusal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ruleLine = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FloorRefusal {
+    return {
+      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      ruleLine: isSet(object.ruleLine)
+        ? globalThis.Number(object.ruleLine)
+        : isSet(object.rule_line)
+        ? globalThis.Number(object.rule_line)
+        : 0,
+      what: isSet(object.what) ? globalThis.String(object.what) : "",
+    };
+  },
+
+  toJSON(message: FloorRefusal): unknown {
+    const obj: any = {};
+    if (message.line !== 0) {
+      obj.line = Math.round(message.line);
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.ruleLine !== 0) {
+      obj.ruleLine = Math.round(message.ruleLine);
+    }
+    if (message.what !== "") {
+      obj.what = message.what;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FloorRefusal>, I>>(base?: I): FloorRefusal {
+    return FloorRefusal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FloorRefusal>, I>>(object: I): FloorRefusal {
+    const message = createBaseFloorRefusal();
+    message.line = object.line ?? 0;
+    message.policy = object.policy ?? "";
+    message.file = object.file ?? "";
+    message.ruleLine = object.ruleLine ?? 0;
+    message.what = object.what ?? "";
     return message;
   },
 };

@@ -1,7 +1,7 @@
 // In: single texts of the mesh file. Out: what they mean, or undefined. Each form says what it allows. Pure.
-import { formatCidr, normaliseAddress, parseCidr } from "@weft/shared/model/address";
-import type { PortRange, Traffic } from "@weft/shared/model/desired";
-import { isLabel } from "@weft/shared/model/ids";
+import { formatCidr, normaliseAddress, parseCidr } from "./address.ts";
+import type { PortRange, Traffic } from "./desired.ts";
+import { isLabel } from "./ids.ts";
 
 export interface TextForm<T> {
   /** As in "... is no node name". */
