@@ -55,7 +55,7 @@ describe("waiting for an apply", () => {
     const refusal = { line: 4, policy: "ops", file: "mesh.yaml", ruleLine: 12, what: "from 0.0.0.0/0" };
     const floor = { state: "in-force" as const, refusals: [refusal], leftOut: 0 };
     say("web1", { phase: "enforced", enforcedDigest: digest, witness: "kernel of web1", floor });
-    expect(await result).toEqual({ complete: true, missing: [] });
+    expect(await result).toMatchObject({ complete: true, missing: [] });
     expect(words[0]?.detail).toBe(
       "kernel of web1; its floor refused 1: floor.yaml:4 refused policy ops (mesh.yaml:12): from 0.0.0.0/0",
     );
