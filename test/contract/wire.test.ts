@@ -95,6 +95,8 @@ function sampleOf(shape: FieldShape, salt: number, spelling: "generated" | "load
       return true;
     case "TYPE_UINT32":
       return 4_000_000_000 + salt;
+    case "TYPE_SINT32":
+      return -2_000_000_000 - salt;
     case "TYPE_UINT64":
       return spelling === "generated" ? 2n ** 60n + BigInt(salt) : String(2n ** 60n + BigInt(salt));
     case "TYPE_MESSAGE":

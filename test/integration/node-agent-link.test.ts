@@ -83,6 +83,7 @@ const facts = {
   components: [],
   socketDestroy: false,
   enforcementVerdict: "",
+  foreignHooks: [],
 } as const;
 
 function desired(generation: number): DesiredState {

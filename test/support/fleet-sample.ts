@@ -46,6 +46,7 @@ export const sampleFacts: NodeFacts = {
   components: [{ name: "coredns", version: "1.14.7", source: "/opt/weft/components/coredns" }],
   socketDestroy: true,
   enforcementVerdict: "nftables",
+  foreignHooks: [],
 };
 
 export const sampleNode: NodeStatus = {

@@ -46,6 +46,7 @@ export function factsOf(change: Partial<NodeFacts> = {}): NodeFacts {
     components: [],
     socketDestroy: true,
     enforcementVerdict: "nftables",
+    foreignHooks: [],
     ...change,
   };
 }

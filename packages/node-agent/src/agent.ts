@@ -70,6 +70,11 @@ export class Agent {
       : { generation: 0, digest: "" };
   }
 
+  /** What this node is being made. */
+  get current(): DesiredState | undefined {
+    return this.#current;
+  }
+
   /** @param isKept it is already on disk */
   submit(state: DesiredState, isKept = false): void {
     if (isKept) this.#current = state;

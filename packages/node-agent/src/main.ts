@@ -6,6 +6,7 @@ import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { Command, CommanderError } from "commander";
 import { parseGlassTime, runBreakGlass } from "./commands/break-glass.ts";
 import type { CommandContext } from "./commands/context.ts";
+import { runDoctor } from "./commands/doctor.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./commands/exit-code.ts";
 import { runFacts } from "./commands/facts.ts";
 import { runFloorCheck } from "./commands/floor-check.ts";
@@ -14,6 +15,7 @@ import { runLeave } from "./commands/leave.ts";
 import { runAgent } from "./commands/run.ts";
 import { runStatus } from "./commands/status.ts";
 import { UdpDnsClient } from "./dns/query.ts";
+import { LinuxExec } from "./host/linux-exec.ts";
 import { linuxHost } from "./host/linux-host.ts";
 import { askSpireHealth } from "./identity/spire-health.ts";
 import { makeLog } from "./log.ts";
@@ -71,7 +73,7 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
       const { host, signal } = context;
       const random = () => randomInt(2 ** 32) / 2 ** 32;
       const [dns, health, log] = [new UdpDnsClient(), askSpireHealth, makeLog()];
-      await runAgent({ host, log, version, random, dns, health, signal });
+      await runAgent({ host, log, version, random, dns, health, feeder: new LinuxExec(), signal });
       ended(exitCodes.done);
     });
   command
@@ -84,6 +86,13 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
     .description("what this machine is and can do")
     .option("--json", "as one JSON object")
     .action(async (options: { json?: boolean }) => ended(await runFacts(context, options.json === true)));
+  command
+    .command("doctor")
+    .description(
+      "what would break Weft's promises on this machine: boot order, rules of others, users, ports",
+    )
+    .option("--json", "as one JSON object")
+    .action(async (options: { json?: boolean }) => ended(await runDoctor(context, options.json === true)));
   command
     .command("break-glass")
     .description("let administrators in, whatever the policy says; works with everything else dead")

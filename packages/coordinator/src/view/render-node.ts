@@ -1,4 +1,5 @@
 // In: one node's status. Out: all that is known of it, a line each. Pure.
+import { hookPlace } from "@weft/shared/kernel-verdict/foreign-hooks";
 import { conditionKinds, visibleConditions } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeStatus } from "@weft/shared/model/fleet";
@@ -32,6 +33,9 @@ function factFields(facts: NodeFacts): Field[] {
       ],
     ),
     ...facts.components.map((part): Field => ["component", `${part.name} ${part.version} (${part.source})`]),
+    ...facts.foreignHooks
+      .filter((hook) => hook.refuses || hook.type === "nat")
+      .map((hook): Field => ["beside Weft", `${hookPlace(hook)}: ${hook.effect}`]),
     ...facts.trouble.map((text): Field => ["trouble", text]),
   ];
 }

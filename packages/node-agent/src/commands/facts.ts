@@ -1,4 +1,5 @@
 // `weft-node-agent facts [--json]`: what this machine is, as the coordinator would be told.
+import { hookPlace } from "@weft/shared/kernel-verdict/foreign-hooks";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import { ComponentStore } from "../components/component-store.ts";
 import { observeDnsOwner } from "../dns/owner.ts";
@@ -34,6 +35,10 @@ export function factLines(facts: NodeFacts): string[] {
     ]),
     ...facts.components.map((item): [string, string] => [item.name, `${item.version} (${item.source})`]),
     ["enforcement", facts.enforcementVerdict],
+    ...facts.foreignHooks.map((hook): [string, string] => [
+      "beside Weft",
+      `${hookPlace(hook)}: ${hook.effect}`,
+    ]),
     ...facts.trouble.map((line): [string, string] => ["trouble", line]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

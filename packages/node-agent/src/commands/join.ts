@@ -11,6 +11,7 @@ import { awaitEnforced } from "./await-enforced.ts";
 import type { CommandContext } from "./context.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { narration } from "./narration.ts";
+import { tellForeignHooks } from "./preflight.ts";
 
 export interface JoinArguments {
   readonly address: string;
@@ -47,6 +48,7 @@ export async function runJoin(context: CommandContext, args: JoinArguments): Pro
   const port = parsePort(args.port);
   if (!context.isRoot) throw new WeftError("WEFT-E006", "joining needs root", { hint: "run it with sudo" });
   const narrate = narration(host.clock, terminal.out);
+  await tellForeignHooks(host, narrate);
   const bootId = ((await host.files.readText(places.bootId)) ?? "").trim();
   const outcome = await join(
     host,

@@ -11,7 +11,7 @@ import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
 import { readCpuModel } from "../facts/hardware.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
-import type { Host } from "../host/host.ts";
+import type { Feeder, Host } from "../host/host.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
@@ -23,7 +23,10 @@ import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
 import { DeadMan } from "../policy/dead-man.ts";
 import { noCutter } from "../policy/flow-cutter.ts";
+import { ForeignWatch } from "../policy/foreign-watch.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
+import { LeakWitness } from "../policy/leak-witness.ts";
+import { TableRepair } from "../policy/table-repair.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -37,6 +40,7 @@ export interface RunParts {
   readonly random: () => number;
   readonly dns: DnsClient;
   readonly health: HealthProbe;
+  readonly feeder: Feeder;
   readonly signal: AbortSignal;
 }
 
@@ -89,13 +93,28 @@ export async function runAgent(parts: RunParts): Promise<void> {
     rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
     canMint: () => client() !== undefined,
   });
-  const watch = new KernelWatch(host.exec, host.clock, () => agent.lookAgain());
+  const witness = new LeakWitness(host, parts.feeder);
+  const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
+  const foreign = new ForeignWatch({
+    host,
+    log,
+    desired: () => agent.current,
+    onFindings: (findings) => {
+      agent.conditions.set("foreign", findings);
+      agent.lookAgain();
+    },
+  });
+  const watch = new KernelWatch(host.exec, host.clock, (word) => {
+    repair.heard(word);
+    // Elements of interval sets are changed without a word of whose they are.
+    if (word.acts.length === 0) foreign.heard();
+  });
   const agent: Agent = new Agent({
     host,
     log,
     node,
     floor: new FloorGate(host.files),
-    policy: new PolicySection({ host, table, log, watch, deadMan, canProve: () => reach.ready }),
+    policy: new PolicySection({ host, table, log, watch, deadMan, repair, canProve: () => reach.ready }),
     cutter: noCutter,
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
@@ -127,6 +146,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       checkDesired(state, identity.enrolment);
       agent.conditions.set("wire", []);
       agent.submit(state);
+      foreign.heard();
     },
     onBundle: () => agent.lookAgain(),
     onUnreadable: (failure) => {
@@ -158,8 +178,8 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent.run(either), link.run(either), watch.run(either), observer.run(either)].map((running) =>
-      running.catch((failure: unknown) => {
+    [agent, link, watch, repair, witness, foreign, observer].map((part) =>
+      part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;
       }),

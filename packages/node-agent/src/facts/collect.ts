@@ -7,6 +7,7 @@ import type { ComponentFact, DnsOwner, NodeFacts } from "@weft/shared/model/fact
 import { enforcementVerdict } from "../decide/enforcement.ts";
 import type { Host } from "../host/host.ts";
 import { probeBpf } from "./bpf-probe.ts";
+import { readForeignHooks } from "./foreign-hooks.ts";
 import {
   parseIpAddr,
   parseMemoryBytes,
@@ -67,6 +68,7 @@ export async function collectFacts(host: Host, readers: FactReaders): Promise<No
     components: await attempt("components", [], readers.components),
     socketDestroy: await attempt("socket destroy", false, () => probeSocketDestroy(host.exec)),
     enforcementVerdict: enforcementVerdict({ nft, kernel }),
+    foreignHooks: await attempt("rules of others", [], () => readForeignHooks(host)),
   };
   return { ...facts, trouble };
 }

@@ -52,7 +52,7 @@ function boundCoordinator(guard: Guard, floor: Floor, refusals: Refusals): Guard
   const never = floor.egress.never?.items.find(({ value }) =>
     isWithinRanges(guard.coordinatorAddress, [value]),
   );
-  const bound = addresses ?? floor.egress.to;
+  const bound = addresses ?? floor.nodes ?? floor.egress.to;
   const isElsewhere = bound !== undefined && !isWithinRanges(guard.coordinatorAddress, valuesOf(bound));
   const line = never?.line ?? (isElsewhere ? bound.line : undefined);
   if (line !== undefined) {

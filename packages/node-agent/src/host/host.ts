@@ -49,6 +49,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** Codes that are no failure; default [0]. Others throw WEFT-E004 with the program's stderr. */
   readonly allow?: readonly number[];
+  /** Told the process, as soon as there is one. */
+  readonly started?: (pid: number) => void;
 }
 
 export interface ExecResult {
@@ -60,13 +62,26 @@ export interface ExecResult {
 export interface Exec {
   /** Runs a program from the system's PATH with an argument list, never through a shell; output is limited to 16 MiB. */
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  /** A long-running program, line by line; `done` settles when it ends. Ended by the signal. */
+  /**
+   * A long-running program, line by line; `done` settles when it ends. Ended by the signal. Of a long line only the
+   * beginning is kept, and how long it was is told.
+   */
   lines(
     program: string,
     args: readonly string[],
-    onLine: (line: string) => void,
+    onLine: (line: string, length: number) => void,
     signal: AbortSignal,
   ): { readonly done: Promise<number> };
+}
+
+export interface Feeder {
+  /** A long-running program that is told things, line by line; what it answers is not read. Ended by the signal. */
+  feed(program: string, args: readonly string[], signal: AbortSignal): Fed;
+}
+
+export interface Fed {
+  say(line: string): void;
+  readonly done: Promise<number>;
 }
 
 export interface UnitState {

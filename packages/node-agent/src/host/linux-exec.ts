@@ -3,7 +3,8 @@
 import { spawn } from "node:child_process";
 import { isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import type { Exec, ExecOptions, ExecResult } from "./host.ts";
+import type { Exec, ExecOptions, ExecResult, Fed, Feeder } from "./host.ts";
+import { lineSplitter } from "./line-splitter.ts";
 
 const outputLimit = 16 * 1024 * 1024;
 const defaultTimeoutMs = 10_000;
@@ -28,15 +29,16 @@ export function briefly(text: string): string {
   return text.trim().split("\n").slice(0, 6).join("; ").slice(0, 600);
 }
 
-export class LinuxExec implements Exec {
+export class LinuxExec implements Exec, Feeder {
   run(program: string, args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    const { input, timeoutMs = defaultTimeoutMs, signal, allow = [0] } = options;
+    const { input, timeoutMs = defaultTimeoutMs, signal, allow = [0], started } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason);
         return;
       }
       const child = spawn(program, args, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+      if (child.pid !== undefined) started?.(child.pid);
       const output = { stdout: [] as Buffer[], stderr: [] as Buffer[], bytes: 0 };
       let failure: unknown;
       const stop = (reason: unknown) => {
@@ -90,20 +92,26 @@ export class LinuxExec implements Exec {
   lines(
     program: string,
     args: readonly string[],
-    onLine: (line: string) => void,
+    onLine: (line: string, length: number) => void,
     signal: AbortSignal,
   ): { readonly done: Promise<number> } {
     const done = new Promise<number>((resolve, reject) => {
       const child = spawn(program, args, { env: environment, stdio: ["ignore", "pipe", "ignore"], signal });
-      let rest = "";
-      child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-        const parts = (rest + chunk).split("\n");
-        rest = parts.pop() ?? "";
-        for (const line of parts) onLine(line);
-      });
+      child.stdout.on("data", lineSplitter(onLine));
       child.once("error", (cause) => (signal.aborted ? resolve(0) : reject(cannotStart(program, cause))));
       child.once("close", (code) => resolve(code ?? 0));
     });
     return { done };
+  }
+
+  feed(program: string, args: readonly string[], signal: AbortSignal): Fed {
+    const child = spawn(program, args, { env: environment, stdio: ["pipe", "ignore", "ignore"], signal });
+    // Who does not read any more has ended, and that is told.
+    child.stdin.on("error", () => {});
+    const done = new Promise<number>((resolve, reject) => {
+      child.once("error", (cause) => (signal.aborted ? resolve(0) : reject(cannotStart(program, cause))));
+      child.once("close", (code) => resolve(code ?? 0));
+    });
+    return { say: (line) => void child.stdin.write(`${line}\n`), done };
   }
 }

@@ -194,7 +194,7 @@ describe("DeadMan", () => {
             if (end !== "killed") break;
           }
     expect(ends).toEqual(new Set(["done new", "killed new", "killed old", "undone old"]));
-  });
+  }, 120_000);
 
   it("survives being killed again while it settles", async () => {
     for (let first = 1; first < 30; first += 3)

@@ -2,8 +2,8 @@
 // armed: what a candidate forbids is cut only when it is confirmed, and what it allowed ends when it is not.
 import type { Finding } from "../conditions.ts";
 
-/** "started": the agent did not see what happened before. */
-export type CutOccasion = "started" | "confirmed" | "reverted";
+/** "started": the agent did not see what happened before. "repaired": the rules were gone, or others, for a moment. */
+export type CutOccasion = "started" | "confirmed" | "reverted" | "repaired";
 
 export interface FlowCutter {
   cut(occasion: CutOccasion, signal: AbortSignal): Promise<readonly Finding[]>;

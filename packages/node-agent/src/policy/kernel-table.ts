@@ -6,7 +6,7 @@ import {
   parseKernelRevision,
   rulesetFingerprint,
 } from "@weft/shared/render/nftables";
-import type { Exec } from "../host/host.ts";
+import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
   readonly revision: number;
@@ -64,9 +64,13 @@ export async function readArmed(exec: Exec): Promise<ArmedState | undefined> {
   throw new WeftError("WEFT-E400", "the kernel's rules cannot be read", { why: stderr.trim() });
 }
 
-async function nft(exec: Exec, args: readonly string[], input: string | undefined): Promise<void> {
+async function nft(
+  exec: Exec,
+  args: readonly string[],
+  more: Pick<ExecOptions, "input" | "started">,
+): Promise<void> {
   try {
-    await exec.run("nft", args, { timeoutMs: loadTimeoutMs, ...(input === undefined ? {} : { input }) });
+    await exec.run("nft", args, { timeoutMs: loadTimeoutMs, ...more });
   } catch (failure) {
     if (!isWeftError(failure) || failure.code !== "WEFT-E004") throw failure;
     throw new WeftError("WEFT-E400", "the kernel refused the rules", {
@@ -79,13 +83,13 @@ async function nft(exec: Exec, args: readonly string[], input: string | undefine
 
 /** One transaction: all of it or nothing. */
 export function loadScript(exec: Exec, script: string): Promise<void> {
-  return nft(exec, ["-f", "-"], script);
+  return nft(exec, ["-f", "-"], { input: script });
 }
 
-export function loadFile(exec: Exec, path: string): Promise<void> {
-  return nft(exec, ["-f", path], undefined);
+export function loadFile(exec: Exec, path: string, started?: (pid: number) => void): Promise<void> {
+  return nft(exec, ["-f", path], started === undefined ? {} : { started });
 }
 
 export function checkFile(exec: Exec, path: string): Promise<void> {
-  return nft(exec, ["-c", "-f", path], undefined);
+  return nft(exec, ["-c", "-f", path], {});
 }

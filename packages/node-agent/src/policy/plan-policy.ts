@@ -87,7 +87,7 @@ function isSame(confirmed: ConfirmedPolicy, kernel: KernelTable | undefined): bo
 }
 
 /** A confirmed record without a fingerprint proves nothing, in either direction. */
-function driftOf(confirmed: ConfirmedPolicy, kernel: KernelTable | undefined): string | undefined {
+export function driftOf(confirmed: ConfirmedPolicy, kernel: KernelTable | undefined): string | undefined {
   if (confirmed.fingerprint === "") return undefined;
   if (kernel === undefined) return "table inet weft was gone";
   return kernel.fingerprint === confirmed.fingerprint ? undefined : "table inet weft was changed";

@@ -9,7 +9,7 @@ import { runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
-import { readConfirmed } from "../policy/confirmed.ts";
+import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
 import type { CutOccasion } from "../policy/flow-cutter.ts";
@@ -17,6 +17,7 @@ import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel
 import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
 import { isReverted, planHold, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
+import type { TableRepair } from "../policy/table-repair.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
@@ -28,8 +29,6 @@ export interface Enforced {
 
 /** Names may also come from a directory service, which changes no file here. */
 const lookUpEveryMs = 60_000;
-/** A repair takes milliseconds; people should see that it was needed. */
-const driftShownMs = 60_000;
 /** However quiet the kernel is. */
 const readAtLeastEveryMs = 30_000;
 
@@ -46,6 +45,7 @@ export interface PolicyParts {
   readonly log: Log;
   readonly watch: Unchanged;
   readonly deadMan: DeadMan;
+  readonly repair: TableRepair;
   /** Whether somebody is there who could prove a change. */
   readonly canProve: () => boolean;
 }
@@ -56,11 +56,11 @@ export class PolicySection {
   readonly #log: Log;
   readonly #watch: Unchanged;
   readonly #deadMan: DeadMan;
+  readonly #repair: TableRepair;
   readonly #canProve: () => boolean;
   readonly #memory = new TableMemory();
   #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
   #lookup: Lookup | undefined;
-  #drift: { readonly detail: string; readonly until: number } | undefined;
   #enforced: Enforced | undefined;
   #wanted:
     | {
@@ -73,12 +73,13 @@ export class PolicySection {
   /** Rules of a different policy came into force, or went out of it. */
   #cutDue: CutOccasion | undefined = "started";
 
-  constructor({ host, table, log, watch, deadMan, canProve }: PolicyParts) {
+  constructor({ host, table, log, watch, deadMan, repair, canProve }: PolicyParts) {
     this.#watch = watch;
     this.#host = host;
     this.#table = table;
     this.#log = log;
     this.#deadMan = deadMan;
+    this.#repair = repair;
     this.#canProve = canProve;
   }
 
@@ -88,26 +89,32 @@ export class PolicySection {
   }
 
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
-    const { files, clock } = this.#host;
-    if (!(await this.#settle(signal))) return { end: "superseded", steps: [], findings: [] };
+    if (!(await this.#repair.exclusively(() => this.#settle(signal))))
+      return { end: "superseded", steps: [], findings: [] };
     const { uids, conditions } = await this.#users(desired);
+    const ports = await this.#ports(desired);
     const wanted = this.#rendered(desired, uids);
+    const made = await this.#repair.exclusively(() => this.#make(desired, wanted, signal));
+    return { ...made, findings: [...conditions, ...ports, ...made.findings, ...this.#repair.findings()] };
+  }
+
+  async #make(desired: DesiredState, wanted: WantedPolicy, signal: AbortSignal): Promise<SectionResult> {
+    const { files, clock } = this.#host;
+    const confirmed = await readConfirmed(files);
     const observed = {
-      confirmed: await readConfirmed(files),
-      kernel: await this.#kernel(),
+      confirmed,
+      kernel: await this.#asConfirmed(confirmed, await this.#kernel()),
       reverted: await readReverted(files),
     };
     const plan = planPolicy(wanted, observed);
     const { drift } = plan;
     const steps = this.#canProve() ? plan.steps : plan.steps.filter(({ kind }) => kind !== "armPolicy");
     const isWaiting = steps.length < plan.steps.length;
-    if (drift !== undefined) {
-      this.#log.warn(`policy: ${drift}; putting it back`);
-      this.#drift = { detail: drift, until: clock.now().getTime() + driftShownMs };
-    }
+    if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
+    if (run !== undefined) this.#repair.changed();
     this.#note(run === undefined ? observed.kernel : await this.#readKernel());
-    const findings: Finding[] = [...conditions, ...(await this.#ports(desired))];
+    const findings: Finding[] = [];
     const reverted = steps.length === 0 ? observed.reverted : await readReverted(files);
     const isHeld = isReverted(desired, reverted);
     if (isHeld && reverted !== undefined) findings.push(revertedFinding(desired, reverted));
@@ -115,18 +122,39 @@ export class PolicySection {
     if (steps.some(({ kind }) => kind === "armPolicy")) this.#cutDue = isHeld ? "reverted" : "confirmed";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
-    else if (this.#drift !== undefined && clock.now().getTime() < this.#drift.until)
-      findings.push({ code: "POLICY_REPAIRED", detail: this.#drift.detail });
     if (isWaiting && run?.end !== "reverted") return { end: "waiting", steps: run?.steps ?? [], findings };
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
   }
 
+  /** A foreign change that the repair has not heard of; what it cannot put back is planned like any other step. */
+  async #asConfirmed(
+    confirmed: ConfirmedPolicy | undefined,
+    kernel: KernelTable | undefined,
+  ): Promise<KernelTable | undefined> {
+    if (confirmed === undefined) return kernel;
+    try {
+      const now = await this.#repair.putBack(confirmed, kernel);
+      if (now !== kernel) this.#read = undefined;
+      return now;
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return kernel;
+    }
+  }
+
   /** Nothing new is taken: what is confirmed stays in the kernel, or is put back there. */
   async hold(signal: AbortSignal): Promise<SectionResult> {
+    if (!(await this.#repair.exclusively(() => this.#settle(signal))))
+      return { end: "superseded", steps: [], findings: [] };
+    const held = await this.#repair.exclusively(() => this.#keep(signal));
+    return { ...held, findings: [...held.findings, ...this.#repair.findings()] };
+  }
+
+  async #keep(signal: AbortSignal): Promise<SectionResult> {
     const { files, clock } = this.#host;
-    if (!(await this.#settle(signal))) return { end: "superseded", steps: [], findings: [] };
-    const kernel = await this.#kernel();
-    const { steps, drift } = planHold({ confirmed: await readConfirmed(files), kernel });
+    const confirmed = await readConfirmed(files);
+    const kernel = await this.#asConfirmed(confirmed, await this.#kernel());
+    const { steps, drift } = planHold({ confirmed, kernel });
     if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
     this.#note(run === undefined ? kernel : await this.#readKernel());
@@ -155,7 +183,8 @@ export class PolicySection {
 
   /** What flows are to be looked at for, once: to be asked after the coordinator was told. */
   takeCutDue(): CutOccasion | undefined {
-    const due = this.#cutDue;
+    const isRepaired = this.#repair.takeCutDue();
+    const due = this.#cutDue ?? (isRepaired ? "repaired" : undefined);
     this.#cutDue = undefined;
     return due;
   }

@@ -48,6 +48,18 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  POLICY_FIGHT: {
+    title: "somebody keeps changing Weft's rules, and they are put back again and again",
+    severity: "error",
+    dependsOn: [],
+    hint: "stop the program that the detail names, or have it leave table inet weft alone; ends a minute after the last repair",
+  },
+  FOREIGN_REFUSES: {
+    title: "rules of another program refuse what must work here",
+    severity: "error",
+    dependsOn: [],
+    hint: "allow it there as well: whoever refuses, refuses, and Weft never edits rules of others; `weft-node-agent doctor` lists them all",
+  },
   FLOOR_REFUSED: {
     title: "the node's own floor refused a part of it; the rest is in force",
     severity: "warning",

@@ -26,6 +26,24 @@ export interface ComponentFact {
   readonly source: string;
 }
 
+/** A base chain of somebody else, beside Weft's. */
+export interface ForeignHook {
+  /** As "inet filter"; of the old iptables "iptables-legacy filter", and then the next five say nothing. */
+  readonly table: string;
+  readonly chain: string;
+  readonly hook: string;
+  /** "filter", "nat", "route". */
+  readonly type: string;
+  readonly priority: number;
+  readonly policy: string;
+  /** It drops or rejects something, or may. */
+  readonly refuses: boolean;
+  /** "ufw", "Docker, by iptables-nft"; empty: not known. */
+  readonly maker: string;
+  /** What it does to Weft's flows. */
+  readonly effect: string;
+}
+
 export interface NodeFacts {
   readonly hostname: string;
   readonly os: string;
@@ -47,4 +65,5 @@ export interface NodeFacts {
   /** The kernel can end foreign sockets (`ss -K`). */
   readonly socketDestroy: boolean;
   readonly enforcementVerdict: string;
+  readonly foreignHooks: readonly ForeignHook[];
 }

@@ -1,5 +1,6 @@
 // NodeFacts <-> weft.v1.NodeFacts.
 import type * as wire from "../gen/weft/v1/facts.ts";
+import { mostHooks } from "../kernel-verdict/foreign-hooks.ts";
 import type { NodeFacts } from "../model/facts.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
@@ -12,6 +13,7 @@ export function encodeFacts(facts: NodeFacts): wire.NodeFacts {
     interfaces: facts.interfaces.map((item) => ({ ...item, addresses: [...item.addresses] })),
     trouble: [...facts.trouble],
     components: facts.components.map((component) => ({ ...component })),
+    foreignHooks: facts.foreignHooks.map((hook) => ({ ...hook })),
   };
 }
 
@@ -50,5 +52,16 @@ export function decodeFacts(message: wire.NodeFacts): NodeFacts {
     components: message.components.map(({ name, version, source }) => ({ name, version, source })),
     socketDestroy: message.socketDestroy,
     enforcementVerdict: message.enforcementVerdict,
+    foreignHooks: message.foreignHooks.slice(0, mostHooks).map((hook) => ({
+      table: hook.table,
+      chain: hook.chain,
+      hook: hook.hook,
+      type: hook.type,
+      priority: hook.priority,
+      policy: hook.policy,
+      refuses: hook.refuses,
+      maker: hook.maker,
+      effect: hook.effect,
+    })),
   };
 }

@@ -36,6 +36,25 @@ export interface NodeFacts {
   socketDestroy: boolean;
   /** "nftables: yes, because ..." */
   enforcementVerdict: string;
+  /** at most 48 */
+  foreignHooks: ForeignHook[];
+}
+
+/** A base chain of another program beside Weft's: judged as well, or before, or after. */
+export interface ForeignHook {
+  /** "inet filter", or "iptables-legacy filter" */
+  table: string;
+  chain: string;
+  hook: string;
+  type: string;
+  priority: number;
+  policy: string;
+  /** it drops or rejects something, or may */
+  refuses: boolean;
+  /** "ufw", "Docker, by iptables-nft"; empty: not known */
+  maker: string;
+  /** what it does to Weft's flows */
+  effect: string;
 }
 
 export interface BpfProgramType {
@@ -88,6 +107,7 @@ function createBaseNodeFacts(): NodeFacts {
     components: [],
     socketDestroy: false,
     enforcementVerdict: "",
+    foreignHooks: [],
   };
 }
 
@@ -152,6 +172,9 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     }
     if (message.enforcementVerdict !== "") {
       writer.uint32(154).string(message.enforcementVerdict);
+    }
+    for (const v of message.foreignHooks) {
+      ForeignHook.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -321,6 +344,14 @@ export const NodeFacts: MessageFns<NodeFacts> = {
             message.enforcementVerdict = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.foreignHooks.push(ForeignHook.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -384,6 +415,11 @@ export const NodeFacts: MessageFns<NodeFacts> = {
         : isSet(object.enforcement_verdict)
         ? globalThis.String(object.enforcement_verdict)
         : "",
+      foreignHooks: globalThis.Array.isArray(object?.foreignHooks)
+        ? object.foreignHooks.map((e: any) => ForeignHook.fromJSON(e))
+        : globalThis.Array.isArray(object?.foreign_hooks)
+        ? object.foreign_hooks.map((e: any) => ForeignHook.fromJSON(e))
+        : [],
     };
   },
 
@@ -446,6 +482,9 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     if (message.enforcementVerdict !== "") {
       obj.enforcementVerdict = message.enforcementVerdict;
     }
+    if (message.foreignHooks?.length) {
+      obj.foreignHooks = message.foreignHooks.map((e) => ForeignHook.toJSON(e));
+    }
     return obj;
   },
 
@@ -477,6 +516,204 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     message.components = object.components?.map((e) => ComponentFact.fromPartial(e)) || [];
     message.socketDestroy = object.socketDestroy ?? false;
     message.enforcementVerdict = object.enforcementVerdict ?? "";
+    message.foreignHooks = object.foreignHooks?.map((e) => ForeignHook.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseForeignHook(): ForeignHook {
+  return { table: "", chain: "", hook: "", type: "", priority: 0, policy: "", refuses: false, maker: "", effect: "" };
+}
+
+export const ForeignHook: MessageFns<ForeignHook> = {
+  encode(message: ForeignHook, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.chain !== "") {
+      writer.uint32(18).string(message.chain);
+    }
+    if (message.hook !== "") {
+      writer.uint32(26).string(message.hook);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(40).sint32(message.priority);
+    }
+    if (message.policy !== "") {
+      writer.uint32(50).string(message.policy);
+    }
+    if (message.refuses !== false) {
+      writer.uint32(56).bool(message.refuses);
+    }
+    if (message.maker !== "") {
+      writer.uint32(66).string(message.maker);
+    }
+    if (message.effect !== "") {
+      writer.uint32(74).string(message.effect);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForeignHook {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForeignHook();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.chain = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hook = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.sint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.refuses = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.maker = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.effect = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ForeignHook {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      chain: isSet(object.chain) ? globalThis.String(object.chain) : "",
+      hook: isSet(object.hook) ? globalThis.String(object.hook) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      priority: isSet(object.priority) ? globalThis.Number(object.priority) : 0,
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      refuses: isSet(object.refuses) ? globalThis.Boolean(object.refuses) : false,
+      maker: isSet(object.maker) ? globalThis.String(object.maker) : "",
+      effect: isSet(object.effect) ? globalThis.String(object.effect) : "",
+    };
+  },
+
+  toJSON(message: ForeignHook): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.chain !== "") {
+      obj.chain = message.chain;
+    }
+    if (message.hook !== "") {
+      obj.hook = message.hook;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.refuses !== false) {
+      obj.refuses = message.refuses;
+    }
+    if (message.maker !== "") {
+      obj.maker = message.maker;
+    }
+    if (message.effect !== "") {
+      obj.effect = message.effect;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForeignHook>, I>>(base?: I): ForeignHook {
+    return ForeignHook.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForeignHook>, I>>(object: I): ForeignHook {
+    const message = createBaseForeignHook();
+    message.table = object.table ?? "";
+    message.chain = object.chain ?? "";
+    message.hook = object.hook ?? "";
+    message.type = object.type ?? "";
+    message.priority = object.priority ?? 0;
+    message.policy = object.policy ?? "";
+    message.refuses = object.refuses ?? false;
+    message.maker = object.maker ?? "";
+    message.effect = object.effect ?? "";
     return message;
   },
 };

@@ -1,0 +1,128 @@
+// In: programs and kernel switches of this machine, and what it is given. Out: whether Weft's promises can be kept with
+// them: rules, cutting of flows, ports and users.
+import { isWeftError } from "@weft/shared/errors/weft-error";
+import type { DesiredState } from "@weft/shared/model/desired";
+import { witnessTable } from "@weft/shared/render/nftables-witness";
+import { parseNftVersion } from "../facts/parse-system.ts";
+import type { Host } from "../host/host.ts";
+import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
+import { resolveUsers } from "../policy/users.ts";
+import { type Finding, good, notice, trouble } from "./finding.ts";
+
+/** The first with everything that is used here: intervals in concatenations are much older, `flags owner` is not. */
+const oldestNft = [0, 9, 9] as const;
+
+export async function checkPrograms({ exec }: Host): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const run = async (program: string, ...args: string[]): Promise<string | undefined> => {
+    try {
+      const { stdout, stderr } = await exec.run(program, args, { allow: [0, 1, 2] });
+      return stdout + stderr;
+    } catch (failure) {
+      if (isWeftError(failure)) return undefined;
+      throw failure;
+    }
+  };
+  const nft = await run("nft", "--version");
+  const version = nft === undefined ? "" : parseNftVersion(nft);
+  if (nft === undefined)
+    findings.push(
+      trouble("nft", "nft is not installed", "Nothing can be enforced.", "install package nftables"),
+    );
+  else if (isOlder(version, oldestNft))
+    findings.push(
+      notice(
+        "nft",
+        `nft is ${version}`,
+        `Before ${oldestNft.join(".")} it knows no tables with an owner: what passes while rules are gone is not counted.`,
+        "update package nftables",
+      ),
+    );
+  else findings.push(good("nft", `nft is ${version}`));
+  for (const [program, wanted] of [
+    ["ss", "iproute2"],
+    ["conntrack", "conntrack"],
+  ] as const)
+    findings.push(
+      (await run(program, program === "ss" ? "-V" : "--version")) === undefined
+        ? trouble(
+            "programs",
+            `${program} is not installed`,
+            "Established flows that become forbidden cannot be ended.",
+            `install package ${wanted}`,
+          )
+        : good("programs", `${program} is there`),
+    );
+  const witness = await exec.run("nft", ["list", "table", ...witnessTable.split(" ")], { allow: [0, 1] });
+  findings.push(
+    witness.code === 0
+      ? good("witness", "what passes while Weft's rules are gone would be counted")
+      : notice(
+          "witness",
+          `there is no table ${witnessTable}`,
+          "What passes while Weft's rules are gone is not counted: the agent does not run, or the kernel is older than 5.12.",
+          "systemctl status weft-node-agent",
+        ),
+  );
+  return findings;
+}
+
+function isOlder(version: string, than: readonly number[]): boolean {
+  const parts = version.split(".").map(Number);
+  for (const [index, wanted] of than.entries()) {
+    const part = parts[index] ?? 0;
+    if (part !== wanted) return part < wanted;
+  }
+  return false;
+}
+
+export async function checkSwitches({ files }: Host, desired: DesiredState | undefined): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const range = await files.readText("/proc/sys/net/ipv4/ip_local_port_range");
+  const reserved = await files.readText("/proc/sys/net/ipv4/ip_local_reserved_ports");
+  if (range !== undefined && reserved !== undefined && desired !== undefined) {
+    const ports = portConditions(desired.policy.services, parseEphemeralPorts(range, reserved));
+    findings.push(
+      ...ports.map(({ detail }) =>
+        trouble(
+          "ports",
+          detail,
+          "An outgoing connection could take the port first, and its answers be judged as the service's.",
+          "move the service below the range, or reserve its port in net.ipv4.ip_local_reserved_ports",
+        ),
+      ),
+    );
+    if (ports.length === 0) findings.push(good("ports", "no service port is one the kernel gives away"));
+  }
+  const loose = await files.readText("/proc/sys/net/netfilter/nf_conntrack_tcp_loose");
+  if (loose?.trim() === "1")
+    findings.push(
+      notice(
+        "sysctl",
+        "net.netfilter.nf_conntrack_tcp_loose is 1",
+        "The kernel takes up a connection in the middle, from either end: one whose tracking was deleted may come back.",
+        "set it to 0 where nothing else needs it",
+      ),
+    );
+  return findings;
+}
+
+export async function checkUsers(host: Host, desired: DesiredState | undefined): Promise<Finding[]> {
+  if (desired === undefined) return [];
+  const { uids, conditions } = await resolveUsers(host, desired);
+  if (conditions.length === 0)
+    return [
+      good(
+        "users",
+        `${uids.size === 0 ? "no users are" : `${[...uids.keys()].join(", ")}: each is`} one service`,
+      ),
+    ];
+  return conditions.map(({ detail }) =>
+    trouble(
+      "users",
+      detail,
+      "The kernel knows numbers only, and this one does not stand for one service.",
+      "make a static user of its own for the service, or correct `user:` in the mesh file",
+    ),
+  );
+}
