@@ -200,6 +200,42 @@ describe("link", () => {
     expect(coordinator.streams).toHaveLength(1);
   });
 
+  it("goes on asking, seldom, when it is banned, over restarts too; welcomed again, it forgets", async () => {
+    const naps: number[] = [];
+    const clock = {
+      now: () => host.clock.now(),
+      sleep: (ms: number, signal?: AbortSignal) => {
+        naps.push(ms);
+        return host.clock.sleep(Math.min(ms, 50), signal);
+      },
+    };
+    const dismiss = (reason: string, at: number) =>
+      coordinator.streams[at]?.write({ message: { $case: "dismissal", value: { reason, banEpoch: 2n } } });
+    await start({ clock });
+    await until("first stream", () => coordinator.streams.length === 1);
+    coordinator.welcomes = false;
+    dismiss("banned", 0);
+    coordinator.streams[0]?.end();
+    await until("it asks again", () => coordinator.streams.length >= 2);
+    await until("it says so", () => seen.dismissed.length > 0);
+    expect(Math.max(...naps)).toBeGreaterThanOrEqual(15_000);
+    expect((await NodeIdentity.load(host, "boot"))?.enrolment).toMatchObject({
+      dismissed: "banned",
+      banEpoch: 2,
+    });
+    stop.abort();
+    await running;
+    stop = new AbortController();
+    coordinator.welcomes = true;
+    const before = coordinator.streams.length;
+    const { identity } = await start({ clock });
+    await until(
+      "a welcome",
+      () => coordinator.streams.length > before && identity.enrolment.dismissed === "",
+    );
+    expect((await NodeIdentity.load(host, "boot"))?.enrolment.dismissed).toBe("");
+  }, 20_000);
+
   it("is not silenced by a coordinator that never says welcome", async () => {
     coordinator.welcomes = false;
     await start();

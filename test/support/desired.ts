@@ -25,6 +25,7 @@ export function emptyContent(node: string, address = "10.77.0.11"): DesiredConte
         isCoordinator: false,
         nodeAddresses: [address],
         upstreams: [],
+        banned: [],
       },
       egressDefault: "allow",
       mode: "enforce",

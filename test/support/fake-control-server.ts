@@ -22,6 +22,7 @@ import {
   type WhyRequest,
   type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
+import type { BanNodeRequest, BanNodeResponse } from "../../packages/shared/src/gen/weft/v1/guard.ts";
 import type { HistoryResponse } from "../../packages/shared/src/gen/weft/v1/rollout.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
@@ -53,6 +54,8 @@ export interface ControlAnswers {
   status?: () => FleetStatus[];
   addNode?: (name: string) => AddNodeResponse;
   removeNode?: (name: string) => string[];
+  /** Of a ban and its end. */
+  banNode?: (request: BanNodeRequest) => BanNodeResponse;
   why?: (request: WhyRequest) => WhyResponse;
   observations?: (node: string) => ObservationsResponse;
 }
@@ -113,6 +116,8 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
     removeNode: unary(({ name }: { name: string }) => ({
       done: needed(answers.removeNode, "RemoveNode")(name),
     })),
+    banNode: unary((request: BanNodeRequest) => needed(answers.banNode, "BanNode")(request)),
+    unbanNode: unary((request: BanNodeRequest) => needed(answers.banNode, "UnbanNode")(request)),
     why: unary((request: WhyRequest) => needed(answers.why, "Why")(request)),
     observations: unary(({ node }: { node: string }) => needed(answers.observations, "Observations")(node)),
     version: unary(() => ({ version: "9.9.9" })),

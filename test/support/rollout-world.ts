@@ -28,7 +28,7 @@ const rollout = {
   deadlineSeconds: 120,
 } as const;
 
-const compiler: MeshCompiler = {
+const makeCompiler = (banned: readonly string[]): MeshCompiler => ({
   load([source]) {
     const { nodes, inWaves, version } = JSON.parse(source!.text) as File;
     const mesh = {
@@ -44,12 +44,14 @@ const compiler: MeshCompiler = {
     new Map(
       mesh.nodes.map(({ name }) => {
         const content = emptyContent(name);
-        return [name, { ...content, dns: { ...content.dns, zone: mesh.dns.zone } }];
+        // Bans are not in the file; any field of the content stands for them here.
+        const dns = { ...content.dns, zone: mesh.dns.zone, upstreams: [...banned] };
+        return [name, { ...content, dns }];
       }),
     ),
   entries: () => [],
   changes: () => [],
-};
+});
 
 class Killed extends Error {}
 
@@ -61,6 +63,7 @@ export class World {
   readonly given: { readonly node: string; readonly version: string; readonly generation: number }[] = [];
   readonly fates = new Map<string, Fate>();
   readonly connected = new Set<string>();
+  readonly banned: string[] = [];
   now = new Date("2026-03-01T10:00:00Z").getTime();
   fleet = new Fleet();
   authority!: MeshAuthority;
@@ -94,6 +97,7 @@ export class World {
     const { store: whole, fleet } = this;
     const store = { ...whole, transaction, close: () => {} } as unknown as Store;
     const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
+    const compiler = makeCompiler(this.banned);
     const parts = { store, compiler, mesh: "shop", trustDomain: "mesh.internal", hub: "hub", now, word };
     this.authority = new MeshAuthority({ ...parts, riskSources: [] });
     this.authority.start();
@@ -149,6 +153,11 @@ export class World {
     if (outcome.kind === "refused") throw new Error(outcome.message);
     for (const state of outcome.changed) this.#give(state);
     this.desk.look();
+  }
+
+  ban(address: string): void {
+    this.banned.push(address);
+    for (const state of this.authority.refresh()) this.#give(state);
   }
 
   connect(node: string): void {

@@ -16,6 +16,7 @@ import { resume } from "./rollout/generations.ts";
 import type { ApplyOrder, ApplyOutcome, MeshAuthority } from "./rollout/mesh-authority.ts";
 import { RolloutDesk } from "./rollout/rollout-desk.ts";
 import type { Published } from "./server/bundle-publisher.ts";
+import { NodeDesk } from "./server/node-desk.ts";
 import type { Greeting, SessionEvents } from "./server/session-handler.ts";
 import { dismissals, type Session, type Sessions } from "./server/sessions.ts";
 import type { EnrolmentState } from "./store/records.ts";
@@ -42,10 +43,12 @@ export interface CoordinatorParts {
 
 export class Coordinator implements SessionEvents {
   readonly rollout: RolloutDesk;
+  readonly nodes: NodeDesk;
   readonly #parts: CoordinatorParts;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.nodes = new NodeDesk(parts);
     this.rollout = new RolloutDesk({
       ...parts,
       give: (states) => {
@@ -111,6 +114,11 @@ export class Coordinator implements SessionEvents {
       const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
       if (again !== undefined) this.#give(again);
     }
+  }
+
+  /** What every node is to be has changed without the mesh file: by a ban, or the end of one. */
+  refresh(): void {
+    for (const state of this.#parts.authority.refresh()) this.#give(state);
   }
 
   /** Members named by the mesh whose kernels do not carry the newest state. */
@@ -241,7 +249,7 @@ export class Coordinator implements SessionEvents {
   }
 
   #banEpoch(): number {
-    return this.#parts.bundle()?.banEpoch ?? 0;
+    return this.#parts.store.bans.epoch();
   }
 
   #give(state: DesiredState, underWay = false): void {

@@ -1,5 +1,6 @@
 // In: what was typed. Out: the value it means, or a usage error. Pure.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { normaliseAddress } from "@weft/shared/model/address";
 import { parseRiskCode } from "../guard/acceptance.ts";
 import type { RiskCode } from "../guard/risk.ts";
 
@@ -39,4 +40,13 @@ export function parseRisks(text: string, earlier: readonly RiskCode[]): readonly
 export function parseRevision(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new WeftError("WEFT-E001", `"${text}" is no revision`, { hint: "`weft history` lists them" });
+}
+
+/** One more of them. */
+export function parseAddresses(text: string, earlier: readonly string[]): readonly string[] {
+  const address = normaliseAddress(text);
+  if (address !== undefined) return [...earlier, address];
+  throw new WeftError("WEFT-E001", `"${text}" is no IP address`, {
+    hint: "write it like 10.0.0.5 or fd00::5",
+  });
 }

@@ -136,6 +136,10 @@ export function connectControl(socketPath: string): Control {
     },
     addNode: (request) => ask(client.addNode.bind(client), request),
     removeNode: (name) => ask(client.removeNode.bind(client), { name }),
+    banNode: (request) =>
+      ask(client.banNode.bind(client), request, request.timeoutSeconds * 1000 + applyGraceMs),
+    unbanNode: (request) =>
+      ask(client.unbanNode.bind(client), request, request.timeoutSeconds * 1000 + applyGraceMs),
     async why(request) {
       const { paths, leftOut } = await ask(client.why.bind(client), request, whyDeadlineMs);
       const steps = (path: (typeof paths)[number]) =>

@@ -9,6 +9,7 @@ import type {
   RemoveNodeResponse,
   WhyRequest,
 } from "@weft/shared/gen/weft/v1/control";
+import type { BanNodeRequest, BanNodeResponse } from "@weft/shared/gen/weft/v1/guard";
 import type { HistoryResponse } from "@weft/shared/gen/weft/v1/rollout";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
@@ -45,6 +46,8 @@ export interface Control {
   showNode(name: string): Promise<ShownNode>;
   addNode(request: AddNodeRequest): Promise<AddNodeResponse>;
   removeNode(name: string): Promise<RemoveNodeResponse>;
+  banNode(request: BanNodeRequest): Promise<BanNodeResponse>;
+  unbanNode(request: BanNodeRequest): Promise<BanNodeResponse>;
   why(request: WhyRequest): Promise<WhyView>;
   /** @param node empty: of all */
   observations(node: string): Promise<ObservedView>;

@@ -118,6 +118,42 @@ describe("what a change would cut", () => {
   });
 });
 
+describe("a ban", () => {
+  const carried = { node: "hub", phase: "enforced", afterMs: 240, detail: "" };
+
+  it("says what was done and which kernels carry it; 4 when some do not", async () => {
+    const asked: unknown[] = [];
+    const whole = await weft(
+      ["node", "ban", "n1", "--reason", "stolen", "--address", "FD77::0:1", "--address", "10.0.0.9"],
+      {
+        banNode(request) {
+          asked.push(request);
+          return { done: ["it is out"], nodes: [carried], missing: [] };
+        },
+      },
+    );
+    const addresses = ["fd77::1", "10.0.0.9"];
+    expect(asked).toEqual([
+      { name: "n1", reason: "stolen", claimedBy: "ann", timeoutSeconds: 30, addresses },
+    ]);
+    expect(whole).toEqual({ code: 0, err: "", out: "it is out\ncarried by the kernels of hub (240 ms)" });
+    const partly = await weft(["node", "unban", "n1"], {
+      banNode: () => ({ done: [], nodes: [], missing: [{ node: "api1", why: "not connected" }] }),
+    });
+    expect(partly).toEqual({
+      code: 4,
+      out: "no kernel carries it yet",
+      err: "not carried by api1: not connected",
+    });
+  });
+
+  it("as JSON", async () => {
+    const answer = { done: ["it is out"], nodes: [carried], missing: [] };
+    const { out } = await weft(["node", "ban", "n1", "--json"], { banNode: () => answer });
+    expect(JSON.parse(out)).toEqual({ node: "n1", ...answer });
+  });
+});
+
 describe("where the operator sits", () => {
   it.each([
     ["192.0.2.7 50022 10.77.0.10 22", { address: "192.0.2.7", port: 22 }],

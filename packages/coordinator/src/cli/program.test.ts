@@ -131,7 +131,7 @@ describe("exit code 0", () => {
   it("help, version and completion", async () => {
     expect((await weft(["--help"])).code).toBe(0);
     expect((await weft(["version"], {})).out).toContain("9.9.9");
-    expect((await weft(["completion"])).out).toContain('"node") words="add list show remove');
+    expect((await weft(["completion"])).out).toContain('"node") words="add list show remove ban unban');
   });
 
   it("status as table and as JSON", async () => {

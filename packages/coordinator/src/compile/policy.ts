@@ -248,5 +248,7 @@ function guardOf(
     isCoordinator,
     nodeAddresses: isCoordinator ? covered(["0.0.0.0/0", "::/0"]) : covered(covering),
     upstreams: [...new Set(mesh.dns.upstreams)].sort(byText),
+    // no word of the mesh file: compile/bans.ts
+    banned: [],
   };
 }

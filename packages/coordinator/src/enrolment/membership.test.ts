@@ -107,6 +107,55 @@ describe("a removed node", () => {
   });
 });
 
+describe("a banned node", () => {
+  const ban = { node: "web1", addresses: ["10.0.0.1", "fd00::1"], claimedBy: "ada", reason: "stolen" };
+
+  it("has SPIRE agent, tokens and epoch ended with one word, and cannot be removed, re-invited or banned twice", async () => {
+    store.nodes.put({ ...node, state: "joining" });
+    const { token } = membership.addToken(wish);
+    membership.ban(ban);
+    expect(changes).toEqual(["web1 banned"]);
+    expect(store.nodes.get("web1")?.state).toBe("banned");
+    expect(store.tokens.get(sha256Hex(token))).toBeUndefined();
+    expect(store.bans.list()).toEqual([{ ...ban, at: new Date(start) }]);
+    expect(store.bans.epoch()).toBe(1);
+    expect(store.audit.newest("web1", ["banned"])).toMatchObject({
+      actor: "ada",
+      detail: expect.stringMatching(/^stolen; /),
+    });
+    await membership.evict();
+    expect([...spire.banned]).toEqual([agentId]);
+    for (const again of [
+      () => membership.ban(ban),
+      () => membership.remove("web1", "ada"),
+      () => membership.leave("web1"),
+      () => membership.addToken(wish),
+    ])
+      expect(again).toThrow(expect.objectContaining({ code: "WEFT-E204" }));
+    expect(store.bans.epoch()).toBe(1);
+  });
+
+  it("must have joined", () => {
+    expect(() => membership.ban(ban)).toThrow(expect.objectContaining({ code: "WEFT-E103" }));
+    expect(store.bans.list()).toEqual([]);
+    expect(() => membership.unban("web1", "ada", "")).toThrow(expect.objectContaining({ code: "WEFT-E103" }));
+  });
+
+  it("is a member again after it is unbanned, and SPIRE has forgotten its agent; the epoch only grows", async () => {
+    store.nodes.put(node);
+    membership.ban(ban);
+    await membership.evict();
+    membership.unban("web1", "eve", "found");
+    expect(changes).toEqual(["web1 banned", "web1 enrolled"]);
+    expect(store.bans.get("web1")).toBeUndefined();
+    expect(store.bans.epoch()).toBe(2);
+    await membership.evict();
+    expect(spire.deleted).toEqual([agentId]);
+    expect(store.evictions.list()).toEqual([]);
+    membership.addToken(wish);
+  });
+});
+
 describe("a node that leaves", () => {
   it("has its SPIRE agent deleted at once and again when its last exchange SVID is over, and may return", async () => {
     store.nodes.put(node);

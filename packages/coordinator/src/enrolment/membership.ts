@@ -27,6 +27,14 @@ export interface TokenWish {
   readonly online: boolean;
 }
 
+export interface BanWish {
+  readonly node: string;
+  /** That its machine has. */
+  readonly addresses: readonly string[];
+  readonly claimedBy: string;
+  readonly reason: string;
+}
+
 export const defaultTokenSeconds = 15 * 60;
 export const longestTokenSeconds = 7 * 24 * 3600;
 
@@ -92,18 +100,57 @@ export class Membership {
     this.#end(node, "removed", actor, "removed");
   }
 
-  #end(name: string, state: "left" | "removed", actor: string, action: string): void {
+  /** For good, until it is unbanned. */
+  ban(wish: BanWish): void {
+    const { store, now } = this.#parts;
+    const { node, addresses, claimedBy, reason } = wish;
+    if (store.nodes.get(node)?.state === "banned")
+      throw new WeftError("WEFT-E204", `the node ${node} is banned already`);
+    this.#end(node, "banned", claimedBy, "banned", () => {
+      store.bans.put({ node, addresses, at: now(), claimedBy, reason });
+      return reason;
+    });
+  }
+
+  /** A member again, with the keys it had. */
+  unban(name: string, actor: string, reason: string): void {
+    const { store, now, trustDomain } = this.#parts;
+    if (store.nodes.get(name)?.state !== "banned")
+      throw new WeftError("WEFT-E103", `the node ${name} is not banned`);
+    store.transaction(() => {
+      store.nodes.setState(name, "enrolled");
+      store.bans.drop(name);
+      // SPIRE forgets the agent, and with it that it was banned: the node attests anew
+      store.evictions.put({ node: name, agentId: spireAgentId(trustDomain, name), due: now() });
+      this.#audit(actor, "unbanned", name, reason);
+    });
+    this.#parts.changed(name, "enrolled");
+  }
+
+  #end(
+    name: string,
+    state: "left" | "removed" | "banned",
+    actor: string,
+    action: string,
+    alongside: () => string = () => "",
+  ): void {
     const { store, now, trustDomain } = this.#parts;
     const node = store.nodes.get(name);
     // A token that nobody has used yet must not outlive the operator's word either.
     if (node === undefined) store.tokens.dropOf(name);
     if (node === undefined) throw new WeftError("WEFT-E103", `the node ${name} never joined`);
+    if (node.state === "banned")
+      throw new WeftError("WEFT-E204", `the node ${name} is banned`, {
+        hint: `\`weft node unban ${name}\` first, when its machine is no danger any more`,
+      });
     const due = new Date(Math.max(now().getTime(), node.exchangeExpires?.getTime() ?? 0));
     store.transaction(() => {
       store.nodes.setState(name, state);
       store.tokens.dropOf(name);
       store.evictions.put({ node: name, agentId: spireAgentId(trustDomain, name), due });
-      this.#audit(actor, action, name, `its SPIRE agent is forgotten at ${due.toISOString()}`);
+      const why = alongside();
+      const forgotten = `its SPIRE agent is forgotten at ${due.toISOString()}`;
+      this.#audit(actor, action, name, why === "" ? forgotten : `${why}; ${forgotten}`);
     });
     this.#parts.changed(name, state);
   }
@@ -116,7 +163,8 @@ export class Membership {
     const { store, spire, now } = this.#parts;
     for (const { node, agentId, due } of store.evictions.list()) {
       const isDue = due <= now();
-      if (!isDue && store.nodes.get(node)?.state === "removed") await spire.banAgent(agentId);
+      const state = store.nodes.get(node)?.state;
+      if (!isDue && (state === "removed" || state === "banned")) await spire.banAgent(agentId);
       else await spire.deleteAgent(agentId);
       // A node that joined again meanwhile took its eviction away; what it attests is its own.
       if (isDue && store.evictions.get(node)?.due.getTime() === due.getTime()) store.evictions.drop(node);

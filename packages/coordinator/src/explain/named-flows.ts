@@ -121,6 +121,8 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   const wish = { source, destination, protocol, port, portName, action: "allow", names } as const;
   const isBaseline = kind !== "seen" && permission.origin?.policy === baselineName;
   const line = isBaseline && protocol !== "icmp" ? baselineLine(wish) : policyLine(wish);
+  const bans = new Set(compiled.get(node)?.policy.guard.banned);
+  const isBanned = bans.has(placed.source) || bans.has(placed.destination);
   const both = direction === "out" && arrival !== undefined && arrival.node !== node;
   return {
     kind: kind === "seen" ? "allowed" : kind,
@@ -134,7 +136,7 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     witness: both ? `kernels of ${node} and ${arrival.node}` : `kernel of ${node}`,
     node,
     origin,
-    // beside a policy that denies, one that allows says nothing
-    wouldAllow: kind === "seen" || (origin !== undefined && !isBaseline) ? "" : (line ?? ""),
+    // beside a policy that denies, or a ban, one that allows says nothing
+    wouldAllow: kind === "seen" || isBanned || (origin !== undefined && !isBaseline) ? "" : (line ?? ""),
   };
 }

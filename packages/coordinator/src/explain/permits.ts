@@ -52,6 +52,7 @@ export function sending(compiled: Compiled, connection: Connection): Permission 
   const { fromNode, user, destination } = connection;
   const policy = fromNode === undefined ? undefined : compiled.get(fromNode)?.policy;
   if (policy === undefined) return byDefault(true);
+  if (policy.guard.banned.includes(destination)) return byDefault(false);
   const mine = policy.egress.filter(
     (rule) =>
       (rule.user === "" || rule.user === user) &&
@@ -85,6 +86,7 @@ export function receiving(compiled: Compiled, connection: Connection): Permissio
   const { toNode, source } = connection;
   const policy = toNode === undefined ? undefined : compiled.get(toNode)?.policy;
   if (policy === undefined) return byDefault(true);
+  if (policy.guard.banned.includes(source)) return byDefault(false);
   const endpoint = policy.services.find(({ port }) => includes(port, connection));
   if (endpoint === undefined) return undeclared(compiled, policy, connection);
   const mine = policy.ingress.filter(

@@ -49,6 +49,7 @@ function byWhom({ decidedBy, policy, file, line, audited }: KernelAnswer): strin
       if (file === floorPath) return `by the floor of this node (${file}:${line})`;
       return `by ${policy} (${file}:${line})`;
     case "guard":
+      if (policy === "banned") return "because a node is banned";
       return `by the ${policy === "guard" ? "administrators'" : policy} guard`;
     case "baseline":
       return `by the baseline (${file}:${line})${audited ? ", in audit: counted, not refused" : ""}`;

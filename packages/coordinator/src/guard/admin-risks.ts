@@ -1,9 +1,9 @@
 // In: a change. Out: addresses that no longer get in as administrators, and guard ports they no longer get to. Ranges are
 // compared as sets of addresses and of ports: a wider range in place of a narrower one takes nothing away. Pure.
+import { addressRanges, formatAddressRange, holds, without } from "@weft/shared/model/address-ranges";
 import type { PortRange } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { formatRange } from "../mesh/selection.ts";
-import { addressRanges, formatAddressRange, holds, without } from "./address-ranges.ts";
 import { meshPlace } from "./mesh-place.ts";
 import type { MeshChange, Risk, RiskCode } from "./risk.ts";
 

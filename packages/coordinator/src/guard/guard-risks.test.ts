@@ -233,6 +233,22 @@ describe("a risk, with code, node and place", () => {
     expect(risks(trap, trap, { address: "198.51.100.7", port: 22 })).toEqual([]);
   });
 
+  it("when a baseline closes what the operator came by, and no guard and no line of it lets in", () => {
+    const closed = (allow: string) => ({ policies: `baseline:\n  - { inbound: deny${allow} }` });
+    const found = (after: Parts, address: string) =>
+      risks({}, after, { address, port: 22 }).filter((text) => text.startsWith("GUARD-OPERATOR"));
+    expect(found(closed(""), "198.51.100.7")).toEqual([
+      expect.stringMatching(/^GUARD-OPERATOR hub 13: .*no longer get to 22\/tcp, which the baseline closes/),
+      expect.stringMatching(/^GUARD-OPERATOR hub 13: .*2200\/tcp/),
+      expect.stringMatching(/^GUARD-OPERATOR hub 13: .*2210\/tcp/),
+      expect.stringMatching(/^GUARD-OPERATOR web1 13: .*22\/tcp/),
+      expect.stringMatching(/^GUARD-OPERATOR web1 13: .*2200\/tcp/),
+      expect.stringMatching(/^GUARD-OPERATOR web1 13: .*2210\/tcp/),
+    ]);
+    expect(found(closed(""), "192.0.2.7")).toEqual([]);
+    expect(found(closed(", mode: audit"), "198.51.100.7")).toEqual([]);
+  });
+
   it("when a service takes the port of the hub by which the operator came, guard port or not", () => {
     const trap = {
       guard: "",

@@ -27,6 +27,7 @@ export function operatorRisks({ before, after, members, operator }: MeshChange):
     // nobody else is refused anything; and indexing thousands of nodes for nothing takes its time
     if (
       !now.policy.guard.isCoordinator &&
+      now.policy.baseline === undefined &&
       !now.policy.services.some(({ port }) => asked.some((each) => isIn(each, port)))
     )
       return [];
@@ -37,7 +38,12 @@ export function operatorRisks({ before, after, members, operator }: MeshChange):
         const verdict = is.receives(operator.address, wanted);
         if (verdict.passes) return [];
         const endpoint = is.endpoint(wanted);
-        const why = endpoint === undefined ? "" : `, which becomes a port of ${endpoint.service}`;
+        const why =
+          endpoint === undefined
+            ? verdict.by === "baseline"
+              ? ", which the baseline closes"
+              : ""
+            : `, which becomes a port of ${endpoint.service}`;
         const service = after.mesh.services.find(({ name }) => name === endpoint?.service);
         const text = `you come from ${operator.address}, and would no longer get to ${wanted.port}/${wanted.protocol}${why}`;
         return [

@@ -63,6 +63,7 @@ const includes = (range: PortRange | undefined, { protocol, port }: Wanted): boo
 
 const unjudged: Verdict = { passes: true, by: "unjudged", origin: undefined };
 const guarded: Verdict = { passes: true, by: "guard", origin: undefined };
+const banned: Verdict = { passes: false, by: "guard", origin: undefined };
 const byDefault = (passes: boolean): Verdict => ({ passes, by: "default", origin: undefined });
 const byRule = ({ action, origin }: { readonly action: Action; readonly origin: Origin }): Verdict => ({
   passes: action === "allow",
@@ -106,6 +107,7 @@ export class ContentJudge {
   /** @param user empty: no service's */
   sends(user: string, destination: string, wanted: Wanted): Verdict {
     const { guard, egressDefault, mode } = this.#content.policy;
+    if (this.#isBanned(destination)) return banned;
     const { protocol, port } = wanted;
     if (
       destination === guard.coordinatorAddress &&
@@ -134,6 +136,7 @@ export class ContentJudge {
   /** Of a sender an address is all that can be told here. */
   receives(source: string, wanted: Wanted): Verdict {
     const { guard, services } = this.#content.policy;
+    if (this.#isBanned(source)) return banned;
     const isNode = this.#nodes.has(source);
     if (guard.isCoordinator) {
       const [agent, enrolment, ...others] = guard.coordinatorPorts;
@@ -153,6 +156,7 @@ export class ContentJudge {
 
   /** Sent to a port that this node passes on by DNAT, such as one published for a container. */
   publishes(source: string, wanted: Wanted): Verdict {
+    if (this.#isBanned(source)) return banned;
     const endpoint = this.endpoint(wanted);
     if (endpoint === undefined) return this.#undeclared(source, wanted);
     const rules = this.#ingress.at(source).filter(({ port }) => includes(port, wanted));
@@ -161,6 +165,7 @@ export class ContentJudge {
 
   /** Passed on here to a service of another node. */
   forwards(source: string, destination: string, wanted: Wanted): Verdict {
+    if (this.#isBanned(source) || this.#isBanned(destination)) return banned;
     const endpoint = this.#mesh.at(destination).find(({ port }) => includes(port, wanted));
     if (endpoint === undefined) return unjudged;
     const rules = this.#forward
@@ -170,6 +175,11 @@ export class ContentJudge {
     if (refusal !== undefined) return byRule(refusal);
     if (this.#nodes.has(source)) return unjudged;
     return judgedBy(rules, false, endpoint.mode);
+  }
+
+  #isBanned(address: string): boolean {
+    const { address: own, policy } = this.#content;
+    return address !== own && policy.guard.banned.includes(address);
   }
 
   /** A ping, or a port that no service declares. */

@@ -1,8 +1,15 @@
 // In: what is known of a node, and since when somebody listens. Out: its word on the change it was given. Pure.
 import { conditionKinds } from "@weft/shared/model/condition";
+import type { Fleet } from "../fleet/fleet.ts";
 import { hasFailed, isEnforced, isMember, lostAfterMs, type NodeView } from "../fleet/node-view.ts";
 import { refusalOf } from "./apply-watch.ts";
 import type { CourseWord } from "./course.ts";
+
+/** Words of nodes that are listened to from now on. */
+export function listenFrom(fleet: Pick<Fleet, "view">, now: () => Date): (node: string) => CourseWord {
+  const since = now();
+  return (node) => courseWord(fleet.view(node), now(), since);
+}
 
 /** @param listeningSince nobody could be heard before: silence is counted from then */
 export function courseWord(view: NodeView, now: Date, listeningSince: Date): CourseWord {

@@ -226,6 +226,24 @@ export class MeshAuthority {
     return { revision: revision.revision, changed };
   }
 
+  /** The files in force once more: what is not said in them (bans) has changed. What waits for its wave goes on waiting. */
+  refresh(): readonly DesiredState[] {
+    const { store, compiler } = this.#parts;
+    if (this.#mesh === undefined || this.#revision === undefined) return [];
+    const { revision } = this.#revision;
+    const contents = compiler.compile(this.#mesh);
+    const { running, before } = this.inForce;
+    const seconds = running?.confirmTimeoutSeconds ?? 0;
+    const pending = this.inForce.pending();
+    const given = new Set([...contents.keys()].filter((node) => !pending.has(node)));
+    return store.transaction(() => [
+      ...this.#book.give(contents, revision, seconds, given),
+      ...(running === undefined || before === undefined
+        ? []
+        : this.#book.give(compiler.compile(before), running.base, seconds, pending)),
+    ]);
+  }
+
   /** One generation more of the same content, for a node that holds a higher number than was given from here. */
   raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
     const { store } = this.#parts;

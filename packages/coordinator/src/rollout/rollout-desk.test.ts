@@ -147,6 +147,22 @@ describe("a rollout", () => {
     expect(world.store.rollouts.get(3)?.state).toBe("done");
   });
 
+  it("keeps nobody from a ban, and a ban brings nobody what waits for its wave; taking back keeps it", () => {
+    const world = settled();
+    world.fates.set("b v2", "reverted");
+    world.apply(file("v2"));
+    world.ban("10.77.0.99");
+    const carried = () =>
+      world.store.desired.list().map(({ node, dns }) => `${node} ${dns.zone} ${dns.upstreams.join()}`);
+    expect(carried()).toEqual([
+      "a v2 10.77.0.99",
+      ...["b", "c", "d", "e"].map((node) => `${node} v1 10.77.0.99`),
+    ]);
+    for (const node of ["b", "a", "b"]) world.work(node);
+    expect(world.desk.status()).toMatchObject({ state: "stopped", why: "b REVERTED: port 22" });
+    expect(carried()).toEqual(names.map((node) => `${node} v1 10.77.0.99`));
+  });
+
   it("takes nodes that only the stopped file names out again", () => {
     const world = settled();
     world.apply(file("v2", { nodes: [...names, "f"] }));

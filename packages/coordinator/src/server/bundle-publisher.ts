@@ -30,7 +30,6 @@ interface Current extends Published {
 
 const keptAs = "trust bundle";
 const sequenceAs = "bundle sequence";
-const banEpochAs = "ban epoch";
 
 /** Everything a node acts on, in one comparable text. */
 function contentOf(roots: readonly Uint8Array[], banEpoch: number, bannedNodes: readonly string[]): string {
@@ -75,7 +74,7 @@ export class BundlePublisher {
   async refresh(): Promise<void> {
     const { store, spire, now } = this.#parts;
     const { roots } = await spire.bundle();
-    const banEpoch = store.settings.number(banEpochAs) ?? 0;
+    const banEpoch = store.bans.epoch();
     const banned = store.nodes
       .list()
       .filter((node) => node.state === "banned")

@@ -12,21 +12,22 @@ import { defaultTokenSeconds } from "../enrolment/membership.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
 import { groupRisks } from "../guard/acceptance.ts";
+import type { BanDesk } from "../rollout/ban-desk.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import { outcomesOf } from "../rollout/outcomes.ts";
 import type { Store } from "../store/store.ts";
 import { ApplyDesk } from "./apply-desk.ts";
+import { banService } from "./ban-service.ts";
 import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
-import type { NodeDesk } from "./node-desk.ts";
 import { decodeOperator } from "./operator-session.ts";
 import { feedStatus } from "./status-feed.ts";
 
 export interface ControlServiceParts {
   readonly handlers: Handlers;
   readonly coordinator: Coordinator;
-  readonly nodeDesk: NodeDesk;
   readonly explaining: Explaining;
+  readonly bans: BanDesk;
   readonly authority: MeshAuthority;
   readonly fleet: Fleet;
   readonly store: Store;
@@ -115,13 +116,15 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
 
     addNode: handlers.unary("AddNode", ({ name, ttlSeconds, fromAny }) => {
       const ttl = ttlSeconds === 0 ? defaultTokenSeconds : ttlSeconds;
-      const { token, expires } = parts.nodeDesk.add(name, ttl, fromAny);
+      const { token, expires } = coordinator.nodes.add(name, ttl, fromAny);
       return { token, pin: parts.pin, coordinatorAddress: parts.address, expires };
     }),
 
     removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
-      done: await parts.nodeDesk.remove(name),
+      done: await coordinator.nodes.remove(name),
     })),
+
+    ...banService({ handlers, bans: parts.bans, fleet, now }),
 
     why: handlers.unary("Why", (request) => parts.explaining.why.why(request)),
 

@@ -21,8 +21,10 @@ import { guardRisks } from "../guard/guard-risks.ts";
 import type { RiskSource } from "../guard/risk.ts";
 import type { Logger } from "../logger.ts";
 import { flipRisks } from "../replay/flip-risks.ts";
+import { BanDesk } from "../rollout/ban-desk.ts";
+import { banningCompiler } from "../rollout/banning-compiler.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
-import { courseWord } from "../rollout/course-word.ts";
+import { listenFrom } from "../rollout/course-word.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
@@ -53,7 +55,6 @@ import {
   shutDown,
 } from "./listeners.ts";
 import { MintingDesk } from "./minting-desk.ts";
-import { NodeDesk } from "./node-desk.ts";
 import { OwnIdentity, type SvidFile } from "./own-identity.ts";
 import { recallReports } from "./recall-reports.ts";
 import { SessionHandler } from "./session-handler.ts";
@@ -90,7 +91,8 @@ const exchangeSvidSeconds = 300;
 const stopGraceMs = 2_000;
 
 export async function startDaemon(config: Config, edges: Edges): Promise<RunningDaemon> {
-  const { store, spire, signer, compiler, now, randomBytes, log } = edges;
+  const { store, spire, signer, now, randomBytes, log } = edges;
+  const compiler = banningCompiler(edges.compiler, store.bans);
   const { trustDomain, svidSeconds } = config;
   const nodes = store.nodes;
   const handlers = new Handlers(log);
@@ -102,8 +104,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
-  const startedAt = now();
-  const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
+  const word = listenFrom(fleet, now);
   const { mesh, hub } = config;
   const observations = new Observations();
   const flips: RiskSource = (change) => flipRisks(observations.all(now()), change);
@@ -181,7 +182,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
         explaining: explained,
         now,
         heartbeatSeconds,
-        banEpoch: () => publisher.current?.banEpoch ?? 0,
+        banEpoch: () => store.bans.epoch(),
       }),
       guardReach,
       bundle: () => publisher.current?.signed,
@@ -210,14 +211,21 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
       randomBytes,
     }),
   );
+  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
+  const tending = new SingleFlight(() => upkeep.tend());
+  const tend = () => {
+    coordinator.rollout.look();
+    return tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  };
+  const settle = async () => void (await Promise.all([tend(), reconcile()]));
   const control = new Server(controlLimits);
   control.addService(
     ControlServiceService,
     controlService({
       handlers,
       coordinator,
-      nodeDesk: new NodeDesk({ store, authority, fleet, sessions, membership, board, reconcile, now }),
       explaining: explained,
+      bans: new BanDesk({ authority, membership, fleet, store, coordinator, settle }),
       authority,
       fleet,
       store,
@@ -228,12 +236,6 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     }),
   );
 
-  const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
-  const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () => {
-    coordinator.rollout.look();
-    return tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
-  };
   const flush = () =>
     upkeep.flush().catch((failure: unknown) => log.error("keeping the last words failed", { failure }));
 

@@ -1,6 +1,6 @@
 // In: where a caller says its operator sits. Out: the same in one spelling, or nothing if it is no address: a claim that
 // cannot be read makes nobody safer and must not stop anybody. Pure.
-import type { OperatorSession as Message } from "@weft/shared/gen/weft/v1/control";
+import type { OperatorSession as Message } from "@weft/shared/gen/weft/v1/guard";
 import { normaliseAddress } from "@weft/shared/model/address";
 import type { OperatorSession } from "../guard/risk.ts";
 

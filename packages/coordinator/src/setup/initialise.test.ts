@@ -120,6 +120,8 @@ class World {
         expires: now,
       }),
       removeNode: async () => ({ done: [] }),
+      banNode: async () => ({ done: [], nodes: [], missing: [] }),
+      unbanNode: async () => ({ done: [], nodes: [], missing: [] }),
       async version() {
         if (machine.active.has(units.coordinator)) return "1.0.0";
         throw new WeftError("WEFT-E500", "away");

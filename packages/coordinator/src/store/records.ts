@@ -104,6 +104,15 @@ export interface Eviction {
   readonly due: Date;
 }
 
+/** Of a node, by name, and by the addresses of its machine then, whatever the mesh says later. */
+export interface Ban {
+  readonly node: string;
+  readonly addresses: readonly string[];
+  readonly at: Date;
+  readonly claimedBy: string;
+  readonly reason: string;
+}
+
 export interface AuditEntry {
   readonly at: Date;
   readonly actor: string;

@@ -77,6 +77,15 @@ const migrations: readonly string[] = [
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
   `
+  CREATE TABLE bans (
+    node TEXT PRIMARY KEY,
+    addresses TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    claimed_by TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   ALTER TABLE revisions ADD COLUMN restores INTEGER;
   CREATE TABLE rollouts (
     revision INTEGER PRIMARY KEY REFERENCES revisions (revision),

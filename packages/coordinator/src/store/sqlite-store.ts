@@ -2,6 +2,7 @@
 import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { SqliteBans } from "./ban-table.ts";
 import { SqliteNodes, SqliteTokens } from "./node-table.ts";
 import { SqliteAudit, SqliteEvictions, SqliteReports, SqliteSettings } from "./record-tables.ts";
 import { SqliteDesired, SqliteRevisions } from "./revision-table.ts";
@@ -52,6 +53,7 @@ export class SqliteStore implements Store {
   readonly reports: SqliteReports;
   readonly settings: SqliteSettings;
   readonly evictions: SqliteEvictions;
+  readonly bans: SqliteBans;
   readonly audit: SqliteAudit;
   readonly #database: DatabaseSync;
   #depth = 0;
@@ -66,6 +68,7 @@ export class SqliteStore implements Store {
     this.reports = new SqliteReports(this.#database);
     this.settings = new SqliteSettings(this.#database);
     this.evictions = new SqliteEvictions(this.#database);
+    this.bans = new SqliteBans(this.#database, this.settings);
     this.audit = new SqliteAudit(this.#database);
   }
 

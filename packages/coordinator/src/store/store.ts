@@ -2,6 +2,7 @@
 // Synchronous on purpose: a decision and its record can then never be separated by another decision.
 import type {
   AuditEntry,
+  Ban,
   EnrolmentState,
   Eviction,
   GivenSvid,
@@ -79,6 +80,15 @@ export interface EvictionTable {
   drop(node: string): void;
 }
 
+export interface BanTable {
+  get(node: string): Ban | undefined;
+  list(): Ban[];
+  put(ban: Ban): void;
+  drop(node: string): void;
+  /** Grows with every ban and every end of one, and never shrinks. */
+  epoch(): number;
+}
+
 export interface AuditTable {
   append(entry: AuditEntry): void;
   /** Newest first. */
@@ -95,6 +105,7 @@ export interface Store {
   readonly reports: ReportTable;
   readonly settings: SettingTable;
   readonly evictions: EvictionTable;
+  readonly bans: BanTable;
   readonly audit: AuditTable;
   /** Nested calls join the outer one. */
   transaction<T>(work: () => T): T;

@@ -1,7 +1,8 @@
 // `weft-node-agent break-glass`: lets administrators in, whatever the policy says, with agent and coordinator dead. It
 // changes the kernel's rules and nothing else: three sets that no policy touches, whose elements end by themselves.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import { parseCidr } from "@weft/shared/model/address";
+import { formatCidr, parseCidr } from "@weft/shared/model/address";
+import { addressRanges, cidrsOf, without } from "@weft/shared/model/address-ranges";
 import type { PortRange } from "@weft/shared/model/desired";
 import { type Glass, renderGlass, renderGlassClosed } from "@weft/shared/render/nftables-glass";
 import type { Host } from "../host/host.ts";
@@ -12,7 +13,7 @@ import type { CommandContext } from "./context.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 
 export interface BreakGlassWish {
-  /** Empty: the mesh file's admin ranges, as this node was last given them. */
+  /** Empty: the mesh file's admin ranges, as this node was last given them, without banned nodes. */
   readonly from: readonly string[];
   /** Empty: its guard ports. */
   readonly ports: readonly string[];
@@ -51,7 +52,9 @@ async function guardOf({ files }: Host): Promise<{ from: readonly string[]; port
   const confirmed = await readConfirmed(files).catch(() => undefined);
   const guard = desired?.policy.guard;
   const ports = [...(guard?.ports ?? []), ...(confirmed?.guardPorts ?? [])];
-  return { from: guard?.admin ?? [], ports: ports.length === 0 ? [ssh] : ports };
+  // who is banned is let in only when named
+  const open = without(addressRanges(guard?.admin ?? []), addressRanges(guard?.banned ?? []));
+  return { from: open.flatMap(cidrsOf).map(formatCidr), ports: ports.length === 0 ? [ssh] : ports };
 }
 
 async function glassFor(host: Host, wish: BreakGlassWish): Promise<Glass> {

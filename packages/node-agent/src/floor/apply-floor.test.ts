@@ -110,6 +110,12 @@ describe("guards", () => {
     expect(guard.ports).toEqual([tcp(22)]);
   });
 
+  it("cannot be banned away; whoever else is banned stays so", () => {
+    const { guard, refused } = floored(own, { guard: { banned: ["192.0.2.5", "10.77.0.13"] } });
+    expect(guard.banned).toEqual(["10.77.0.13"]);
+    expect(refused).toEqual(["floor.yaml:2 refused a ban of 192.0.2.5"]);
+  });
+
   it("cannot be widened beyond what it says", () => {
     const { guard, refused } = floored(
       `guard: { admin: [192.0.2.0/28], ports: [22/tcp], atMost: { admin: [192.0.2.0/24], ports: [22/tcp] } }`,

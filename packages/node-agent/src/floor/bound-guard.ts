@@ -25,6 +25,11 @@ export function boundGuard(policy: DesiredPolicy, floor: Floor, refusals: Refusa
     guard: {
       ...policy.guard,
       admin: [...new Set([...admin, ...own.admin, ...nodesAmong(policy, own.admin)])],
+      banned: policy.guard.banned.filter((address) => {
+        const kept = floor.guard.admin?.items.find(({ value }) => isWithinRanges(address, [value]));
+        if (kept !== undefined) refusals.add(kept.line, `a ban of ${address}`);
+        return kept === undefined;
+      }),
       ports: [...new Map([...ports, ...own.ports].map((port) => [portName(port), port])).values()],
     },
   };

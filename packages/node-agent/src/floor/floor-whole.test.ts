@@ -125,6 +125,7 @@ const guardBounds = {
   isCoordinator: ["coordinator.here"],
   nodeAddresses: ["nodes", "guard.admin"],
   upstreams: ["dns.upstreams", "egress.to"],
+  banned: ["guard.admin"],
 } as const satisfies Record<keyof Guard, readonly string[]>;
 
 describe("every field of the wire", () => {

@@ -36,7 +36,10 @@ export interface LinkDuties {
   readonly answer: (question: KernelQuestion) => Promise<KernelAnswer | NoAnswer>;
 }
 
-const finalReasons: readonly string[] = ["removed", "banned"];
+/** Remembered over restarts. */
+const lastingReasons: readonly string[] = ["removed", "banned"];
+/** A ban may end: then nobody can tell a node, so it asks, though seldom. */
+const bannedRetryMs = 30_000;
 const renewalRetryMs = 15_000;
 const mostQuestions = 16;
 /** setTimeout counts in 31 bits. */
@@ -49,6 +52,8 @@ export class Link {
   #streams = 0;
   #answering = Promise.resolve();
   #unanswered = 0;
+  /** Until the last dismissal is on disk. */
+  #dismissing = Promise.resolve();
 
   constructor(duties: LinkDuties) {
     this.#duties = duties;
@@ -82,9 +87,11 @@ export class Link {
     const { identity, log, clock, random } = this.#duties;
     let failures = 0;
     let said = "";
-    while (!signal.aborted && identity.enrolment.dismissed === "") {
+    const isGone = () => !["", "banned"].includes(identity.enrolment.dismissed);
+    while (!signal.aborted && !isGone()) {
       try {
         await this.#open(signal);
+        await identity.readmit();
         failures = 0;
         said = "";
         const ending = await this.#attend(signal);
@@ -96,11 +103,15 @@ export class Link {
         const trouble = `${failure.message}: ${failure.why ?? failure.code}`;
         if (trouble !== said) log.warn(`link: ${trouble}`);
         said = trouble;
-        this.#duties.onState(trouble);
+        await this.#dismissing;
+        if (identity.enrolment.dismissed === "banned") this.#duties.onDismissed("banned");
+        else this.#duties.onState(trouble);
       }
       failures += 1;
-      if (identity.enrolment.dismissed === "")
-        await clock.sleep(backoffMs(failures, random()), signal).catch(() => {});
+      if (isGone()) continue;
+      const isBanned = identity.enrolment.dismissed === "banned";
+      const pauseMs = isBanned ? bannedRetryMs * (0.5 + random()) : backoffMs(failures, random());
+      await clock.sleep(pauseMs, signal).catch(() => {});
     }
     this.#session?.close();
     this.#session = undefined;
@@ -141,7 +152,9 @@ export class Link {
     return Session.open(client, hello, {
       desired: (state) => this.#duties.onDesired(state),
       bundle: (signed) => void this.#takeBundle(signed),
-      dismissal: (reason, banEpoch) => void this.#dismissed(reason, banEpoch),
+      dismissal: (reason, banEpoch) => {
+        this.#dismissing = this.#dismissed(reason, banEpoch);
+      },
       question: (question) => this.#answer(question),
       attention: () => this.#duties.onAttention(),
       unreadable: (failure) => {
@@ -183,7 +196,7 @@ export class Link {
   async #dismissed(reason: string, banEpoch: number): Promise<void> {
     const { identity, log } = this.#duties;
     log.warn(`link: dismissed by the coordinator: ${reason}`);
-    if (!finalReasons.includes(reason)) return;
+    if (!lastingReasons.includes(reason)) return;
     try {
       await identity.dismiss(reason, banEpoch);
     } catch (failure) {

@@ -128,6 +128,14 @@ export class NodeIdentity {
     this.#bundle = await readHeldBundle(this.#host.files, enrolment);
   }
 
+  /** The coordinator talks to this node: whatever it was dismissed for is over. */
+  async readmit(): Promise<void> {
+    if (this.#enrolment.dismissed === "") return;
+    const readmitted = { ...this.#enrolment, dismissed: "" };
+    await writeEnrolment(this.#host.files, readmitted);
+    this.#enrolment = readmitted;
+  }
+
   /** The coordinator wants no more of this node: remembered over restarts. */
   async dismiss(reason: string, banEpoch: number): Promise<void> {
     const dismissed = {

@@ -8,7 +8,7 @@ export interface Attribution {
     | "policy"
     /** No policy speaks of it, and the default refuses or lets it pass. */
     | "default"
-    /** Guards: "guard", "coordinator", "upstream", "enrolment". */
+    /** Guards: "guard", "coordinator", "upstream", "enrolment"; and bans: "banned". */
     | "guard"
     /** What the node does with what no service declares. */
     | "baseline"
@@ -25,7 +25,7 @@ export interface Attribution {
 }
 
 const origin = /^([a-z0-9-]+) (.+):(\d+)$/;
-const guards: ReadonlySet<string> = new Set(["guard", "coordinator", "upstream", "enrolment"]);
+const guards: ReadonlySet<string> = new Set(["guard", "coordinator", "upstream", "enrolment", "banned"]);
 
 export function attributionOf({ verdict, own, others }: HookVerdict): Attribution {
   const nothing = { name: "", file: "", line: 0, strength: "address" } as const;

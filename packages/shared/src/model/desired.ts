@@ -85,6 +85,8 @@ export interface Guard {
    *  because a CIDR never speaks for a mesh address. */
   readonly nodeAddresses: readonly string[];
   readonly upstreams: readonly string[];
+  /** Of banned nodes: nothing from there or to there, guard flows included. */
+  readonly banned: readonly string[];
 }
 
 /** Lets somebody reach, on a node whose baseline is closed, what no service declares. */

@@ -1,54 +1,25 @@
 // The chains of the table `inet weft` as they stand on every node, over the sets of nftables-table.ts. Constant. Pure.
 //
-// Three hooks. Guards come first. A packet to a local service port is judged by its source before any conntrack
-// rule, every packet of it; what a local process sends is judged by its uid, when it is new and as long as its socket
-// has an owner. Rules that record (`update`) are rules of their own without a verdict, and the verdict after them
-// depends on neither set nor address family: a full set, or IPv6, ends in the verdict, too.
+// Three hooks. Bans come first, of every packet either way, so a banned node's open connections end with the ban; then
+// guards. A packet to a local service port is judged by its source before any conntrack rule, every packet of it; what a
+// local process sends is judged by its uid, when it is new and as long as its socket has an owner. Rules that record
+// (`update`) are rules of their own without a verdict, and the verdict after them depends on neither set nor address
+// family: a full set, or IPv6, ends in the verdict, too.
+
 import { recordChains } from "./nftables-records.ts";
 import { decideRewritten } from "./nftables-rewritten.ts";
+import {
+  ban,
+  type Chain,
+  ending,
+  icmpErrors,
+  icmpv6Needed,
+  judgeSource,
+  needed,
+  reject,
+  syn,
+} from "./nftables-rule.ts";
 import { quadruplet, twin } from "./nftables-twin.ts";
-
-const syn = "tcp flags & (fin | syn | rst | ack)";
-const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
-const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }";
-/** Without neighbour discovery there is no IPv6 at all. */
-const icmpv6Needed =
-  "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, " +
-  "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, " +
-  "nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }";
-/** Far above what a network needs; beyond it they are let through only while nothing is closed to them. */
-const needed = "limit rate 1000/second burst 2000 packets accept";
-
-/** What is done with a packet to a service port, given how its port is written (`tcp dport`, or before DNAT). */
-function judgeSource(dport: string, ends: { readonly hook: string; readonly accept: string }): string[] {
-  const { hook, accept } = ends;
-  const key =
-    hook === "in" ? "ip saddr . meta l4proto . th dport" : "ip saddr . ip daddr . meta l4proto . th dport";
-  return [
-    ...quadruplet(`${dport} . ip saddr @in_tcp_watch4 update @audited_${hook}4 { ${key} }`),
-    ...quadruplet(`${dport} . ip saddr @in_tcp_deny4 goto refuse_${hook}`),
-    ...quadruplet(`${dport} . ip saddr @in_tcp_allow4 ${accept}`),
-    ...twin(`ip saddr @nodes4 goto default_${hook}`),
-    ...quadruplet(`${dport} . ip saddr @in_tcp_cidr4 ${accept}`),
-    `goto default_${hook}`,
-  ];
-}
-
-function ending(hook: string, key: string): Chain[] {
-  // of what has no ports a key would be made of its first bytes
-  const record = (set: string) => twin(`meta l4proto { tcp, udp } update @${set}_${hook}4 { ${key} }`);
-  return [
-    { name: `audit_${hook}`, rules: [...record("audited"), "accept"] },
-    { name: `refuse_${hook}`, rules: [...record("denied"), ...reject] },
-  ];
-}
-
-export interface Chain {
-  readonly name: string;
-  /** Only of base chains. */
-  readonly hook?: "input" | "output" | "forward";
-  readonly rules: readonly string[];
-}
 
 const incoming = "ip saddr . meta l4proto . th dport";
 const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
@@ -61,6 +32,7 @@ const input: readonly Chain[] = [
     name: "input",
     hook: "input",
     rules: [
+      ...twin("ip saddr @banned4 goto banned_in"),
       // the host's own address is not loopback: who comes from there is judged like anybody
       "iif lo ip daddr 127.0.0.0/8 accept",
       "iif lo ip6 daddr ::1 accept",
@@ -106,6 +78,7 @@ const input: readonly Chain[] = [
     name: "default_in",
     rules: ["tcp dport @tcp_audit goto audit_in", "udp dport @udp_audit goto audit_in", "goto refuse_in"],
   },
+  { name: "banned_in", rules: [...recordStranger("denied"), "drop"] },
   ...ending("in", incoming),
   {
     // By address alone. Without a policy or a baseline that speaks of it a ping passes.
@@ -164,6 +137,7 @@ const output: readonly Chain[] = [
     name: "output",
     hook: "output",
     rules: [
+      ...twin("ip daddr @banned4 goto banned_out"),
       "oif lo ip daddr 127.0.0.0/8 accept",
       "oif lo ip6 daddr ::1 accept",
       // What is new has its socket, and so its uid, for certain.
@@ -222,6 +196,7 @@ const output: readonly Chain[] = [
     ],
   },
   { name: "default_outside", rules: ["meta skuid @outside_audit_uids goto audit_out", "goto refuse_out"] },
+  ban("out", outgoing),
   ...ending("out", outgoing),
 ];
 
@@ -231,6 +206,8 @@ const forward: readonly Chain[] = [
     name: "forward",
     hook: "forward",
     rules: [
+      ...twin("ip saddr @banned4 goto banned_forward"),
+      ...twin("ip daddr @banned4 goto banned_forward"),
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",
@@ -285,6 +262,7 @@ const forward: readonly Chain[] = [
       "goto refuse_forward",
     ],
   },
+  ban("forward", flow),
   ...ending("forward", flow),
 ];
 

@@ -82,6 +82,9 @@ function addGuards(add: Add, content: DesiredContent): void {
   const { guard, mesh } = content.policy;
   const addresses = new Set([...guard.nodeAddresses, ...mesh.map(({ address }) => address)]);
   for (const address of addresses) add(`nodes${familyOf(address)}`, addressItem(address, ""));
+  // a node never locks itself out of itself
+  for (const banned of guard.banned)
+    if (banned !== content.address) add(`banned${familyOf(banned)}`, addressItem(banned, "banned"));
   for (const range of guard.admin) {
     const { family, bits } = blockOf(range);
     const isHost = bits === (family === 4 ? 32 : 128);

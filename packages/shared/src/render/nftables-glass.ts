@@ -18,7 +18,7 @@ export interface Glass {
   readonly seconds: number;
 }
 
-/** @param hasRule the input chain asks for the sets already */
+/** @param hasRule the base chains ask for the sets already */
 export function renderGlass({ from, ports, seconds }: Glass, hasRule: boolean): string {
   const elements = new Map([
     ["glass_ports", portElements(ports)],
@@ -33,8 +33,10 @@ export function renderGlass({ from, ports, seconds }: Glass, hasRule: boolean): 
       `add set inet weft ${name} { type ${type}; flags interval,timeout; }`,
       `flush set inet weft ${name}`,
     );
-  lines.push("add chain inet weft input { type filter hook input priority filter; policy accept; }");
-  if (!hasRule) for (const rule of glassRules.toReversed()) lines.push(`insert rule inet weft input ${rule}`);
+  for (const [hook, rules] of Object.entries(glassRules)) {
+    lines.push(`add chain inet weft ${hook} { type filter hook ${hook} priority filter; policy accept; }`);
+    if (!hasRule) for (const rule of rules.toReversed()) lines.push(`insert rule inet weft ${hook} ${rule}`);
+  }
   for (const [name, found] of elements)
     if (found.length > 0)
       lines.push(

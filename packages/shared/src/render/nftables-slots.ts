@@ -5,9 +5,10 @@
 // What the kernel records, `rev`, `armed` and the break-glass sets are there once. A base chain goes to the confirmed
 // slot; while `armed` holds the packet's family, to the candidate instead: when the elements expire, the old verdicts
 // are back with no process alive.
-import { type Chain, chains } from "./nftables-chains.ts";
+import { chains } from "./nftables-chains.ts";
 import { markSets } from "./nftables-memory.ts";
 import { recordSets } from "./nftables-records.ts";
+import type { Chain } from "./nftables-rule.ts";
 import { policySets } from "./nftables-table.ts";
 
 export type Slot = "a" | "b";
@@ -43,17 +44,26 @@ export const baseChains: readonly BaseChain[] = chains.filter(
   (chain): chain is BaseChain => chain.hook !== undefined,
 );
 
-/** What somebody at the machine itself opened, for a while: before any policy, whichever is in force. */
-export const glassRules: readonly string[] = [4, 6].map(
-  (family) =>
-    `meta l4proto . th dport @glass_ports ${family === 4 ? "ip" : "ip6"} saddr @glass_from${family} accept`,
-);
+/**
+ * What somebody at the machine itself opened, for a while: before any policy and any ban, whichever is in force; and the
+ * answers, which a ban would keep back.
+ */
+export const glassRules: Readonly<Partial<Record<BaseChain["hook"], readonly string[]>>> = {
+  input: [4, 6].map(
+    (family) =>
+      `meta l4proto . th dport @glass_ports ${family === 4 ? "ip" : "ip6"} saddr @glass_from${family} accept`,
+  ),
+  output: [4, 6].map(
+    (family) =>
+      `meta l4proto . th sport @glass_ports ${family === 4 ? "ip" : "ip6"} daddr @glass_from${family} accept`,
+  ),
+};
 
 /** @param candidate the slot that judges while it is armed */
 export function baseRules(hook: BaseChain["hook"], confirmed: Slot, candidate?: Slot): string[] {
   const rules = [`goto ${inSlot(confirmed, hook)}`];
   if (candidate !== undefined) rules.unshift(`meta nfproto @armed goto ${inSlot(candidate, hook)}`);
-  return hook === "input" ? [...glassRules, ...rules] : rules;
+  return [...(glassRules[hook] ?? []), ...rules];
 }
 
 /** Sets that are there once. */

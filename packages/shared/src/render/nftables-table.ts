@@ -16,6 +16,8 @@ function setsOf(family: 4 | 6): PolicySet[] {
   const address = family === 4 ? "ipv4_addr" : "ipv6_addr";
   const set = (name: string, type: string, interval = true) => policySet(`${name}${family}`, type, interval);
   return [
+    // judged first, before every guard
+    set("banned", address, false),
     // addresses of mesh nodes: no CIDR speaks for them
     set("nodes", address, false),
     set("admin_host", address, false),

@@ -70,6 +70,7 @@ const content: DesiredContent = {
       isCoordinator: false,
       nodeAddresses: [],
       upstreams: [],
+      banned: [],
     },
     egressDefault: "deny",
     mode: "enforce",

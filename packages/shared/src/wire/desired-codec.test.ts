@@ -82,6 +82,7 @@ const state: fc.Arbitrary<DesiredState> = fc
         isCoordinator: fc.boolean(),
         nodeAddresses: fc.array(address),
         upstreams: fc.array(address),
+        banned: fc.array(address),
       }),
       egressDefault: action,
       mode,

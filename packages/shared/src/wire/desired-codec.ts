@@ -1,4 +1,5 @@
 // DesiredState <-> weft.v1.DesiredState. Decoding checks every field: a bad one refuses the whole state.
+import { WeftError } from "../errors/weft-error.ts";
 import type * as wire from "../gen/weft/v1/desired.ts";
 import {
   type Action,
@@ -77,6 +78,7 @@ function encodePolicy(policy: DesiredPolicy): wire.DesiredPolicy {
       coordinatorPorts: policy.guard.coordinatorPorts.map((port) => ({ ...port })),
       nodeAddresses: [...policy.guard.nodeAddresses],
       upstreams: [...policy.guard.upstreams],
+      banned: [...policy.guard.banned],
     },
     egressDefault: policy.egressDefault,
     mode: policy.mode,
@@ -174,14 +176,19 @@ function decodeEgress(message: wire.EgressRule): EgressRule {
 }
 
 function decodeGuard(message: wire.Guard): Guard {
+  const coordinatorAddress = address(message.coordinatorAddress, "coordinator address");
+  const banned = message.banned.map((item) => address(item, "banned address"));
+  if (banned.includes(coordinatorAddress))
+    throw new WeftError("WEFT-E003", "the coordinator's own address is banned");
   return {
     admin: message.admin.map((item) => block(item, "admin range")),
     ports: message.ports.map(decodePort),
-    coordinatorAddress: address(message.coordinatorAddress, "coordinator address"),
+    coordinatorAddress,
     coordinatorPorts: message.coordinatorPorts.map(decodePort),
     isCoordinator: message.isCoordinator,
     nodeAddresses: message.nodeAddresses.map((item) => address(item, "node address")),
     upstreams: message.upstreams.map((item) => address(item, "upstream")),
+    banned,
   };
 }
 

@@ -1,4 +1,4 @@
-// `weft node add|list|show|remove`: the machines of the mesh. Which ones there are is said in the mesh file; here they
+// `weft node add|list|show|remove|ban|unban`: the machines of the mesh. Which ones there are is said in the mesh file; here they
 // are given a token, looked at, and ended.
 import type { AddNodeResponse } from "@weft/shared/gen/weft/v1/control";
 import { parseNodeName } from "@weft/shared/model/ids";
@@ -13,6 +13,7 @@ import { parseFrom, parseTtl } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import type { Terminal } from "../terminal.ts";
 import { withControl } from "../with-control.ts";
+import { addBanCommands } from "./node-ban.ts";
 import { snapshot } from "./status.ts";
 
 interface AddOptions {
@@ -133,4 +134,5 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       if (options.json) terminal.out(renderJson({ node: name, done }));
       else for (const sentence of done) terminal.out(printable(sentence));
     });
+  addBanCommands(node, context);
 }

@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
+import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
 import { FlowEnd, Replay } from "./replay.ts";
 import { Condition, NodeReport } from "./report.ts";
 import { ApplyStopped, ApplyWave, EnforcedTimes, HistoryRequest, HistoryResponse, RolloutStatus } from "./rollout.ts";
@@ -60,26 +61,6 @@ export interface PlanResponse {
     | undefined;
   /** what apply would refuse, unless each code is accepted */
   risks: Risk[];
-}
-
-/** From where the operator's program was started over SSH, as that program says. */
-export interface OperatorSession {
-  address: string;
-  /** of the hub */
-  port: number;
-}
-
-/** A guard flow that the change would cut or weaken. */
-export interface Risk {
-  /** stable: "GUARD-ADMIN", ... */
-  code: string;
-  nodes: string[];
-  text: string;
-  /** instead of accepting it */
-  todo: string;
-  /** empty, with line 0: no place in the new file */
-  file: string;
-  line: number;
 }
 
 export interface NodePlan {
@@ -845,240 +826,6 @@ export const PlanResponse: MessageFns<PlanResponse> = {
       ? Replay.fromPartial(object.replay)
       : undefined;
     message.risks = object.risks?.map((e) => Risk.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseOperatorSession(): OperatorSession {
-  return { address: "", port: 0 };
-}
-
-export const OperatorSession: MessageFns<OperatorSession> = {
-  encode(message: OperatorSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.address !== "") {
-      writer.uint32(10).string(message.address);
-    }
-    if (message.port !== 0) {
-      writer.uint32(16).uint32(message.port);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): OperatorSession {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOperatorSession();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.address = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.port = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): OperatorSession {
-    return {
-      address: isSet(object.address) ? globalThis.String(object.address) : "",
-      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
-    };
-  },
-
-  toJSON(message: OperatorSession): unknown {
-    const obj: any = {};
-    if (message.address !== "") {
-      obj.address = message.address;
-    }
-    if (message.port !== 0) {
-      obj.port = Math.round(message.port);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<OperatorSession>, I>>(base?: I): OperatorSession {
-    return OperatorSession.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<OperatorSession>, I>>(object: I): OperatorSession {
-    const message = createBaseOperatorSession();
-    message.address = object.address ?? "";
-    message.port = object.port ?? 0;
-    return message;
-  },
-};
-
-function createBaseRisk(): Risk {
-  return { code: "", nodes: [], text: "", todo: "", file: "", line: 0 };
-}
-
-export const Risk: MessageFns<Risk> = {
-  encode(message: Risk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.code !== "") {
-      writer.uint32(10).string(message.code);
-    }
-    for (const v of message.nodes) {
-      writer.uint32(18).string(v!);
-    }
-    if (message.text !== "") {
-      writer.uint32(26).string(message.text);
-    }
-    if (message.todo !== "") {
-      writer.uint32(34).string(message.todo);
-    }
-    if (message.file !== "") {
-      writer.uint32(42).string(message.file);
-    }
-    if (message.line !== 0) {
-      writer.uint32(48).uint32(message.line);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Risk {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRisk();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.code = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.nodes.push(reader.string());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.text = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.todo = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.file = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.line = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Risk {
-    return {
-      code: isSet(object.code) ? globalThis.String(object.code) : "",
-      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => globalThis.String(e)) : [],
-      text: isSet(object.text) ? globalThis.String(object.text) : "",
-      todo: isSet(object.todo) ? globalThis.String(object.todo) : "",
-      file: isSet(object.file) ? globalThis.String(object.file) : "",
-      line: isSet(object.line) ? globalThis.Number(object.line) : 0,
-    };
-  },
-
-  toJSON(message: Risk): unknown {
-    const obj: any = {};
-    if (message.code !== "") {
-      obj.code = message.code;
-    }
-    if (message.nodes?.length) {
-      obj.nodes = message.nodes;
-    }
-    if (message.text !== "") {
-      obj.text = message.text;
-    }
-    if (message.todo !== "") {
-      obj.todo = message.todo;
-    }
-    if (message.file !== "") {
-      obj.file = message.file;
-    }
-    if (message.line !== 0) {
-      obj.line = Math.round(message.line);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<Risk>, I>>(base?: I): Risk {
-    return Risk.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Risk>, I>>(object: I): Risk {
-    const message = createBaseRisk();
-    message.code = object.code ?? "";
-    message.nodes = object.nodes?.map((e) => e) || [];
-    message.text = object.text ?? "";
-    message.todo = object.todo ?? "";
-    message.file = object.file ?? "";
-    message.line = object.line ?? 0;
     return message;
   },
 };
@@ -5107,6 +4854,25 @@ export const ControlServiceService = {
     responseSerialize: (value: RemoveNodeResponse): Buffer => Buffer.from(RemoveNodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveNodeResponse => RemoveNodeResponse.decode(value),
   },
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: {
+    path: "/weft.v1.ControlService/BanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
+  unbanNode: {
+    path: "/weft.v1.ControlService/UnbanNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BanNodeRequest): Buffer => Buffer.from(BanNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BanNodeRequest => BanNodeRequest.decode(value),
+    responseSerialize: (value: BanNodeResponse): Buffer => Buffer.from(BanNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BanNodeResponse => BanNodeResponse.decode(value),
+  },
   version: {
     path: "/weft.v1.ControlService/Version" as const,
     requestStream: false as const,
@@ -5150,6 +4916,9 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   showNode: handleUnaryCall<ShowNodeRequest, ShowNodeResponse>;
   addNode: handleUnaryCall<AddNodeRequest, AddNodeResponse>;
   removeNode: handleUnaryCall<RemoveNodeRequest, RemoveNodeResponse>;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
+  unbanNode: handleUnaryCall<BanNodeRequest, BanNodeResponse>;
   version: handleUnaryCall<VersionRequest, VersionResponse>;
   /** Asked of the kernels on the way. */
   why: handleUnaryCall<WhyRequest, WhyResponse>;
@@ -5254,6 +5023,37 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveNodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Answered when every connected kernel carries it, or at the timeout. */
+  banNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  banNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
+  ): ClientUnaryCall;
+  unbanNode(
+    request: BanNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BanNodeResponse) => void,
   ): ClientUnaryCall;
   version(
     request: VersionRequest,

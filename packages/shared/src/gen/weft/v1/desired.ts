@@ -180,6 +180,8 @@ export interface Guard {
   nodeAddresses: string[];
   /** DNS servers that stay reachable */
   upstreams: string[];
+  /** addresses of banned nodes: nothing from them or to them, guard flows included */
+  banned: string[];
 }
 
 export interface DesiredDns {
@@ -2060,6 +2062,7 @@ function createBaseGuard(): Guard {
     isCoordinator: false,
     nodeAddresses: [],
     upstreams: [],
+    banned: [],
   };
 }
 
@@ -2085,6 +2088,9 @@ export const Guard: MessageFns<Guard> = {
     }
     for (const v of message.upstreams) {
       writer.uint32(58).string(v!);
+    }
+    for (const v of message.banned) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -2158,6 +2164,14 @@ export const Guard: MessageFns<Guard> = {
             message.upstreams.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.banned.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2197,6 +2211,7 @@ export const Guard: MessageFns<Guard> = {
       upstreams: globalThis.Array.isArray(object?.upstreams)
         ? object.upstreams.map((e: any) => globalThis.String(e))
         : [],
+      banned: globalThis.Array.isArray(object?.banned) ? object.banned.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -2223,6 +2238,9 @@ export const Guard: MessageFns<Guard> = {
     if (message.upstreams?.length) {
       obj.upstreams = message.upstreams;
     }
+    if (message.banned?.length) {
+      obj.banned = message.banned;
+    }
     return obj;
   },
 
@@ -2238,6 +2256,7 @@ export const Guard: MessageFns<Guard> = {
     message.isCoordinator = object.isCoordinator ?? false;
     message.nodeAddresses = object.nodeAddresses?.map((e) => e) || [];
     message.upstreams = object.upstreams?.map((e) => e) || [];
+    message.banned = object.banned?.map((e) => e) || [];
     return message;
   },
 };

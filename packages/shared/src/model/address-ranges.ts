@@ -1,6 +1,6 @@
 // In: addresses and CIDRs, however they are written. Out: the set of addresses they stand for, as ranges that neither
 // overlap nor touch, and what of one set is not in another. Pure.
-import { type Cidr, formatCidr, parseCidr } from "@weft/shared/model/address";
+import { type Cidr, formatCidr, parseCidr } from "./address.ts";
 
 export interface AddressRange {
   readonly family: 4 | 6;
@@ -56,17 +56,29 @@ export function holds(ranges: readonly AddressRange[], address: string): boolean
   return ranges.some((range) => range.family === family && range.from <= from && to <= range.to);
 }
 
-/** As a CIDR where it is one, else as first and last address. */
-export function formatAddressRange({ family, from, to }: AddressRange): string {
-  const count = to - from + 1n;
+/** In order, the fewest that make it up. */
+export function cidrsOf({ family, from, to }: AddressRange): Cidr[] {
   const size = sizeOf(family);
-  const isBlock = (count & (count - 1n)) === 0n && from % count === 0n;
-  if (isBlock)
-    return formatCidr({
-      family,
-      network: from,
-      bits: size - (count.toString(2).length - 1),
-    });
-  const single = (network: bigint): string => formatCidr({ family, network, bits: size });
+  const cidrs: Cidr[] = [];
+  let network = from;
+  while (network <= to) {
+    let hostBits = 0;
+    while (hostBits < size) {
+      const count = 1n << BigInt(hostBits + 1);
+      if (network % count !== 0n || network + count - 1n > to) break;
+      hostBits += 1;
+    }
+    cidrs.push({ family, network, bits: size - hostBits });
+    network += 1n << BigInt(hostBits);
+  }
+  return cidrs;
+}
+
+/** As a CIDR where it is one, else as first and last address. */
+export function formatAddressRange(range: AddressRange): string {
+  const [first, ...more] = cidrsOf(range);
+  if (first !== undefined && more.length === 0) return formatCidr(first);
+  const { family, from, to } = range;
+  const single = (network: bigint): string => formatCidr({ family, network, bits: sizeOf(family) });
   return `${single(from)}-${single(to)}`;
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import "../../../../test/support/property-seed.ts";
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
-import { addressRanges, formatAddressRange, holds, without } from "./address-ranges.ts";
+import { cidrContains, formatCidr, parseCidr } from "./address.ts";
+import { addressRanges, cidrsOf, formatAddressRange, holds, without } from "./address-ranges.ts";
 
 const lost = (before: readonly string[], after: readonly string[]) =>
   without(addressRanges(before), addressRanges(after)).map(formatAddressRange);
@@ -40,5 +40,16 @@ describe("what one set of addresses has and another has not", () => {
         },
       ),
     );
+  });
+
+  it("a range is made up of its blocks, and of nothing else", () => {
+    const left = without(
+      addressRanges(["10.0.0.0/24", "fd77::/64"]),
+      addressRanges(["10.0.0.66", "fd77::1"]),
+    );
+    const blocks = left.flatMap(cidrsOf).map(formatCidr);
+    expect(addressRanges(blocks)).toEqual(left);
+    expect(blocks.slice(0, 4)).toEqual(["10.0.0.0/26", "10.0.0.64/31", "10.0.0.67", "10.0.0.68/30"]);
+    expect(blocks).toHaveLength(8 + 64);
   });
 });

@@ -1,0 +1,18 @@
+// In: what every node is to be by the mesh file, and addresses of banned nodes. Out: the same with the bans, which no
+// mesh file can lift. Pure.
+import type { DesiredContent } from "@weft/shared/model/desired";
+import { byText } from "./order.ts";
+
+export function withBans<T extends DesiredContent>(
+  contents: ReadonlyMap<string, T>,
+  addresses: readonly string[],
+): ReadonlyMap<string, T> {
+  if (addresses.length === 0) return contents;
+  const banned = [...new Set(addresses)].sort(byText);
+  return new Map(
+    [...contents].map(([node, content]) => {
+      const { policy } = content;
+      return [node, { ...content, policy: { ...policy, guard: { ...policy.guard, banned } } }];
+    }),
+  );
+}
