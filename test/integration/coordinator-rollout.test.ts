@@ -123,7 +123,11 @@ describe("a rollout", () => {
 
   it("that the canary undoes never comes to the others, and is taken back with the flags of the apply", async () => {
     agents.get("web1")!.refuses = true;
-    const events = await coordinator.apply(mesh(8081, inWaves), { wait: true, confirmTimeoutSeconds: 33 });
+    const events = await coordinator.apply(mesh(8081, inWaves), {
+      wait: true,
+      confirmTimeoutSeconds: 33,
+      keepEstablished: true,
+    });
     expect(told(events)).toEqual(["accepted", "wave", "stopped", "node", "done"]);
     expect(detailsOf(events, "stopped")).toMatchObject({
       why: "web1 REVERTED: guard port 22 is reached no more",
@@ -139,7 +143,7 @@ describe("a rollout", () => {
       [3n, 3n],
     ]);
     expect(web1.newest.digest).toBe(web1.given[0]!.digest);
-    expect(web1.newest.confirmTimeoutSeconds).toBe(33);
+    expect(web1.newest).toMatchObject({ confirmTimeoutSeconds: 33, keepEstablished: true });
     expect(await carried()).toEqual({ api1: "ENFORCED 1", web1: "ENFORCED 3", web2: "ENFORCED 1" });
     expect(await rollout()).toMatchObject({ state: "stopped", revision: 2n, base: 1n, takenBackAs: 3n });
     expect(await history()).toEqual([

@@ -145,6 +145,7 @@ export class World {
       claimedBy: "ada",
       baseRevision: 0,
       confirmTimeoutSeconds: 7,
+      keepEstablished: true,
       acceptRisks: [],
       operator: undefined,
       atOnce: change.atOnce ?? false,

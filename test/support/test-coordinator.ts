@@ -208,6 +208,7 @@ export class TestCoordinator {
       wait: false,
       timeoutSeconds: 10,
       confirmTimeoutSeconds: 0,
+      keepEstablished: false,
       atOnce: false,
       restores: 0n,
       acceptRisks: [],

@@ -92,26 +92,23 @@ export class Coordinator implements SessionEvents {
     if (outcome.kind === "refused") return outcome;
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
-    this.#tryAgain(order.confirmTimeoutSeconds);
+    this.#tryAgain(order);
     this.rollout.look();
-    log.info("applied", {
-      revision: outcome.revision,
-      unchanged: outcome.unchanged,
-      changed: outcome.changed.map((state) => state.node),
-    });
+    const { revision, unchanged, changed } = outcome;
+    log.info("applied", { revision, unchanged, changed: changed.map((state) => state.node) });
     void this.#parts.reconcile();
     return outcome;
   }
 
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
-  #tryAgain(confirmTimeoutSeconds: number): void {
+  #tryAgain(order: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
     const pending = authority.inForce.pending();
     for (const view of fleet.views()) {
+      const { name, wanted } = view;
       // One that a rollout comes to later holds what it holds until then.
-      if (pending.has(view.name) || !isMember(view) || !hasFailed(view) || view.wanted === undefined)
-        continue;
-      const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
+      if (pending.has(name) || !isMember(view) || !hasFailed(view) || wanted === undefined) continue;
+      const again = authority.raise(name, wanted.generation + 1, order);
       if (again !== undefined) this.#give(again);
     }
   }

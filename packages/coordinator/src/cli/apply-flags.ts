@@ -13,6 +13,7 @@ export interface ApplyFlags {
   readonly wait?: true;
   readonly timeout: number;
   readonly confirmTimeout?: number;
+  readonly keepEstablished?: true;
   readonly acceptRisk: readonly RiskCode[];
   readonly atOnce?: true;
   readonly reason?: string;
@@ -27,6 +28,10 @@ export function withApplyFlags(command: Command): Command {
       "--confirm-timeout <seconds>",
       `new rules that fresh connections do not confirm within it undo themselves (default: ${defaultConfirmTimeoutSeconds})`,
       parseSeconds,
+    )
+    .option(
+      "--keep-established",
+      "end no connection that is forbidden now: it stands still, and goes on after a change back",
     )
     .option(
       "--accept-risk <code>",
@@ -57,6 +62,7 @@ export async function applyWithFlags(
     // long enough to be told what became of it
     timeoutSeconds: confirmTimeout === 0 ? flags.timeout : Math.max(flags.timeout, confirmTimeout + 5),
     confirmTimeoutSeconds: confirmTimeout,
+    keepEstablished: flags.keepEstablished === true,
     acceptRisks: flags.acceptRisk,
     operator: context.operator,
     atOnce: flags.atOnce === true,

@@ -4,8 +4,10 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent, ApplyNode } from "@weft/shared/gen/weft/v1/control";
 import type { ApplyStopped, ApplyWave } from "@weft/shared/gen/weft/v1/rollout";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
+import { decodeCut } from "@weft/shared/wire/report-codec";
 import type { OperatorSession, RiskCode } from "../guard/risk.ts";
 import type { SourceText } from "../store/records.ts";
+import { cutText } from "../view/cut-text.ts";
 import { durationText } from "../view/duration-text.ts";
 import { printable } from "../view/paint.ts";
 import { renderJson } from "../view/render-json.ts";
@@ -27,6 +29,8 @@ export interface ApplyWish {
   readonly timeoutSeconds: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  /** Established flows that are forbidden now are left. */
+  readonly keepEstablished: boolean;
   readonly acceptRisks: readonly RiskCode[];
   readonly operator: OperatorSession | undefined;
   /** Whatever the mesh file says of a rollout. */
@@ -128,6 +132,12 @@ export async function applySources(
           if (name === phase) nodes.add(node);
           else nodes.delete(node);
         terminal.out(nodeLine(event.value));
+        break;
+      }
+      case "cut": {
+        const { node, cut } = event.value;
+        const words = cut === undefined ? "" : cutText(decodeCut(cut));
+        if (words !== "") terminal.out(`  ${node} ${words}`);
         break;
       }
       case "done": {

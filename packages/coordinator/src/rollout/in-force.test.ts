@@ -42,7 +42,7 @@ it("is the current mesh where its rollout has come to, and the one before elsewh
       stopOn: ["failed"],
       deadlineSeconds: 60,
     },
-    confirmTimeoutSeconds: 7,
+    flags: { confirmTimeoutSeconds: 7, keepEstablished: true },
     why: "",
     endedBy: undefined,
   };

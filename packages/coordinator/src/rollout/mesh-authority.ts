@@ -5,12 +5,12 @@ import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
 import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
 import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
-import type { Revision, SourceText } from "../store/records.ts";
+import type { GivingFlags, Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import type { CourseWord } from "./course.ts";
 import { InForce } from "./in-force.ts";
 import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
-import { type GivingWish, RolloutBook, withConfirmTimeout } from "./rollout-book.ts";
+import { type GivingWish, noFlags, RolloutBook, withFlags } from "./rollout-book.ts";
 
 export interface ApplyOrder extends GivingWish {
   readonly sources: readonly SourceText[];
@@ -108,7 +108,7 @@ export class MeshAuthority {
     const { running } = this.inForce;
     // What a rollout has not come to waits for its wave.
     const only = running === undefined ? undefined : new Set(running.course.given.keys());
-    store.transaction(() => this.#book.give(states, revision, running?.confirmTimeoutSeconds ?? 0, only));
+    store.transaction(() => this.#book.give(states, revision, running?.flags ?? noFlags, only));
     return [];
   }
 
@@ -139,7 +139,10 @@ export class MeshAuthority {
         risks: weighed.open,
         message: `the change would cut or weaken what is guarded (${codesText(weighed.open)})`,
       });
-    const reason = reasonWith(order.reason, weighed.accepted);
+    const kept = order.keepEstablished === true ? "established flows are kept" : "";
+    const reason = [reasonWith(order.reason, weighed.accepted), kept]
+      .filter((part) => part !== "")
+      .join("; ");
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
@@ -233,23 +236,26 @@ export class MeshAuthority {
     const { revision } = this.#revision;
     const contents = compiler.compile(this.#mesh);
     const { running, before } = this.inForce;
-    const seconds = running?.confirmTimeoutSeconds ?? 0;
+    const flags = running?.flags ?? noFlags;
     const pending = this.inForce.pending();
     const given = new Set([...contents.keys()].filter((node) => !pending.has(node)));
     return store.transaction(() => [
-      ...this.#book.give(contents, revision, seconds, given),
+      ...this.#book.give(contents, revision, flags, given),
       ...(running === undefined || before === undefined
         ? []
-        : this.#book.give(compiler.compile(before), running.base, seconds, pending)),
+        : this.#book.give(compiler.compile(before), running.base, flags, pending)),
     ]);
   }
 
-  /** One generation more of the same content, for a node that holds a higher number than was given from here. */
-  raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
+  /**
+   * One generation more of the same content, for a node that holds a higher number than was given from here.
+   * @param flags undefined: as before
+   */
+  raise(node: string, generation: number, flags?: GivingFlags): DesiredState | undefined {
     const { store } = this.#parts;
     const state = store.desired.get(node);
     if (state === undefined) return undefined;
-    const raised = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
+    const raised = { ...(flags === undefined ? state : withFlags(state, flags)), generation };
     store.desired.put(raised);
     return raised;
   }

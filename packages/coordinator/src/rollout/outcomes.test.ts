@@ -15,7 +15,7 @@ const rollout = (number: number, change: Partial<RolloutRecord>): RolloutRecord 
   base: number - 1,
   state: "done",
   course: { waves: [["a"], ["b"]], begun: 1, given: new Map(), stopOn: [], deadlineSeconds: 1 },
-  confirmTimeoutSeconds: 0,
+  flags: { confirmTimeoutSeconds: 0, keepEstablished: true },
   why: "",
   endedBy: undefined,
   ...change,

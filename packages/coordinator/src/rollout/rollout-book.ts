@@ -4,7 +4,7 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
-import type { RolloutRecord } from "../store/records.ts";
+import type { GivingFlags, RolloutRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { beginWave, type CourseWord, planWaves } from "./course.ts";
 import { newGenerations } from "./generations.ts";
@@ -24,9 +24,7 @@ interface CompiledWhole {
 }
 
 /** How an operator wants a revision to come into force. */
-export interface GivingWish {
-  /** 0: the default. */
-  readonly confirmTimeoutSeconds: number;
+export interface GivingWish extends GivingFlags {
   /** Whatever the mesh file says of a rollout. */
   readonly atOnce: boolean;
 }
@@ -60,7 +58,7 @@ export class RolloutBook {
     const concerned = this.#new(contents, revision).map(({ node }) => node);
     const isAtOnce = wish.atOnce || rollout === undefined || base === 0 || base === revision;
     if (isAtOnce || rollout === undefined || concerned.length === 0)
-      return this.give(contents, revision, wish.confirmTimeoutSeconds);
+      return this.give(contents, revision, wish);
     const { hub, word } = this.#parts;
     const nodes = concerned.map((name) => ({ name, isThere: word(name).isThere, isHub: name === hub }));
     const confirmSeconds = wish.confirmTimeoutSeconds || defaultConfirmTimeoutSeconds;
@@ -75,7 +73,7 @@ export class RolloutBook {
         stopOn: rollout.stopOn,
         deadlineSeconds: Math.max(rollout.deadlineSeconds, confirmSeconds + graceSeconds),
       },
-      confirmTimeoutSeconds: wish.confirmTimeoutSeconds,
+      flags: { confirmTimeoutSeconds: wish.confirmTimeoutSeconds, keepEstablished: wish.keepEstablished },
       why: "",
       endedBy: undefined,
     });
@@ -96,7 +94,7 @@ export class RolloutBook {
       `wave ${course.begun} of ${course.waves.length} began`,
       `for ${wave.join(", ")}`,
     );
-    return this.give(contents, rollout.revision, rollout.confirmTimeoutSeconds, new Set(wave));
+    return this.give(contents, rollout.revision, rollout.flags, new Set(wave));
   }
 
   /** @param contents of the revision before it, which `revision` is again */
@@ -105,7 +103,7 @@ export class RolloutBook {
     // Only the stopped mesh named them: they must not get it any more.
     for (const node of rollout.course.waves.flat())
       if (!contents.has(node)) this.#parts.store.desired.drop(node);
-    return this.give(contents, revision, rollout.confirmTimeoutSeconds);
+    return this.give(contents, revision, rollout.flags);
   }
 
   close(
@@ -121,13 +119,13 @@ export class RolloutBook {
   give(
     contents: CompiledMesh,
     revision: number,
-    confirmTimeoutSeconds: number,
+    flags: GivingFlags,
     only?: ReadonlySet<string>,
   ): DesiredState[] {
     const { store } = this.#parts;
     const states = this.#new(contents, revision)
       .filter(({ node }) => only === undefined || only.has(node))
-      .map((state) => withConfirmTimeout(state, confirmTimeoutSeconds));
+      .map((state) => withFlags(state, flags));
     for (const state of states) store.desired.put(state);
     return states;
   }
@@ -145,6 +143,15 @@ export class RolloutBook {
   }
 }
 
-export function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
-  return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
+export const noFlags: GivingFlags = { confirmTimeoutSeconds: 0, keepEstablished: false };
+
+export function withFlags(
+  { keepEstablished: _, ...state }: DesiredState,
+  { confirmTimeoutSeconds, keepEstablished }: GivingFlags,
+): DesiredState {
+  return {
+    ...state,
+    ...(confirmTimeoutSeconds === 0 ? {} : { confirmTimeoutSeconds }),
+    ...(keepEstablished ? { keepEstablished } : {}),
+  };
 }

@@ -17,7 +17,7 @@ describe("a rollout", () => {
       nodes: 5,
       given: 1,
     });
-    expect(world.store.desired.get("a")?.confirmTimeoutSeconds).toBe(7);
+    expect(world.store.desired.get("a")).toMatchObject({ confirmTimeoutSeconds: 7, keepEstablished: true });
     world.work("a");
     expect(world.reached("v2")).toEqual(["a", "b", "c"]);
     world.work("b");
@@ -43,7 +43,7 @@ describe("a rollout", () => {
     world.work("a");
     expect(world.reached("v2")).toEqual(["a"]);
     expect(world.given.at(-1)).toEqual({ node: "a", version: "v1", generation: 3 });
-    expect(world.store.desired.get("a")?.confirmTimeoutSeconds).toBe(7);
+    expect(world.store.desired.get("a")).toMatchObject({ confirmTimeoutSeconds: 7, keepEstablished: true });
     expect(world.authority.revision).toBe(3);
     expect(world.store.revisions.current()).toMatchObject({
       restores: 1,

@@ -6,10 +6,12 @@ import { longestConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { digestOf } from "@weft/shared/plan/canonical";
 import { toNumber } from "@weft/shared/wire/number";
 import { encodeProblem } from "@weft/shared/wire/problem-codec";
+import { encodeCut } from "@weft/shared/wire/report-codec";
 import type { Coordinator } from "../coordinator.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { groupRisks, parseRiskCode } from "../guard/acceptance.ts";
 import { type ApplyResult, watchApply } from "../rollout/apply-watch.ts";
+import { type CutWatch, watchCuts } from "../rollout/cut-watch.ts";
 import type { ApplyOrder, MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { RolloutEvent } from "../rollout/rollout-desk.ts";
 import type { Store } from "../store/store.ts";
@@ -37,6 +39,7 @@ function orderOf(request: ApplyRequest): ApplyOrder {
     claimedBy: request.claimedBy,
     baseRevision: toNumber(request.baseRevision, "base revision"),
     confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
+    keepEstablished: request.keepEstablished,
     acceptRisks: request.acceptRisks.map(parseRiskCode),
     operator: decodeOperator(request.operator),
     atOnce: request.atOnce,
@@ -105,12 +108,19 @@ export class ApplyDesk {
   ): Promise<void> {
     const { coordinator, authority, fleet, now } = this.#parts;
     const { running, pending } = { running: authority.inForce.running, pending: authority.inForce.pending() };
+    const cuts: CutWatch[] = [];
+    const watchFor = (nodes: readonly string[]) =>
+      cuts.push(
+        watchCuts(fleet, nodes, (node, cut) => say({ $case: "cut", value: { node, cut: encodeCut(cut) } })),
+      );
     const tell = (event: RolloutEvent) => {
       if (event.kind === "wave") {
+        watchFor(event.nodes);
         const absent = event.nodes.filter((node) => !fleet.view(node).connected);
         say({ $case: "wave", value: { ...event, nodes: [...event.nodes], absent } });
       } else if (event.kind === "stopped") {
         const nodes = (event.takenBack?.changed ?? []).map(({ node }) => node);
+        watchFor(nodes);
         const takenBackAs = BigInt(event.takenBack?.revision ?? 0);
         say({ $case: "stopped", value: { why: event.why, takenBackAs, nodes } });
       }
@@ -119,6 +129,7 @@ export class ApplyDesk {
       const { begun, waves } = running.course;
       tell({ kind: "wave", number: begun, of: waves.length, nodes: waves[begun - 1] ?? [] });
     }
+    watchFor(behind.filter((node) => !pending.has(node)));
     const given = [...(running?.course.given.keys() ?? [])];
     const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);
     const result = await watchApply({
@@ -131,6 +142,7 @@ export class ApplyDesk {
       say: (word) => say({ $case: "node", value: word }),
       tell,
     });
+    await Promise.all(cuts.map((cut) => cut.done(signal)));
     say(encodeDone(result));
   }
 

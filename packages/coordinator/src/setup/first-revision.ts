@@ -36,6 +36,7 @@ export async function applyFirstRevision(
     wait: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
+    keepEstablished: false,
     atOnce: true,
     restores: 0,
     acceptRisks: [],

@@ -23,6 +23,14 @@ export interface Revision {
 export const rolloutStates = ["running", "done", "stopped", "superseded"] as const;
 export type RolloutState = (typeof rolloutStates)[number];
 
+/** How nodes are to take what they are given. */
+export interface GivingFlags {
+  /** 0: the default. */
+  readonly confirmTimeoutSeconds: number;
+  /** They leave established flows that the new rules forbid. */
+  readonly keepEstablished: boolean;
+}
+
 export interface RolloutRecord {
   /** What is rolled out. */
   readonly revision: number;
@@ -31,7 +39,7 @@ export interface RolloutRecord {
   readonly state: RolloutState;
   readonly course: Course;
   /** As the apply asked; taking it back asks for the same. */
-  readonly confirmTimeoutSeconds: number;
+  readonly flags: GivingFlags;
   /** Of one that was stopped. */
   readonly why: string;
   /** The revision that took it back or came in between. */

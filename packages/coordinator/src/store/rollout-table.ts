@@ -1,7 +1,7 @@
 // Rollouts and how far they are. Rows <-> records.
 import type { DatabaseSync } from "node:sqlite";
 import type { Course } from "../rollout/course.ts";
-import { type RolloutRecord, rolloutStates } from "./records.ts";
+import { type GivingFlags, type RolloutRecord, rolloutStates } from "./records.ts";
 import { integer, json, oneOfColumn, optional, type Row, text } from "./row.ts";
 import type { RolloutTable } from "./store.ts";
 
@@ -19,7 +19,7 @@ function rolloutOf(row: Row): RolloutRecord {
     base: integer(row, "base"),
     state: oneOfColumn(row, "state", rolloutStates),
     course: { ...course, given: new Map(Object.entries(given)) as Course["given"] },
-    confirmTimeoutSeconds: integer(row, "confirm_timeout_seconds"),
+    flags: json(row, "flags") as GivingFlags,
     why: text(row, "why"),
     endedBy: optional(row, "ended_by", integer),
   };
@@ -49,7 +49,7 @@ export class SqliteRollouts implements RolloutTable {
   put(rollout: RolloutRecord): void {
     this.#database
       .prepare(
-        `INSERT INTO rollouts (revision, base, state, course, confirm_timeout_seconds, why, ended_by)
+        `INSERT INTO rollouts (revision, base, state, course, flags, why, ended_by)
          VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (revision) DO UPDATE SET state = excluded.state, course = excluded.course,
            why = excluded.why, ended_by = excluded.ended_by`,
@@ -59,7 +59,7 @@ export class SqliteRollouts implements RolloutTable {
         rollout.base,
         rollout.state,
         courseText(rollout.course),
-        rollout.confirmTimeoutSeconds,
+        JSON.stringify(rollout.flags),
         rollout.why,
         rollout.endedBy ?? null,
       );

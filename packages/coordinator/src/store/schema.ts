@@ -92,7 +92,7 @@ const migrations: readonly string[] = [
     base INTEGER NOT NULL REFERENCES revisions (revision),
     state TEXT NOT NULL,
     course TEXT NOT NULL,
-    confirm_timeout_seconds INTEGER NOT NULL,
+    flags TEXT NOT NULL,
     why TEXT NOT NULL,
     ended_by INTEGER
   ) STRICT;

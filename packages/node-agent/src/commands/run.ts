@@ -1,17 +1,21 @@
 // `weft-node-agent run`: the agent itself, under systemd. First the last state from disk is put in force, with the
 // coordinator or without it; then the stream is opened and kept.
-import { describeError, WeftError } from "@weft/shared/errors/weft-error";
+import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { ComponentStore } from "../components/component-store.ts";
+import { NamespaceNetworks } from "../cut/other-networks.ts";
 import { observeDnsOwner } from "../dns/owner.ts";
 import type { DnsClient } from "../dns/query.ts";
 import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
+import { readForeignHooks } from "../facts/foreign-hooks.ts";
 import { readCpuModel } from "../facts/hardware.ts";
+import { probeSocketDestroy } from "../facts/socket-destroy.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
 import type { Feeder, Host } from "../host/host.ts";
+import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
@@ -22,11 +26,12 @@ import type { Log } from "../log.ts";
 import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
 import { DeadMan } from "../policy/dead-man.ts";
-import { noCutter } from "../policy/flow-cutter.ts";
+import { KernelFlowCutter } from "../policy/flow-cutter.ts";
 import { ForeignWatch } from "../policy/foreign-watch.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
+import { CutSection } from "../sections/cut-section.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -93,6 +98,12 @@ export async function runAgent(parts: RunParts): Promise<void> {
     rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
     canMint: () => client() !== undefined,
   });
+  const cutter = new KernelFlowCutter({
+    exec: host.exec,
+    files: host.files,
+    others: new NamespaceNetworks(new SystemdExec(host.exec), host.files),
+    canEndSockets: () => probeSocketDestroy(host.exec),
+  });
   const witness = new LeakWitness(host, parts.feeder);
   const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
   const foreign = new ForeignWatch({
@@ -114,8 +125,8 @@ export async function runAgent(parts: RunParts): Promise<void> {
     log,
     node,
     floor: new FloorGate(host.files),
+    cuts: new CutSection({ cutter, clock: host.clock, log }),
     policy: new PolicySection({ host, table, log, watch, deadMan, repair, canProve: () => reach.ready }),
-    cutter: noCutter,
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),
@@ -135,12 +146,15 @@ export async function runAgent(parts: RunParts): Promise<void> {
     version: parts.version,
     bootId,
     held: () => agent.held,
-    facts: once(() =>
-      collectFacts(host, {
-        dnsOwner: observeDnsOwner,
-        cpuModel: readCpuModel,
-        components: () => components.facts(),
-      }),
+    facts: withRulesOfNow(
+      host,
+      once(() =>
+        collectFacts(host, {
+          dnsOwner: observeDnsOwner,
+          cpuModel: readCpuModel,
+          components: () => components.facts(),
+        }),
+      ),
     ),
     onDesired: (state) => {
       checkDesired(state, identity.enrolment);
@@ -206,6 +220,19 @@ function once(collect: () => Promise<NodeFacts>): () => Promise<NodeFacts> {
   return () => {
     facts ??= collect();
     return facts;
+  };
+}
+
+/** A firewall may have come since: that is one reading, and told with every new link. */
+function withRulesOfNow(host: Host, facts: () => Promise<NodeFacts>): () => Promise<NodeFacts> {
+  return async () => {
+    const known = await facts();
+    try {
+      return { ...known, foreignHooks: await readForeignHooks(host) };
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return known;
+    }
   };
 }
 

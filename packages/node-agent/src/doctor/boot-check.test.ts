@@ -20,12 +20,15 @@ describe("judgeBoot", () => {
 
   it.each([
     ["not enabled", { enabled: false }, /is not enabled/],
-    ["failed", { active: false }, /is not active/],
     ["after the network", { before: [] }, /not ordered before network-pre.target/],
     ["before what flushes", { after: [] }, /not ordered after nftables.service/],
     ["left out of a restart", { partOf: [] }, /a restart of nftables.service does not restart/],
   ])("finds it %s", (_, change, wanted) => {
     expect(judgeBoot({ ...sound, ...change }).map(({ standing }) => standing)).toEqual(["trouble"]);
     expect(whats(change)[0]).toMatch(wanted);
+  });
+
+  it("tells when it is not active", () => {
+    expect(judgeBoot({ ...sound, active: false })).toMatchObject([{ standing: "notice" }]);
   });
 });

@@ -2,7 +2,7 @@
 // flushes them. Pure but for the asking.
 import type { Exec } from "../host/host.ts";
 import { unitNames } from "../state/places.ts";
-import { type Finding, good, trouble } from "./finding.ts";
+import { type Finding, good, notice, trouble } from "./finding.ts";
 
 /** Each writes rules when it starts, some flush all there are. */
 export const ruleUnits = [
@@ -66,10 +66,10 @@ export function judgeBoot(units: BootUnits): Finding[] {
   }
   if (!units.active)
     findings.push(
-      trouble(
+      notice(
         "boot",
         `${restore} is not active`,
-        "It has failed, or was stopped: a restart of a unit that flushes rules is not followed by it.",
+        "It has failed, or went with the stop of a unit that it follows: a reload of one is not followed by it.",
         `systemctl restart ${restore}; journalctl -u ${restore}`,
       ),
     );

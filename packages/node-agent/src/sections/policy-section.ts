@@ -2,6 +2,7 @@
 
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
+import type { CutOccasion } from "@weft/shared/model/report";
 import { renderArming, renderNftables, renderTracking } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
@@ -12,7 +13,6 @@ import type { Log } from "../log.ts";
 import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
-import type { CutOccasion } from "../policy/flow-cutter.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
@@ -120,6 +120,7 @@ export class PolicySection {
     if (isHeld && reverted !== undefined) findings.push(revertedFinding(desired, reverted));
     else if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
     if (steps.some(({ kind }) => kind === "armPolicy")) this.#cutDue = isHeld ? "reverted" : "confirmed";
+    else if (steps.length > 0) this.#cutDue = "loaded";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
     if (isWaiting && run?.end !== "reverted") return { end: "waiting", steps: run?.steps ?? [], findings };

@@ -93,7 +93,6 @@ function effectOf(
   const { hook, priority, policy } = base;
   const veil = found.isVeiled ? " Some of its rules are iptables' own, which nft cannot tell." : "";
   if (type === "nat") {
-    if (!found.translates && !found.isVeiled) return "It translates addresses, and has no rule that does.";
     const says =
       hook === "postrouting"
         ? "It may rewrite the source of what leaves, after Weft has judged it: the receiver judges this machine's address."
@@ -145,6 +144,8 @@ export function foreignHooks(ruleset: Ruleset, legacy: readonly string[]): Forei
           chains: new Set(),
         };
         look(table, chain, found);
+        // programs make these chains before they have anything to translate
+        if (base.type === "nat" && !found.translates && !found.isVeiled) return [];
         return [
           {
             table: `${table.family} ${table.name}`.slice(0, 64),

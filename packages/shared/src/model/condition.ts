@@ -48,6 +48,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  CUT_PARTIAL: {
+    title: "not every established flow that is forbidden now could be ended",
+    severity: "warning",
+    dependsOn: [],
+    hint: "new connections are refused all the same; read the detail, and end what is left by restarting its program (docs/cut.md)",
+  },
   POLICY_FIGHT: {
     title: "somebody keeps changing Weft's rules, and they are put back again and again",
     severity: "error",

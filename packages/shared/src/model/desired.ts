@@ -171,6 +171,8 @@ export interface DesiredState extends DesiredContent {
   readonly revision: number;
   /** New rules that are not proved within it undo themselves. undefined: the default. */
   readonly confirmTimeoutSeconds?: number | undefined;
+  /** Established flows that these rules forbid are left alone, as long as this generation is the newest. */
+  readonly keepEstablished?: true | undefined;
 }
 
 export const defaultConfirmTimeoutSeconds = 15;

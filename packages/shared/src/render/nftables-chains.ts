@@ -15,9 +15,11 @@ import {
   icmpErrors,
   icmpv6Needed,
   judgeSource,
+  later,
   needed,
   reject,
   syn,
+  whatEnds,
 } from "./nftables-rule.ts";
 import { quadruplet, twin } from "./nftables-twin.ts";
 
@@ -117,7 +119,7 @@ const input: readonly Chain[] = [
     rules: ["meta nfproto @baseline_audit goto audit_undeclared", "goto refuse_undeclared"],
   },
   { name: "audit_undeclared", rules: [...recordStranger("audited"), "accept"] },
-  { name: "refuse_undeclared", rules: [...recordStranger("denied"), ...reject] },
+  { name: "refuse_undeclared", rules: [...recordStranger("denied"), later, ...reject] },
 ];
 
 /** A scan asks for every port there is: each source may add only so much to the sets. */
@@ -148,7 +150,7 @@ const output: readonly Chain[] = [
       "ct direction original meta skuid != 4294967295 goto judge_kept",
     ],
   },
-  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
+  { name: "judge_kept", rules: [whatEnds, ...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
   {
     name: "judge_out",
     rules: [
@@ -208,6 +210,7 @@ const forward: readonly Chain[] = [
     rules: [
       ...twin("ip saddr @banned4 goto banned_forward"),
       ...twin("ip daddr @banned4 goto banned_forward"),
+      `ct state established ${whatEnds}`,
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",

@@ -24,7 +24,7 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
 import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
 import { FlowEnd, Replay } from "./replay.ts";
-import { Condition, NodeReport } from "./report.ts";
+import { Condition, NodeCut, NodeReport } from "./report.ts";
 import { ApplyStopped, ApplyWave, EnforcedTimes, HistoryRequest, HistoryResponse, RolloutStatus } from "./rollout.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
@@ -84,6 +84,8 @@ export interface ApplyRequest {
   confirmTimeoutSeconds: number;
   /** codes */
   acceptRisks: string[];
+  /** established flows that are forbidden now live on */
+  keepEstablished: boolean;
   operator:
     | OperatorSession
     | undefined;
@@ -101,6 +103,7 @@ export interface ApplyEvent {
     | { $case: "done"; value: ApplyDone }
     | { $case: "wave"; value: ApplyWave }
     | { $case: "stopped"; value: ApplyStopped }
+    | { $case: "cut"; value: NodeCut }
     | undefined;
 }
 
@@ -957,6 +960,7 @@ function createBaseApplyRequest(): ApplyRequest {
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
     acceptRisks: [],
+    keepEstablished: false,
     operator: undefined,
     atOnce: false,
     restores: 0n,
@@ -991,6 +995,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.acceptRisks) {
       writer.uint32(66).string(v!);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(72).bool(message.keepEstablished);
     }
     if (message.operator !== undefined) {
       OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
@@ -1084,6 +1091,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.acceptRisks.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
           case 11: {
             if (tag !== 90) {
               break;
@@ -1150,6 +1165,11 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : globalThis.Array.isArray(object?.accept_risks)
         ? object.accept_risks.map((e: any) => globalThis.String(e))
         : [],
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
       operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
       atOnce: isSet(object.atOnce)
         ? globalThis.Boolean(object.atOnce)
@@ -1186,6 +1206,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.acceptRisks?.length) {
       obj.acceptRisks = message.acceptRisks;
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     if (message.operator !== undefined) {
       obj.operator = OperatorSession.toJSON(message.operator);
     }
@@ -1213,6 +1236,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     message.acceptRisks = object.acceptRisks?.map((e) => e) || [];
+    message.keepEstablished = object.keepEstablished ?? false;
     message.operator = (object.operator !== undefined && object.operator !== null)
       ? OperatorSession.fromPartial(object.operator)
       : undefined;
@@ -1246,6 +1270,9 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "stopped":
         ApplyStopped.encode(message.event.value, writer.uint32(50).fork()).join();
+        break;
+      case "cut":
+        NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -1312,6 +1339,14 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "stopped", value: ApplyStopped.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "cut", value: NodeCut.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1338,6 +1373,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "wave", value: ApplyWave.fromJSON(object.wave) }
         : isSet(object.stopped)
         ? { $case: "stopped", value: ApplyStopped.fromJSON(object.stopped) }
+        : isSet(object.cut)
+        ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
         : undefined,
     };
   },
@@ -1356,6 +1393,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.wave = ApplyWave.toJSON(message.event.value);
     } else if (message.event?.$case === "stopped") {
       obj.stopped = ApplyStopped.toJSON(message.event.value);
+    } else if (message.event?.$case === "cut") {
+      obj.cut = NodeCut.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1399,6 +1438,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       case "stopped": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "stopped", value: ApplyStopped.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "cut": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "cut", value: NodeCut.fromPartial(object.event.value) };
         }
         break;
       }
