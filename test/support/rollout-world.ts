@@ -2,6 +2,7 @@
 // a coordinator that can be killed before and after any of its transactions.
 import { byText } from "../../packages/coordinator/src/compile/order.ts";
 import { Fleet } from "../../packages/coordinator/src/fleet/fleet.ts";
+import { banningCompiler } from "../../packages/coordinator/src/rollout/banning-compiler.ts";
 import { courseWord } from "../../packages/coordinator/src/rollout/course-word.ts";
 import { resume } from "../../packages/coordinator/src/rollout/generations.ts";
 import { MeshAuthority } from "../../packages/coordinator/src/rollout/mesh-authority.ts";
@@ -28,7 +29,7 @@ const rollout = {
   deadlineSeconds: 120,
 } as const;
 
-const makeCompiler = (banned: readonly string[]): MeshCompiler => ({
+const compiler: MeshCompiler = {
   load([source]) {
     const { nodes, inWaves, version } = JSON.parse(source!.text) as File;
     const mesh = {
@@ -44,14 +45,12 @@ const makeCompiler = (banned: readonly string[]): MeshCompiler => ({
     new Map(
       mesh.nodes.map(({ name }) => {
         const content = emptyContent(name);
-        // Bans are not in the file; any field of the content stands for them here.
-        const dns = { ...content.dns, zone: mesh.dns.zone, upstreams: [...banned] };
-        return [name, { ...content, dns }];
+        return [name, { ...content, dns: { ...content.dns, zone: mesh.dns.zone } }];
       }),
     ),
   entries: () => [],
   changes: () => [],
-});
+};
 
 class Killed extends Error {}
 
@@ -63,7 +62,6 @@ export class World {
   readonly given: { readonly node: string; readonly version: string; readonly generation: number }[] = [];
   readonly fates = new Map<string, Fate>();
   readonly connected = new Set<string>();
-  readonly banned: string[] = [];
   now = new Date("2026-03-01T10:00:00Z").getTime();
   fleet = new Fleet();
   authority!: MeshAuthority;
@@ -97,8 +95,16 @@ export class World {
     const { store: whole, fleet } = this;
     const store = { ...whole, transaction, close: () => {} } as unknown as Store;
     const word = (node: string) => courseWord(fleet.view(node), now(), startedAt);
-    const compiler = makeCompiler(this.banned);
-    const parts = { store, compiler, mesh: "shop", trustDomain: "mesh.internal", hub: "hub", now, word };
+    const banning = banningCompiler(compiler, whole.bans);
+    const parts = {
+      store,
+      compiler: banning,
+      mesh: "shop",
+      trustDomain: "mesh.internal",
+      hub: "hub",
+      now,
+      word,
+    };
     this.authority = new MeshAuthority({ ...parts, riskSources: [] });
     this.authority.start();
     const log = { info() {}, warn() {}, error() {} };
@@ -157,7 +163,13 @@ export class World {
   }
 
   ban(address: string): void {
-    this.banned.push(address);
+    this.store.bans.put({
+      node: "x",
+      addresses: [address],
+      at: new Date(this.now),
+      claimedBy: "ada",
+      reason: "",
+    });
     for (const state of this.authority.refresh()) this.#give(state);
   }
 

@@ -51,7 +51,7 @@ export class InForce {
     const { compiler, trustDomain } = this.#parts;
     const mesh = this.#mesh();
     if (mesh === undefined) return undefined;
-    const before = this.before;
+    const before = this.#before();
     if (before === undefined) return [...compiler.entries(mesh)];
     const pending = this.pending();
     const given = mesh.nodes.map(({ name }) => name).filter((name) => !pending.has(name));
@@ -64,11 +64,12 @@ export class InForce {
 
   /** While a rollout runs, a node that only the mesh before names still belongs to it. */
   names(node: string): boolean {
-    return [this.#mesh(), this.before].some((mesh) => mesh?.nodes.some(({ name }) => name === node) === true);
+    return [this.#mesh(), this.#before()].some(
+      (mesh) => mesh?.nodes.some(({ name }) => name === node) === true,
+    );
   }
 
-  /** The mesh before the running rollout. */
-  get before(): Mesh | undefined {
+  #before(): Mesh | undefined {
     const { store, compiler } = this.#parts;
     const { running } = this;
     return running === undefined

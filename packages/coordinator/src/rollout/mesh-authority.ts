@@ -3,10 +3,12 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
+import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
 import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
 import type { GivingFlags, Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
+import { banGenerations } from "./ban-generations.ts";
 import type { CourseWord } from "./course.ts";
 import { InForce } from "./in-force.ts";
 import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
@@ -229,22 +231,15 @@ export class MeshAuthority {
     return { revision: revision.revision, changed };
   }
 
-  /** The files in force once more: what is not said in them (bans) has changed. What waits for its wave goes on waiting. */
-  refresh(): readonly DesiredState[] {
-    const { store, compiler } = this.#parts;
-    if (this.#mesh === undefined || this.#revision === undefined) return [];
-    const { revision } = this.#revision;
-    const contents = compiler.compile(this.#mesh);
-    const { running, before } = this.inForce;
-    const flags = running?.flags ?? noFlags;
-    const pending = this.inForce.pending();
-    const given = new Set([...contents.keys()].filter((node) => !pending.has(node)));
-    return store.transaction(() => [
-      ...this.#book.give(contents, revision, flags, given),
-      ...(running === undefined || before === undefined
-        ? []
-        : this.#book.give(compiler.compile(before), running.base, flags, pending)),
-    ]);
+  /** Bans have changed, and nothing else. */
+  refresh(): DesiredState[] {
+    const { store } = this.#parts;
+    const addresses = this.#mesh === undefined ? [] : bannedAddresses(store.bans.list(), this.#mesh);
+    const changed = banGenerations(store.desired.list(), addresses);
+    store.transaction(() => {
+      for (const state of changed) store.desired.put(state);
+    });
+    return changed;
   }
 
   /**

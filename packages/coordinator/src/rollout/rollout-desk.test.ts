@@ -153,7 +153,9 @@ describe("a rollout", () => {
     world.apply(file("v2"));
     world.ban("10.77.0.99");
     const carried = () =>
-      world.store.desired.list().map(({ node, dns }) => `${node} ${dns.zone} ${dns.upstreams.join()}`);
+      world.store.desired
+        .list()
+        .map(({ node, dns, policy }) => `${node} ${dns.zone} ${policy.guard.banned.join()}`);
     expect(carried()).toEqual([
       "a v2 10.77.0.99",
       ...["b", "c", "d", "e"].map((node) => `${node} v1 10.77.0.99`),

@@ -5,7 +5,6 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
-import { renderForgetting } from "@weft/shared/render/nftables-memory";
 import type { Host } from "../host/host.ts";
 import {
   type ConfirmedPolicy,
@@ -13,7 +12,7 @@ import {
   readConfirmed,
   writeConfirmedRecord,
 } from "../policy/confirmed.ts";
-import { checkFile, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
+import { checkFile, forgetMemory, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
 
@@ -51,16 +50,12 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     return () => this.#restore(before);
   }
 
-  /**
-   * Somebody else's hand was in the rules: what passed meanwhile was not counted. Before they are repaired: after a
-   * crash between the two the memory is too young, never too old.
-   */
+  /** Of rules that are not as they were confirmed. */
   async #forget(before: ConfirmedPolicy | undefined): Promise<void> {
     if (before === undefined || before.fingerprint === "") return;
     const { exec } = this.#host;
     const kernel = await readKernelTable(exec);
-    if (kernel === undefined || kernel.fingerprint === before.fingerprint) return;
-    await exec.run("nft", ["-f", "-"], { input: renderForgetting(), allow: [0, 1] });
+    if (kernel !== undefined && kernel.fingerprint !== before.fingerprint) await forgetMemory(exec);
   }
 
   /** The kernel is asked what it has; only then is the file the one for boot. */

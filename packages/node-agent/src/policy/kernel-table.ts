@@ -6,6 +6,7 @@ import {
   parseKernelRevision,
   rulesetFingerprint,
 } from "@weft/shared/render/nftables";
+import { forgetting } from "@weft/shared/render/nftables-memory";
 import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
@@ -79,6 +80,16 @@ async function nft(
       cause: failure,
     });
   }
+}
+
+/**
+ * Somebody else's hand was in the rules: what passed meanwhile was not counted. Called before they are put right: after a
+ * crash between the two the memory of flows is too young, never too old.
+ */
+export async function forgetMemory(exec: Exec, started?: (pid: number) => void): Promise<void> {
+  // of a table that is gone, or of an older release, there is nothing to forget
+  const allow = [0, 1];
+  await exec.run("nft", forgetting, started === undefined ? { allow } : { allow, started });
 }
 
 /** One transaction: all of it or nothing. */
