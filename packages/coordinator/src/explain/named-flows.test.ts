@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ObservedFlow } from "@weft/shared/model/observation";
+import { withBans } from "../compile/bans.ts";
 import { compileMesh } from "../compile/compile.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { loadMesh } from "../mesh/validate.ts";
@@ -183,5 +184,18 @@ describe("what no service declares", () => {
           "- { name: 10-77-0-9-to-api1, from: [{ cidr: 10.77.0.9 }], to: node:api1, ports: [icmp] }",
       },
     ]);
+  });
+
+  it("from or to a banned node was refused by the ban, and no line of the file would allow it", () => {
+    const refused = { kind: "denied", source: "10.77.0.11", port: 22 } as const;
+    const observed = [of("api1", flow(refused))];
+    const [banned] = namedFlows(mesh, withBans(compiled, ["10.77.0.11"]), observed);
+    expect(banned).toMatchObject({ isBanned: true, wouldAllow: "" });
+    expect(namedFlows(mesh, compiled, observed)[0]).toMatchObject({ isBanned: false });
+    const before = [of("web1", flow({ ...toApi, uid: 998, user: "web" }))];
+    expect(namedFlows(mesh, withBans(compiled, ["10.77.0.12"]), before)[0]).toMatchObject({
+      kind: "allowed",
+      isBanned: false,
+    });
   });
 });

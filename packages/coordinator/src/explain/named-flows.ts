@@ -30,6 +30,8 @@ export interface NamedFlow {
   readonly node: string;
   /** Of a refusal: the policy of the current mesh, or undefined for the default. */
   readonly origin: Origin | undefined;
+  /** A refusal, and one of its ends is a banned node. */
+  readonly isBanned: boolean;
   /** Of a refusal: the line that would allow it; empty when no policy can. */
   readonly wouldAllow: string;
 }
@@ -142,6 +144,7 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     witness: both ? `kernels of ${node} and ${arrival.node}` : `kernel of ${node}`,
     node,
     origin,
+    isBanned: kind === "denied" && isBanned,
     // beside a policy that denies, or a ban, one that allows says nothing
     wouldAllow: kind === "seen" || isBanned || isDenial(origin) ? "" : (line ?? ""),
   }));
