@@ -72,7 +72,7 @@ function tellAccepted(accepted: Events["accepted"], terminal: Terminal): void {
   );
   for (const line of renderAcceptedRisks(accepted.risks, accepted.unneededRisks)) terminal.out(line);
   const replay = decodeReplay(accepted.replay);
-  if (replay !== undefined)
+  if (replay !== undefined && !unchanged)
     for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
 }
 
