@@ -37,7 +37,7 @@ const bad = `${head("")}${service(8080)}  trap: { nodes: [web1], user: mallory, 
 `;
 
 /** What it takes to be let do that. */
-const meant = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
+const meant = ["GUARD-ADMIN", "GUARD-PORT", "FLIP-GUARD"].flatMap((code) => ["--accept-risk", code]);
 
 /** Stands for sshd: it must be there after a reboot, too. */
 const sshUnit = `[Unit]
