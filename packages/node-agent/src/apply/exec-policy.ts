@@ -8,9 +8,11 @@ import { renderRemoval } from "@weft/shared/render/nftables";
 import type { Host } from "../host/host.ts";
 import {
   type ConfirmedPolicy,
-  policyMode,
+  keepAsPrevious,
   readConfirmed,
+  readScript,
   writeConfirmedRecord,
+  writeScript,
 } from "../policy/confirmed.ts";
 import { checkFile, forgetMemory, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
@@ -32,7 +34,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     const { files, exec, clock } = this.#host;
     const before = await readConfirmed(files);
     await files.makeDirectory(places.policy, 0o700);
-    await files.write(places.loadingPolicy, args.text, { mode: policyMode });
+    await writeScript(files, places.loadingPolicy, args.text);
     await checkFile(exec, places.loadingPolicy);
     signal.throwIfAborted();
     if (args.tracking !== undefined && before === undefined) {
@@ -62,8 +64,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
   async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
     const { files } = this.#host;
     const fingerprint = await this.#readBack(args);
-    if (before !== undefined && before.text !== args.text)
-      await files.write(places.previousPolicy, before.text, { mode: policyMode });
+    if (before?.text !== args.text) await keepAsPrevious(files, before);
     await files.rename(places.loadingPolicy, places.confirmedPolicy);
     await writeConfirmedRecord(files, { revision: args.revision, digest: args.digest, fingerprint });
   }
@@ -78,7 +79,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
 
   async verify(args: Args): Promise<void> {
     await this.#readBack(args);
-    if ((await this.#host.files.readText(places.confirmedPolicy)) !== args.text)
+    if ((await readScript(this.#host.files, places.confirmedPolicy)) !== args.text)
       throw new WeftError("WEFT-E002", `${places.confirmedPolicy} does not hold what the kernel has`);
   }
 
@@ -91,7 +92,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       return;
     }
     await loadScript(exec, before.text);
-    await files.write(places.confirmedPolicy, before.text, { mode: policyMode });
+    await writeScript(files, places.confirmedPolicy, before.text);
     await writeConfirmedRecord(files, before);
   }
 }

@@ -5,8 +5,10 @@ import {
   parseArmed,
   parseKernelRevision,
   rulesetFingerprint,
+  slotFingerprint,
 } from "@weft/shared/render/nftables";
 import { forgetting } from "@weft/shared/render/nftables-memory";
+import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
@@ -14,6 +16,8 @@ export interface KernelTable {
   readonly digest: string;
   /** Of the rules as the kernel has them, without counters and dynamic elements. */
   readonly fingerprint: string;
+  /** Of what stands in each slot. */
+  readonly slots: Readonly<Record<Slot, string>>;
 }
 
 const loadTimeoutMs = 30_000;
@@ -39,6 +43,7 @@ function tableOf(printed: string): KernelTable {
     revision: carried?.revision ?? 0,
     digest: carried?.digest ?? "",
     fingerprint: rulesetFingerprint(printed),
+    slots: { a: slotFingerprint(printed, "a"), b: slotFingerprint(printed, "b") },
   };
 }
 
