@@ -16,7 +16,12 @@ const rounds = isLong ? 20 : 1;
 const name = `cut-${process.pid}`;
 const progress = { line: () => undefined, now: () => performance.now() };
 
-const mesh = (policies: string) => `weft: v1
+/** Port 22 of api1, and the coordinator has to reach it. */
+const guarded = "guard: { admin: [10.77.0.66/32], ports: [22/tcp] }\n";
+/** Nobody may reach it any more: no node confirms that. */
+const trap = "trap";
+const trapService = "  trap: { nodes: [api1], user: mallory, ports: { ssh: 22/tcp } }\n";
+const mesh = (policies: string, more = "") => `weft: v1
 mesh: shop
 trustDomain: mesh.internal
 dns: { zone: mesh.internal, upstreams: [10.77.0.53], mode: "off" }
@@ -24,10 +29,10 @@ nodes:
   hub: { address: 10.77.0.10 }
   web1: { address: 10.77.0.11 }
   api1: { address: 10.77.0.12 }
-services:
+${more === trap ? "" : more}services:
   web: { nodes: [web1], user: web }
   api: { nodes: [api1], user: api, ports: { http: 8080/tcp } }
-policies:
+${more === trap ? trapService : ""}policies:
 ${policies}`;
 const opsToApi = '  - { name: ops-to-api, from: ["node:hub"], to: api }\n';
 const open = mesh(
@@ -102,6 +107,33 @@ afterAll(async () => {
   await Promise.all([...ends.values()].map((end) => end.stop()));
   await labDown(labNames(name), progress);
 }, 60_000);
+
+describe("a change that undoes itself", () => {
+  it("ends what it had allowed, and nothing else", async () => {
+    await (await endOn("api1", "root")).listen(22);
+    const web = await endOn("web1", "web", ["nohup"]);
+    expect(await apply(mesh(opsToApi, guarded))).toContain("in force everywhere");
+    const candidate = mesh(`${opsToApi}  - { name: web-to-api, from: [web], to: api }\n`, trap);
+    const risks = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
+    const applied = apply(candidate, "--confirm-timeout", "6s", ...risks);
+    const isArmed = async () =>
+      /elements/.test(await on("api1", "nft", "list", "set", "inet", "weft", "armed")) ? true : undefined;
+    await until("api1 is armed", 30_000, isArmed, 10);
+    await until("web1 lets it out", 30_000, async () => {
+      web.order({ op: "open", name: "early", kind: "idle", host: world.lab.address("api1"), port: 8080 });
+      return web.happened("early", "open") === undefined ? undefined : true;
+    });
+    expect(await applied).toContain("REVERTED: api1");
+    await web.until("early", "ended", 20_000);
+    const seen = await until("api1 has told", 20_000, async () => {
+      const cut = await cutOf("api1");
+      return cut.occasion === "reverted" ? cut : undefined;
+    });
+    expect(seen).toMatchObject({ failed: 0, kept: 0 });
+    expect(seen.ended).toBeGreaterThan(0);
+    expect(await apply(open)).toContain("in force everywhere");
+  }, 180_000);
+});
 
 describe("a change that forbids what is established", () => {
   it(
