@@ -209,8 +209,7 @@ export class Coordinator implements SessionEvents {
       session.send("bundle", { $case: "bundle", value: bundle.signed });
     const wanted = store.desired.get(node);
     const decision = resume(greeting, wanted);
-    // One that holds nothing for certain may have it armed already.
-    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted, greeting.generation === 0);
+    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted);
     if (decision.kind !== "raise") return;
     const raised = authority.raise(node, decision.generation);
     if (raised !== undefined) this.#give(raised);
@@ -274,14 +273,14 @@ export class Coordinator implements SessionEvents {
     return this.#parts.store.bans.epoch();
   }
 
-  #give(state: DesiredState, underWay = false): void {
-    this.#noteWanted(state, underWay);
+  #give(state: DesiredState): void {
+    this.#noteWanted(state);
     this.#parts.sessions.of(state.node)?.send("desired", { $case: "desired", value: encodeDesired(state) });
   }
 
-  #noteWanted({ node, generation, digest, revision }: DesiredState, underWay = false): void {
+  #noteWanted({ node, generation, digest, revision }: DesiredState): void {
     const wanted = { generation, digest, revision };
-    this.#parts.fleet.note(node, { kind: "wanted", wanted, underWay });
+    this.#parts.fleet.note(node, { kind: "wanted", wanted });
   }
 
   #nameNodes(): void {

@@ -3,10 +3,12 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
+import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
 import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
 import type { Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
+import { banGenerations } from "./ban-generations.ts";
 import { newGenerations } from "./generations.ts";
 import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
 
@@ -177,10 +179,15 @@ export class MeshAuthority {
     return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
-  /** The current files once more: what is not said in them (bans) has changed. */
+  /** Bans have changed, and nothing else. */
   refresh(): DesiredState[] {
-    if (this.#mesh === undefined || this.#revision === undefined) return [];
-    return this.#record(this.#parts.compiler.compile(this.#mesh), this.#revision.revision);
+    const { store } = this.#parts;
+    const addresses = this.#mesh === undefined ? [] : bannedAddresses(store.bans.list(), this.#mesh);
+    const changed = banGenerations(store.desired.list(), addresses);
+    store.transaction(() => {
+      for (const state of changed) store.desired.put(state);
+    });
+    return changed;
   }
 
   /**

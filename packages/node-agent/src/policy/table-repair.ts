@@ -13,7 +13,7 @@ import type { Log } from "../log.ts";
 import { places } from "../state/places.ts";
 import { type ConfirmedPolicy, readConfirmed } from "./confirmed.ts";
 import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
-import { type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
+import { forgetMemory, type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
 import type { Leaks, LeakWitness } from "./leak-witness.ts";
 import { driftOf } from "./plan-policy.ts";
@@ -172,6 +172,7 @@ export class TableRepair {
     const named = heard.filter(({ pid }) => pid !== undefined);
     const word = named.findLast(({ isElsewhere }) => !isElsewhere) ?? named.at(-1) ?? heard.at(-1);
     const began = this.#now();
+    if (found !== undefined) await forgetMemory(host.exec, (pid) => this.#ownLoad(pid));
     await loadFile(host.exec, places.confirmedPolicy, (pid) => this.#ownLoad(pid));
     const at = this.#now();
     const tookMs = at - (word?.at ?? began);

@@ -144,6 +144,24 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "free space or make the file system writable; nothing was half-written",
   },
+  BOOTED_PREVIOUS: {
+    title: "the machine booted with the rules before the last confirmed ones",
+    severity: "warning",
+    dependsOn: [],
+    hint: "the agent has put the rules right since; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_GUARDS_ONLY: {
+    title: "the machine booted with guard flows only",
+    severity: "error",
+    dependsOn: [],
+    hint: "service ports were closed until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_OPEN: {
+    title: "the machine booted without any rules",
+    severity: "error",
+    dependsOn: [],
+    hint: "everything was open until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
   SPIRE_SERVER_AWAY: {
     title: "the SPIRE server cannot be reached",
     severity: "error",

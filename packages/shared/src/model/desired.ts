@@ -175,5 +175,8 @@ export interface DesiredState extends DesiredContent {
   readonly keepEstablished?: true | undefined;
 }
 
+/** On the coordinator's machine, the user it runs as: it looks from there whether it reaches a node. */
+export const coordinatorUser = "weft";
+
 export const defaultConfirmTimeoutSeconds = 15;
 export const longestConfirmTimeoutSeconds = 3600;

@@ -322,7 +322,7 @@ export interface NamedFlow {
   witness: string;
   /** whose kernel counted */
   node: string;
-  /** policy name, or "default" */
+  /** policy name, "default", or "a ban" */
   decidedBy: string;
   file: string;
   line: number;
