@@ -141,7 +141,7 @@ export async function applySources(
         for (const line of renderAcceptedRisks(event.value.risks, event.value.unneededRisks))
           terminal.out(line);
         const replay = decodeReplay(event.value.replay);
-        if (replay !== undefined)
+        if (replay !== undefined && !event.value.unchanged)
           for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
         break;
       }
