@@ -23,6 +23,7 @@ import {
 import {
   addressesAreUnique,
   addressesAreUsable,
+  canariesExist,
   coordinatorIsInTheMesh,
   familiesAgree,
   meshHasNodes,
@@ -59,6 +60,7 @@ export const rules: readonly Rule[] = [
   addressesAreUsable,
   familiesAgree,
   serviceNodesExist,
+  canariesExist,
   serviceNamesAreFree,
   portNamesAreNames,
   portNamesAreNotIcmp,
