@@ -12,7 +12,7 @@ import { collectFacts } from "../facts/collect.ts";
 import { readForeignHooks } from "../facts/foreign-hooks.ts";
 import { readCpuModel } from "../facts/hardware.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
-import type { Feeder, Host } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
@@ -41,7 +41,6 @@ export interface RunParts {
   readonly random: () => number;
   readonly dns: DnsClient;
   readonly health: HealthProbe;
-  readonly feeder: Feeder;
   readonly signal: AbortSignal;
 }
 
@@ -94,7 +93,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
     canMint: () => client() !== undefined,
   });
-  const witness = new LeakWitness(host, parts.feeder);
+  const witness = new LeakWitness(host);
   const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
   const foreign = new ForeignWatch({
     host,

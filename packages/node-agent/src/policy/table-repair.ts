@@ -15,7 +15,7 @@ import { type ConfirmedPolicy, readConfirmed } from "./confirmed.ts";
 import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
 import { type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
-import type { Leaks, LeakWitness } from "./leak-witness.ts";
+import type { LeakBound, Leaks, LeakWitness } from "./leak-witness.ts";
 import { driftOf } from "./plan-policy.ts";
 import { RepairFight } from "./repair-fight.ts";
 
@@ -203,21 +203,21 @@ export class TableRepair {
 
   async #count(repair: Repair): Promise<void> {
     const { log, witness, onRepair } = this.#parts;
-    let leaks: Leaks | undefined;
+    let leaks: Leaks | LeakBound | undefined;
     try {
       leaks = await witness.takeLeaks();
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
     }
     repair.leaks = leaksText(leaks);
-    this.#leaked += leaks?.packets ?? 0;
+    this.#leaked += leaks?.kind === "counted" ? leaks.packets : 0;
     log.warn(`policy: ${repair.leaks}`);
     onRepair();
   }
 
   /** The rules are about to become, or have become, others: what passed before is no leak by them. */
   changed(): void {
-    this.#parts.witness.forget();
+    this.#counting = this.#counting.then(() => this.#parts.witness.forget());
   }
 
   /** Flows that were opened meanwhile are to be looked at, once. */
@@ -257,8 +257,12 @@ export class TableRepair {
   }
 }
 
-function leaksText(leaks: Leaks | undefined): string {
+function leaksText(leaks: Leaks | LeakBound | undefined): string {
   if (leaks === undefined) return "what passed meanwhile cannot be counted here";
+  if (leaks.kind === "bound") {
+    const seconds = (leaks.withinMs / 1000).toFixed(1);
+    return `the record of what passed was flushed as well: at most the ${leaks.accepted} TCP connections that this machine accepted in ${seconds} s, allowed ones among them`;
+  }
   const { packets, flows, isAtLeast } = leaks;
   const atLeast = isAtLeast ? "at least " : "";
   if (packets === 0 && !isAtLeast) return "no connection that it forbids was seen to pass meanwhile";
