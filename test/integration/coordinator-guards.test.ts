@@ -75,6 +75,50 @@ describe("a change that cuts a guard flow", () => {
     expect((await coordinator.apply(narrowed))[0]?.event).toMatchObject({ $case: "accepted" });
   });
 
+  it("is stopped by a guard flow that a kernel remembers, though the file alone cuts none", async () => {
+    const stream = await member();
+    const closed = `${guarded}baseline: { inbound: deny }\n`;
+    expect((await planOf(closed)).risks).toEqual([]);
+    const ssh = {
+      kind: "seen",
+      direction: "in",
+      protocol: "tcp",
+      port: 22,
+      source: "198.51.100.9",
+      destination: "",
+      user: undefined,
+      packets: 1n,
+      lastSeen: new Date(),
+    };
+    const more = { since: undefined, fullSets: [], leftOut: 0, memorySeconds: 60n, spent: [] };
+    const value = { ...more, witness: "kernel of web1", flows: [ssh], complete: true };
+    stream.say({ $case: "observation", value });
+    const remembered = await eventually("it is told", async () => {
+      const plan = await planOf(closed);
+      return plan.replay?.flips[0] === undefined ? undefined : plan;
+    });
+    expect(remembered.replay).toMatchObject({
+      youngest: "web1",
+      flips: [{ guard: true, becomes: "refused" }],
+    });
+    expect(remembered.risks).toMatchObject([
+      { code: "FLIP-GUARD", nodes: ["web1"], text: expect.stringContaining("198.51.100.9 -> web1:22/tcp") },
+    ]);
+    const asked = stream.of("attention").length;
+    expect((await coordinator.apply(closed))[0]?.event).toMatchObject({
+      $case: "refused",
+      value: { risks: [{ code: "FLIP-GUARD" }] },
+    });
+    // another code is no word about it
+    expect((await coordinator.apply(closed, { acceptRisks: ["GUARD-PORT"] }))[0]?.event?.$case).toBe(
+      "refused",
+    );
+    const [accepted] = await coordinator.apply(closed, { acceptRisks: ["FLIP-GUARD"] });
+    expect(accepted?.event).toMatchObject({ $case: "accepted", value: { risks: [{ code: "FLIP-GUARD" }] } });
+    // it decides on what it holds: nobody was asked
+    expect(stream.of("attention")).toHaveLength(asked);
+  });
+
   it("is none while nobody has joined; and a code that there is not is refused as such", async () => {
     expect((await planOf(narrowed)).risks).toEqual([]);
     await expect(coordinator.apply(narrowed, { acceptRisks: ["GUARD"] })).rejects.toThrow(/there is no risk/);

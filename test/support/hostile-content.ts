@@ -114,6 +114,7 @@ export function hostileContent(random: Random): DesiredContent {
         isCoordinator: chance(40),
         nodeAddresses: few(() => pick(single)),
         upstreams: few(() => pick(single)),
+        banned: few(() => pick(single)),
       },
       egressDefault: chance(70) ? "allow" : "deny",
       mode: mode(),

@@ -96,7 +96,7 @@ export class KernelNet {
   }
 
   /** A container behind a host: a namespace of its own, routed and masqueraded by the host. */
-  addContainer(name: string, host: string, subnet: string): void {
+  addContainer(name: string, host: string, subnet: string, subnet6?: string): void {
     const namespace = this.#make(name);
     const outer = this.namespaceOf(host);
     this.#ip(namespace, `link add eth0 type veth peer name c-${name} netns ${outer}`);
@@ -107,6 +107,11 @@ export class KernelNet {
     this.#ip(namespace, "link set eth0 up");
     this.#ip(namespace, `route add default via ${subnet}.1`);
     this.#kernelSwitch(host, "ipv4/ip_forward", "1");
+    if (subnet6 === undefined) return;
+    this.#ip(outer, `addr add ${subnet6}::1/64 dev c-${name} nodad`);
+    this.#ip(namespace, `addr add ${subnet6}::2/64 dev eth0 nodad`);
+    this.#ip(namespace, `route add default via ${subnet6}::1`);
+    this.#kernelSwitch(host, "ipv6/conf/all/forwarding", "1");
   }
 
   #kernelSwitch(host: string, name: string, value: string): void {

@@ -1,6 +1,7 @@
 // A kernel for tests, as far as nft scripts of ours go: which policy it has confirmed, which is armed beside it, until
 // when. In: calls of nft. Out: what nft would print.
 import type { ExecOptions, ExecResult } from "../../packages/node-agent/src/host/host.ts";
+import { renderDisarming } from "../../packages/shared/src/render/nftables.ts";
 import { parseScriptHeader } from "../../packages/shared/src/render/nftables-script-header.ts";
 
 interface Carried {
@@ -13,8 +14,11 @@ export class PolicyKernel {
   /** undefined: no table. */
   confirmed: Carried | undefined;
   #armed: { readonly slot: string; readonly digest: string; readonly until: number } | undefined;
-  /** The base chains still ask for `armed`. */
-  #choosing = false;
+  /** The slot of the candidate the base chains ask `armed` about. */
+  #staged: string | undefined;
+  /** What somebody else's hand did to the table. */
+  #foreign = "";
+  #inSlot = "";
   readonly #now: () => number;
   readonly #readText: (path: string) => Promise<string | undefined>;
 
@@ -33,7 +37,16 @@ export class PolicyKernel {
   }
 
   get isClean(): boolean {
-    return !this.#choosing;
+    return this.#staged === undefined && this.#foreign === "";
+  }
+
+  /** A full load mends it. */
+  tamperSlot(what: string): void {
+    this.#inSlot = what;
+  }
+
+  tamper(what: string): void {
+    this.#foreign = what;
   }
 
   async nft(args: readonly string[], { input }: ExecOptions): Promise<Partial<ExecResult>> {
@@ -44,27 +57,35 @@ export class PolicyKernel {
   }
 
   #load(text: string): boolean {
-    if (text.startsWith("delete element inet weft armed")) {
-      const armed = this.armed;
-      const rev = /rev \{\n {2}(\d+) comment "digest=(\w+)"/.exec(text);
-      if (armed === undefined) return false;
-      this.confirmed = { slot: armed.slot, revision: Number(rev?.[1]), digest: rev?.[2] ?? "" };
-      this.#armed = undefined;
-      this.#choosing = false;
-      return true;
-    }
     const arming = /ipv4 timeout (\d+)ms comment "digest=(\w+)"/.exec(text);
     if (arming !== null) {
-      const slot = /@armed goto (\w)_input/.exec(text)?.[1] ?? "";
-      this.#armed = { slot, digest: arming[2] ?? "", until: this.#now() + Number(arming[1]) };
-      this.#choosing = true;
+      const until = this.#now() + Number(arming[1]);
+      this.#armed = { slot: this.#staged ?? "", digest: arming[2] ?? "", until };
       return true;
     }
-    const header = parseScriptHeader(text);
-    if (header === undefined) return false;
-    this.confirmed = header;
+    const staging = /@armed goto (\w)_input/.exec(text)?.[1];
+    if (staging !== undefined) {
+      this.#staged = staging;
+      this.#armed = undefined;
+      return true;
+    }
+    if (text === renderDisarming()) {
+      this.#armed = undefined;
+      return true;
+    }
+    if (text.startsWith("delete element inet weft armed")) {
+      if (this.armed === undefined) return false;
+      const rev = /rev \{\n {2}(\d+) comment "digest=(\w+)"/.exec(text);
+      this.confirmed = { slot: this.armed.slot, revision: Number(rev?.[1]), digest: rev?.[2] ?? "" };
+    } else {
+      const header = parseScriptHeader(text);
+      if (header === undefined) return false;
+      this.confirmed = header;
+      this.#inSlot = "";
+    }
     this.#armed = undefined;
-    this.#choosing = false;
+    this.#staged = undefined;
+    this.#foreign = "";
     return true;
   }
 
@@ -72,8 +93,10 @@ export class PolicyKernel {
     if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
     const { slot, revision, digest } = this.confirmed;
     const elem = [{ elem: { val: revision, comment: `digest=${digest}` } }];
-    const rule = { chain: "input", expr: [slot, this.#choosing] };
-    return { stdout: JSON.stringify({ nftables: [{ set: { name: "rev", elem } }, { rule }] }) };
+    const rule = { chain: "input", expr: [slot, this.#staged, this.#foreign] };
+    const inSlots = ["a", "b"].map((name) => ({ rule: { chain: `${name}_input`, expr: [this.#inSlot] } }));
+    const nftables = [{ set: { name: "rev", elem } }, { rule }, ...inSlots];
+    return { stdout: JSON.stringify({ nftables }) };
   }
 
   #listArmed(): Partial<ExecResult> {

@@ -44,6 +44,8 @@ export interface Fleet {
   readonly egress: string;
   readonly mode: string;
   readonly guard: string;
+  /** Empty: none. */
+  readonly baseline: string;
 }
 
 const cidrs = [
@@ -99,6 +101,17 @@ const randomGuard = (random: Random): string =>
     "{ admin: [], ports: [22/tcp] }",
   ]);
 
+const randomBaseline = (random: Random): string =>
+  random.pick([
+    "",
+    "",
+    "",
+    "baseline: { inbound: deny }\n",
+    "baseline: { inbound: deny, mode: audit }\n",
+    "baseline: { inbound: deny, allow: [{ from: [any], ports: [9999/tcp] }] }\n",
+    "baseline: [{ nodes: [n1, n2, n3], inbound: deny }]\n",
+  ]);
+
 export function randomFleet(random: Random): Fleet {
   return {
     family: random.chance(75) ? "v4" : "v6",
@@ -107,6 +120,7 @@ export function randomFleet(random: Random): Fleet {
     egress: random.pick(["allow", "allow", "deny"]),
     mode: random.pick(["enforce", "enforce", "enforce", "audit"]),
     guard: randomGuard(random),
+    baseline: randomBaseline(random),
   };
 }
 
@@ -125,6 +139,7 @@ export function changedFleet(random: Random, fleet: Fleet): Fleet {
     egress: random.chance(kept) ? fleet.egress : random.pick(["allow", "deny"]),
     mode: random.chance(kept) ? fleet.mode : random.pick(["enforce", "audit"]),
     guard: random.chance(kept) ? fleet.guard : randomGuard(random),
+    baseline: random.chance(kept) ? fleet.baseline : randomBaseline(random),
   };
 }
 
@@ -132,7 +147,15 @@ const main = (index: number): number => 8080 + index;
 const feed = (index: number): number => 5300 + index;
 const more = (index: number): number => 8200 + 10 * index;
 
-export function fleetText({ family, services: declared, policies, egress, mode, guard }: Fleet): string {
+export function fleetText({
+  family,
+  services: declared,
+  policies,
+  egress,
+  mode,
+  guard,
+  baseline,
+}: Fleet): string {
   const ports = ({ index, hasFeed, hasMore }: Service) =>
     [
       `main: ${main(index)}/tcp`,
@@ -153,6 +176,7 @@ export function fleetText({ family, services: declared, policies, egress, mode, 
     ),
     "policies:\n",
     ...policies.map((policy, place) => `  - { name: p${place}, ${policy} }\n`),
+    baseline,
     `defaults: { egress: ${egress}, mode: ${mode} }\n`,
   ].join("");
 }

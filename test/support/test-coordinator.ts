@@ -21,6 +21,7 @@ import { issueOnlineKey, parseOnlineKey } from "../../packages/coordinator/src/t
 import { AgentServiceClient } from "../../packages/shared/src/gen/weft/v1/agent.ts";
 import {
   type ApplyEvent,
+  type ApplyRequest,
   ControlServiceClient,
   type FleetStatus,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
@@ -200,11 +201,7 @@ export class TestCoordinator {
 
   apply(
     text: string,
-    change: {
-      readonly wait?: boolean;
-      readonly timeoutSeconds?: number;
-      readonly acceptRisks?: string[];
-    } = {},
+    change: Partial<Pick<ApplyRequest, "wait" | "timeoutSeconds" | "acceptRisks">> = {},
   ): Promise<ApplyEvent[]> {
     const call = this.control().apply({
       sources: [{ name: "mesh.yaml", text }],
@@ -214,6 +211,7 @@ export class TestCoordinator {
       wait: change.wait ?? false,
       timeoutSeconds: change.timeoutSeconds ?? 10,
       confirmTimeoutSeconds: 0,
+      keepEstablished: false,
       acceptRisks: change.acceptRisks ?? [],
       operator: undefined,
     });

@@ -11,7 +11,11 @@ import type { Exec, ExecOptions, Host } from "../../packages/node-agent/src/host
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
-import { readConfirmed, writeConfirmedRecord } from "../../packages/node-agent/src/policy/confirmed.ts";
+import {
+  readConfirmed,
+  writeConfirmedRecord,
+  writeScript,
+} from "../../packages/node-agent/src/policy/confirmed.ts";
 import { DeadMan } from "../../packages/node-agent/src/policy/dead-man.ts";
 import { readArmed, readKernelTable } from "../../packages/node-agent/src/policy/kernel-table.ts";
 import { places } from "../../packages/node-agent/src/state/places.ts";
@@ -20,6 +24,7 @@ import {
   renderArming,
   renderConfirm,
   renderNftables,
+  renderStaging,
   rulesetFingerprint,
 } from "../../packages/shared/src/render/nftables.ts";
 import { otherSlot, type Slot } from "../../packages/shared/src/render/nftables-slots.ts";
@@ -75,11 +80,17 @@ const inputOf = (content: typeof open, revision: number) => ({
 const listing = () => net.run("api1", ["nft", "-j", "list", "table", "inet", "weft"]);
 const dial = () => net.as("web1", user.web).dial(address.api1.v4, 8080);
 
+function arm(content: typeof open, revision: number, slot: Slot, timeoutMs: number): void {
+  const input = inputOf(content, revision);
+  net.nft("api1", renderStaging(input, slot));
+  net.nft("api1", renderArming(input.digest, timeoutMs));
+}
+
 async function confirm(content: typeof open, revision: number, slot: Slot): Promise<void> {
   const input = inputOf(content, revision);
   const text = renderNftables(input, slot);
   net.nft("api1", text);
-  await host.files.write(places.confirmedPolicy, text);
+  await writeScript(host.files, places.confirmedPolicy, text);
   await writeConfirmedRecord(host.files, { ...input, fingerprint: rulesetFingerprint(listing()) });
 }
 
@@ -88,7 +99,7 @@ describe("a candidate beside the confirmed policy", () => {
     for (const slot of ["a", "b"] as const) {
       await confirm(open, 1, slot);
       const before = listing();
-      net.nft("api1", renderArming(inputOf(closed, 2), otherSlot(slot), 700));
+      arm(closed, 2, otherSlot(slot), 700);
       expect(await dial()).toBe("ECONNREFUSED");
       expect(await net.as("web1", user.web).dial(address.api1.v6, 8080)).toBe("ECONNREFUSED");
       const deadline = Date.now() + 2_000;
@@ -107,7 +118,7 @@ describe("a candidate beside the confirmed policy", () => {
     for (let revision = 2; revision < 6; revision++) {
       slot = otherSlot(slot);
       const input = inputOf(revision % 2 === 0 ? open : closed, revision);
-      net.nft("api1", renderArming(input, slot, 10_000));
+      arm(input.content, revision, slot, 10_000);
       net.nft("api1", renderConfirm(slot, input));
       expect(await dial()).toBe(revision % 2 === 0 ? "open" : "ECONNREFUSED");
       const confirmed = rulesetFingerprint(listing());
@@ -133,7 +144,7 @@ describe("break-glass", () => {
     expect([await rogue(), await dial()]).toEqual(["open", "ECONNREFUSED"]);
     // for the agent, this is no change of its rules
     expect(rulesetFingerprint(listing())).toBe(before);
-    net.nft("api1", renderArming(inputOf(open, 2), "b", 10_000));
+    arm(open, 2, "b", 10_000);
     net.nft("api1", renderNftables(inputOf(closed, 1), "a"));
     expect(await rogue()).toBe("open");
     await runBreakGlass(context, { ...wish, close: true });
@@ -168,7 +179,7 @@ describe("a confirm within 50 ms of the expiry", () => {
       const slot = otherSlot(before?.slot ?? "a");
       const content = before?.digest === digestOf(open) ? closed : open;
       const input = inputOf(content, round + 2);
-      const arm = renderArming(input, slot, timeoutMs);
+      const [stage, arm] = [renderStaging(input, slot), renderArming(input.digest, timeoutMs)];
       // the proof comes at a moment spread evenly around the expiry; the confirm itself takes some milliseconds
       const at = timeoutMs - 50 + (100 * round) / rounds;
       let armedAt = 0;
@@ -182,10 +193,10 @@ describe("a confirm within 50 ms of the expiry", () => {
         },
       };
       const prove = () => delay(Math.max(0, armedAt + at - performance.now()));
-      const man = new DeadMan({ ...host, exec: timed }, { ready: true, prove });
+      const man = new DeadMan({ ...host, exec: timed }, { ready: true, reached: async () => [], prove });
       const text = renderNftables(input, slot);
       const { revision, digest } = input;
-      const end = await man.put({ text, arm, revision, digest, generation: revision }, never).then(
+      const end = await man.put({ text, stage, arm, revision, digest, generation: revision }, never).then(
         () => "confirmed" as const,
         () => "undone" as const,
       );

@@ -1,240 +1,212 @@
 // The dead-man switch on machines: a policy that cuts its author off undoes itself with agent and coordinator dead; what
-// was confirmed stays; and an agent killed anywhere leaves kernel, disk and coordinator of one mind.
+// was confirmed stays, also over a reboot; and an agent killed between any two steps leaves kernel, disk and coordinator
+// of one mind. Several nodes at once: one death of the coordinator and of all their agents is as many cases.
 // WEFT_LONG=1 runs the long counts.
-import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { parseScriptHeader } from "../../packages/shared/src/render/nftables-script-header.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { openLab } from "../../scripts/lab-src/lab.ts";
 import { labDown, labUp } from "../../scripts/lab-src/lifecycle.ts";
 import { labNames } from "../../scripts/lab-src/names.ts";
 import { findArtefacts } from "../../scripts/quickstart-src/artefacts.ts";
-import { initHub, installMachine, invite, join } from "../../scripts/quickstart-src/bring-up.ts";
-import { fleetEnforced, statusOf } from "../../scripts/quickstart-src/proofs/survival.ts";
-import { must, textOf, until, type World } from "../../scripts/quickstart-src/world.ts";
+import { until } from "../../scripts/quickstart-src/world.ts";
+import { DeadManFleet, earlyPort, sshPort } from "../support/dead-man/fleet.ts";
+import { type Gap, gaps, StepKills } from "../support/dead-man/step-kills.ts";
 
 const isLong = process.env["WEFT_LONG"] === "1";
-const [cutOff, confirmedKept, kills] = isLong ? [100, 100, 200] : [3, 3, 5];
+const [cases, perGap] = isLong ? [100, 200] : [2, 1];
+const extra = Array.from({ length: isLong ? 4 : 0 }, (_, index) => `n${index + 1}`);
+const nodes = ["web1", "api1", ...extra];
 const confirmSeconds = 4;
+const minutes = (count: number) => count * 60_000;
 const name = `dead-man-${process.pid}`;
 const progress = { line: () => undefined, now: () => performance.now() };
 
-const head = (extra: string) => `weft: v1
-mesh: shop
-trustDomain: mesh.internal
-dns: { zone: mesh.internal, upstreams: [10.77.0.53], mode: "off" }
-${extra}nodes:
-  hub: { address: 10.77.0.10 }
-  web1: { address: 10.77.0.11 }
-`;
-const guarded = "guard: { admin: [10.77.0.66/32], ports: [22/tcp] }\n";
-const service = (port: number) => `services:
-  web: { nodes: [web1], user: web, ports: { http: ${port}/tcp } }
-`;
-/** Good: port 22 is guarded, and the coordinator and its operator, rogue, reach it. */
-const good = (port: number) => head(guarded) + service(port);
-/** Bad: port 22 of web1 becomes a service's that nobody may call, and is guarded no more. */
-const bad = `${head("")}${service(8080)}  trap: { nodes: [web1], user: mallory, ports: { ssh: 22/tcp } }
-`;
-
-/** What it takes to be let do that. */
-const meant = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
-
-/** Stands for sshd: it must be there after a reboot, too. */
-const sshUnit = `[Unit]
-DefaultDependencies=no
-[Socket]
-ListenStream=22
-Accept=yes
-[Install]
-WantedBy=sysinit.target
-`;
-const sshService = `[Service]
-ExecStart=/bin/echo SSH-2.0-none
-StandardInput=socket
-StandardOutput=socket
-`;
-
-let world: World;
-const on = (machine: string, ...argv: [string, ...string[]]) => must(world, machine, argv);
-const client = async () =>
-  (await world.lab.exec("rogue", ["nc", "-z", "-w", "1", world.lab.address("web1"), "22"])).code === 0;
-const isArmed = async () =>
-  /elements/.test(textOf(await world.lab.exec("web1", ["nft", "list", "set", "inet", "weft", "armed"])));
-
-/** What judges, by the kernel; and what a boot would load, by the disk. */
-async function carried() {
-  const rev = await on("web1", "nft", "list", "set", "inet", "weft", "rev");
-  const disk = parseScriptHeader(await on("web1", "cat", "/var/lib/weft/policy/confirmed.nft"));
-  return { kernel: /digest=(\w+)/.exec(rev)?.[1] ?? "", disk: disk?.digest ?? "", armed: await isArmed() };
-}
-
-async function apply(text: string, ...flags: string[]): Promise<string> {
-  await world.lab.writeFile("hub", "/root/mesh.yaml", text, 0o644);
-  const flag = `${confirmSeconds}s`;
-  return textOf(
-    await world.lab.exec("hub", ["weft", "apply", "/root/mesh.yaml", "--confirm-timeout", flag, ...flags]),
-  );
-}
-
-const daemons = [
-  ["web1", "weft-node-agent"],
-  ["hub", "weft-coordinator"],
-] as const;
-
-/** Dead for good: systemd does not start them again. */
-async function killBoth(): Promise<void> {
-  const kill = (unit: string) =>
-    `mkdir -p /run/systemd/system/${unit}.service.d
-printf '[Service]\\nRestart=no\\n' > /run/systemd/system/${unit}.service.d/dead.conf
-systemctl daemon-reload && systemctl kill -s KILL ${unit}`;
-  await Promise.all(daemons.map(([machine, unit]) => on(machine, "sh", "-c", kill(unit))));
-  await bothDead();
-}
-
-async function bothDead(): Promise<void> {
-  for (const [machine, unit] of daemons)
-    await until(`${unit} is dead`, 5_000, async () =>
-      (await world.lab.exec(machine, ["systemctl", "is-active", unit])).stdout.trim() === "failed"
-        ? true
-        : undefined,
-    );
-}
-
-async function reviveBoth(): Promise<void> {
-  const revive = (unit: string) =>
-    `rm -rf /run/systemd/system/${unit}.service.d; systemctl daemon-reload
-systemctl reset-failed -q ${unit}; systemctl start ${unit}`;
-  for (const [machine, unit] of [...daemons].reverse()) await on(machine, "sh", "-c", revive(unit));
-}
-
-async function verdict(wanted: RegExp): Promise<string> {
-  return until(`web1 is ${wanted}`, 40_000, async () => {
-    const node = (await statusOf(world)).find((item) => item.name === "web1");
-    const seen = `${node?.state} ${node?.revision.verdict}`;
-    if (node?.state === "Online" && wanted.test(node.revision.verdict)) return node.revision.verdict;
-    throw new Error(seen);
-  });
-}
-
-/** Kernel, disk and coordinator say the same, and nothing is left of a try. */
-async function agreement(): Promise<string> {
-  const word = await verdict(/^(ENFORCED|REVERTED)$/);
-  const { kernel, disk, armed } = await carried();
-  expect({ disk, armed }).toEqual({ disk: kernel, armed: false });
-  const left = await world.lab.exec("web1", ["ls", "/var/lib/weft/policy/pending.nft"]);
-  expect(left.code).not.toBe(0);
-  return word;
-}
+let fleet: DeadManFleet;
+/** Of the next policy: every round has a new one. */
+let port = 9000;
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+const carriedByAll = () => fleet.each((node) => fleet.carried(node));
+const allAre = (word: string) => new Map(nodes.map((node) => [node, word]));
 
 beforeAll(async () => {
-  await labUp(labNames(name), 0, progress);
-  world = { lab: openLab(name), artefacts: findArtefacts(), say: () => undefined };
-  await Promise.all([installMachine(world, "hub", "coordinator"), installMachine(world, "web1", "agent")]);
-  await initHub(world);
-  await world.lab.writeFile("web1", "/etc/systemd/system/ssh22.socket", sshUnit, 0o644);
-  await world.lab.writeFile("web1", "/etc/systemd/system/ssh22@.service", sshService, 0o644);
-  await on("web1", "systemctl", "enable", "--now", "-q", "ssh22.socket");
-  expect(await apply(good(8080), "--wait")).toContain("in force everywhere");
-  await join(world, "web1", await invite(world, "web1"));
-  await fleetEnforced(world, ["hub", "web1"]);
-}, 240_000);
+  await labUp(labNames(name), extra.length, progress);
+  const world = { lab: openLab(name), artefacts: findArtefacts(), say: () => undefined };
+  fleet = new DeadManFleet(world, nodes);
+  await fleet.bringUp();
+  await fleet.stayDead(true);
+  await fleet.startProber();
+  await fleet.untilClient(true, 10_000);
+}, minutes(6));
+
+// whatever the test before has come to
+beforeEach(() => fleet.reviveAll());
 
 afterAll(async () => {
+  await fleet.stopProber();
   await labDown(labNames(name), progress);
-}, 60_000);
+}, minutes(1));
 
 describe("a policy that cuts its author off", () => {
-  it("is told as REVERTED, held back, and tried again only when it is applied again", async () => {
-    expect(await client()).toBe(true);
-    const said = await apply(bad, "--wait", ...meant);
-    expect(said).toMatch(/web1 REVERTED after \d+.*reaches guard port 22 no more/);
-    expect(said).toContain("REVERTED: web1");
-    expect(await agreement()).toBe("REVERTED");
-    expect(await client()).toBe(true);
-    const tries = async () =>
-      (await on("web1", "journalctl", "-u", "weft-node-agent", "-o", "cat")).split("armPolicy").length - 1;
-    const before = await tries();
-    await on("web1", "systemctl", "restart", "weft-node-agent");
-    expect(await agreement()).toBe("REVERTED");
-    expect(await tries()).toBe(before);
-    expect(await apply(bad, "--wait")).toMatch(/web1 REVERTED/);
-    expect(await tries()).toBe(before + 1);
-    expect(await apply(good(8080), "--wait")).toContain("in force everywhere");
-  }, 120_000);
-
   it(
-    `undoes itself with agent and coordinator dead, and over a reboot (${cutOff} times)`,
+    "is told as REVERTED, held back, and tried again only when it is applied again",
     async () => {
-      const backAfter: number[] = [];
-      for (let round = 0; round < cutOff; round++) {
-        const before = await carried();
-        await apply(bad, ...meant);
-        await until("web1 is armed", 20_000, async () => ((await isArmed()) ? true : undefined), 10);
-        const armedAt = performance.now();
-        await killBoth();
-        expect(await client()).toBe(false);
-        if (round % 2 === 1) {
-          await world.lab.crash("web1");
-          expect([await client(), (await carried()).kernel]).toEqual([true, before.kernel]);
-        }
-        await until("the client is back", 20_000, async () => ((await client()) ? true : undefined), 10);
-        if (round % 2 === 0) {
-          const after = performance.now() - armedAt;
-          await bothDead();
-          backAfter.push(after);
-          expect(after).toBeLessThan(confirmSeconds * 1000 + 1000);
-        }
-        expect(await carried()).toEqual({ ...before, armed: false });
-        await reviveBoth();
-        expect(await agreement()).toBe("REVERTED");
-        expect(await carried()).toEqual(before);
-        expect(await apply(good(8080), "--wait")).toContain("in force everywhere");
-      }
-      process.stderr.write(`client back after ms: ${backAfter.map(Math.round).join(" ")}\n`);
+      const bad = fleet.bad(++port);
+      const said = await fleet.apply(bad, confirmSeconds, "--wait");
+      expect(said).toMatch(/web1 REVERTED after \d+.*reaches guard port 22 no more/);
+      expect(said).toMatch(/^REVERTED: .*web1/m);
+      expect(await fleet.agreement()).toEqual(allAre("REVERTED"));
+      await fleet.untilClient(true, 1_000);
+      const journal = () => fleet.on("web1", "journalctl", "-u", "weft-node-agent", "-o", "cat");
+      const tries = async () => (await journal()).split("armPolicy").length - 1;
+      const before = await tries();
+      await fleet.on("web1", "systemctl", "restart", "weft-node-agent");
+      expect(await fleet.agreement()).toEqual(allAre("REVERTED"));
+      expect(await tries()).toBe(before);
+      expect(await fleet.apply(bad, confirmSeconds, "--wait")).toMatch(/web1 REVERTED/);
+      expect(await tries()).toBe(before + 1);
+      await fleet.applied(fleet.good(++port));
     },
-    cutOff * 60_000,
+    minutes(3),
   );
 
   it(
-    `that was confirmed stays, with both dead, and over a reboot (${confirmedKept} times)`,
+    `undoes itself with agent and coordinator dead (${cases} times)`,
     async () => {
-      for (let round = 0; round < confirmedKept; round++) {
-        expect(await apply(good(9000 + round), "--wait")).toContain("in force everywhere");
-        const before = await carried();
-        await killBoth();
-        if (round % 2 === 1) await world.lab.crash("web1");
-        else await delay(confirmSeconds * 1000 + 500);
-        expect(await carried()).toEqual({ ...before, kernel: before.disk, armed: false });
-        await reviveBoth();
-        expect(await agreement()).toBe("ENFORCED");
-        expect(await carried()).toEqual(before);
+      const cutFor: number[] = [];
+      for (let spoiled = 0; cutFor.length < cases; ) {
+        const before = await carriedByAll();
+        await fleet.apply(fleet.bad(++port), confirmSeconds);
+        await fleet.untilClient(false, 30_000);
+        await fleet.killAll();
+        const struck = nodes.filter((node) => !fleet.isOpen(node));
+        // one that was armed long before the last of them is back already: no case
+        spoiled += nodes.length - struck.length;
+        expect(spoiled).toBeLessThan(cases);
+        await fleet.untilClient(true, confirmSeconds * 1000 + 1000);
+        for (const node of struck) {
+          const [closed, opened] = fleet.seen(node, sshPort).slice(-2);
+          cutFor.push((opened?.at ?? 0) - (closed?.at ?? 0));
+        }
+        await fleet.allDead();
+        expect((await carriedByAll()).map(({ kernel, disk, armed }) => ({ kernel, disk, armed }))).toEqual(
+          before.map(({ kernel, disk }) => ({ kernel, disk, armed: false })),
+        );
+        await fleet.reviveAll();
+        expect(await fleet.agreement()).toEqual(allAre("REVERTED"));
+        expect(await carriedByAll()).toEqual(before);
       }
+      cutFor.sort((a, b) => a - b);
+      say(
+        `${cutFor.length} cut off for ${confirmSeconds} s and back: ms ${cutFor.map(Math.round).join(" ")}`,
+      );
+      expect(cutFor.at(-1)).toBeLessThan(confirmSeconds * 1000 + 1000);
+      await fleet.applied(fleet.good(++port));
     },
-    confirmedKept * 60_000,
+    minutes(cases + 2),
+  );
+
+  it(
+    "lets an administrator in by break-glass while it is armed and both are dead, and not longer than that is open",
+    async () => {
+      await fleet.apply(fleet.bad(++port), 60);
+      await fleet.untilClient(false, 30_000);
+      await fleet.killAll();
+      const glass = (...flags: string[]) =>
+        fleet.each((node) => fleet.on(node, "weft-node-agent", "break-glass", ...flags));
+      await glass("--from", "10.77.0.66", "--for", "5m");
+      await fleet.untilClient(true, 2_000);
+      expect((await carriedByAll()).map(({ armed }) => armed)).toEqual(nodes.map(() => true));
+      await glass("--close");
+      await fleet.untilClient(false, 2_000);
+      await glass("--from", "10.77.0.66", "--for", "5m");
+      await fleet.reviveAll();
+      // open over the change of the rules below it, too
+      await fleet.applied(fleet.good(++port));
+      expect(fleet.seen("web1", sshPort).at(-1)?.isOpen).toBe(true);
+      await glass("--close");
+    },
+    minutes(3),
   );
 });
 
-describe("an agent killed at any moment of a change", () => {
+describe("what was confirmed", () => {
   it(
-    `leaves kernel, disk and coordinator of one mind after a reconnect (${kills} times)`,
+    `stays with both dead, and over a reboot, with something armed or not, without an open moment (${cases} times)`,
     async () => {
-      const seen: Record<string, number> = {};
-      for (let round = 0; round < kills; round++) {
-        // KNOWN DEFECT (docs/dead-man-switch.md): after a kill the bad policy may be confirmed; only the long run shows it
-        const isBad = process.env["WEFT_LONG"] === "1" && round % 4 === 3;
-        await apply(isBad ? bad : good(10_000 + round), ...(isBad ? meant : []));
-        // spread over what a change takes, from before it is heard of to after it is told
-        await delay((round * 600) / kills);
-        const state = `${(await isArmed()) ? "armed" : "not armed"}`;
-        await on("web1", "systemctl", "kill", "-s", "KILL", "weft-node-agent");
-        const word = await agreement();
-        expect(await client()).toBe(true);
-        const key = `killed ${state}: ${word}`;
-        seen[key] = (seen[key] ?? 0) + 1;
+      let [stayed, rebooted] = [0, 0];
+      for (let round = 0; rebooted < cases; round++) {
+        await fleet.applied(fleet.good(++port));
+        const before = await carriedByAll();
+        if (round % 2 === 0) {
+          await fleet.killAll();
+          const over = Date.now() + confirmSeconds * 1000 + 500;
+          await until("the time is over", 10_000, async () => (Date.now() > over ? true : undefined));
+          expect(await carriedByAll()).toEqual(before);
+          stayed += nodes.length;
+        } else {
+          await fleet.apply(fleet.bad(++port), 60);
+          await fleet.untilClient(false, 30_000);
+          await fleet.killAll();
+        }
+        await fleet.each((node) => fleet.world.lab.crash(node));
+        expect((await carriedByAll()).map(({ kernel, disk, armed }) => ({ kernel, disk, armed }))).toEqual(
+          before.map(({ kernel, disk }) => ({ kernel, disk, armed: false })),
+        );
+        await fleet.untilClient(true, 10_000);
+        rebooted += nodes.length;
+        await fleet.reviveAll();
+        expect(await fleet.agreement()).toEqual(allAre(round % 2 === 0 ? "ENFORCED" : "REVERTED"));
+        expect(await carriedByAll()).toEqual(before);
       }
-      process.stderr.write(`${JSON.stringify(seen)}\n`);
-      expect(await apply(good(8080), "--wait")).toContain("in force everywhere");
+      for (const node of nodes)
+        expect(fleet.seen(node, earlyPort).filter(({ isOpen }) => isOpen)).toEqual([]);
+      say(
+        `confirmed and both dead: ${stayed} stayed; ${rebooted} reboots: no answer of a port that is closed`,
+      );
+      await fleet.applied(fleet.good(++port));
     },
-    kills * 60_000,
+    minutes(cases + 3),
+  );
+});
+
+describe("an agent killed between any two steps of a change", () => {
+  const untilProof: readonly Gap[] = gaps.slice(0, 4);
+
+  it(
+    `leaves kernel, disk and coordinator of one mind after a reconnect (${perGap} times each)`,
+    async () => {
+      await fleet.stayDead(false);
+      const kills = new StepKills(fleet);
+      await kills.start();
+      const ends: Record<string, number> = {};
+      const isDone = () => [...kills.landed.values()].every((count) => count >= perGap);
+      let slowest = 0;
+      for (let round = 0; !isDone() && round < perGap * 4 + 20; round++) {
+        const isBad = round % 3 === 2;
+        const text = isBad ? fleet.bad(++port) : fleet.good(++port);
+        const where = await kills.round(
+          () => fleet.apply(text, isBad ? confirmSeconds : 10),
+          isBad ? untilProof : gaps,
+        );
+        const began = performance.now();
+        // every fifth time its coordinator is gone, too, when the agent asks for its proof
+        if (round % 5 === 4)
+          await fleet.sh("hub", "systemctl kill -s KILL weft-coordinator; systemctl start weft-coordinator");
+        const words = await fleet.agreement();
+        slowest = Math.max(slowest, performance.now() - began);
+        await fleet.untilClient(true, 2_000);
+        for (const [node, gap] of where) {
+          const end = `${gap ?? "elsewhere"}: ${isBad ? "bad " : ""}${words.get(node)}`;
+          ends[end] = (ends[end] ?? 0) + 1;
+        }
+        if (isBad) expect(words).toEqual(allAre("REVERTED"));
+        if (isLong && round % 20 === 19) say(kills.table());
+      }
+      await kills.stop();
+      say(
+        `${kills.table()}${JSON.stringify(ends, undefined, 1)}\nslowest agreement ms ${Math.round(slowest)}`,
+      );
+      expect(isDone()).toBe(true);
+    },
+    minutes(perGap + 5),
   );
 });

@@ -1,5 +1,6 @@
 // The release goes onto a machine and off again; the units it brings do what they say.
 import { beforeAll, describe, expect, it } from "@jest/globals";
+import { sealScript } from "../../packages/node-agent/src/policy/sealed-script.ts";
 import { findArtefacts } from "../../scripts/quickstart-src/artefacts.ts";
 import { useLab } from "../support/lab.ts";
 
@@ -93,7 +94,7 @@ describe("install.sh", () => {
 
   it("loads the confirmed policy at boot, and again whenever nftables.service is restarted or reloaded", async () => {
     await sh("hub", "systemctl enable --quiet nftables.service weft-restore.service");
-    await lab.writeFile("hub", policy, table, 0o600);
+    await lab.writeFile("hub", policy, sealScript(table), 0o600);
     await lab.reboot("hub");
     const present = async () => (await sh("hub", "nft list table inet weft")).code === 0;
     expect(await present()).toBe(true);

@@ -2,7 +2,7 @@
 // that recording decides nothing. Read as the agent reads it.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Observation, ObservedFlow } from "../../packages/shared/src/model/observation.ts";
-import { renderForgetting } from "../../packages/shared/src/render/nftables-memory.ts";
+import { forgetting } from "../../packages/shared/src/render/nftables-memory.ts";
 import { quotas } from "../../packages/shared/src/render/nftables-records.ts";
 import { NodeMemory } from "../support/node-memory.ts";
 import { PolicyNet } from "../support/policy-net.ts";
@@ -125,7 +125,7 @@ describe("how far the memory goes back", () => {
   it.each([
     ["the table was deleted", "delete table inet weft"],
     ["one set was emptied", "flush set inet weft seen_in6"],
-    ["the rules were somebody else's", renderForgetting()],
+    ["the rules were somebody else's", `${forgetting.join(" ")}\n`],
   ])("begins anew after %s", async (_what, script) => {
     memories.api1.age(1000);
     expect((await told("api1")).last.memorySeconds).toBeGreaterThan(0);

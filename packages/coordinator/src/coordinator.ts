@@ -76,22 +76,20 @@ export class Coordinator implements SessionEvents {
     if (outcome.kind === "refused") return outcome;
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
-    this.#tryAgain(order.confirmTimeoutSeconds);
-    log.info("applied", {
-      revision: outcome.revision,
-      unchanged: outcome.unchanged,
-      changed: outcome.changed.map((state) => state.node),
-    });
+    this.#tryAgain(order);
+    const { revision, unchanged, changed } = outcome;
+    log.info("applied", { revision, unchanged, changed: changed.map((state) => state.node) });
     void this.#parts.reconcile();
     return outcome;
   }
 
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
-  #tryAgain(confirmTimeoutSeconds: number): void {
+  #tryAgain({ confirmTimeoutSeconds, keepEstablished = false }: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
     for (const view of fleet.views()) {
-      if (!isMember(view) || !hasFailed(view) || view.wanted === undefined) continue;
-      const again = authority.raise(view.name, view.wanted.generation + 1, confirmTimeoutSeconds);
+      const { name, wanted } = view;
+      if (!isMember(view) || !hasFailed(view) || wanted === undefined) continue;
+      const again = authority.raise(name, wanted.generation + 1, confirmTimeoutSeconds, keepEstablished);
       if (again !== undefined) this.#give(again);
     }
   }
@@ -211,8 +209,7 @@ export class Coordinator implements SessionEvents {
       session.send("bundle", { $case: "bundle", value: bundle.signed });
     const wanted = store.desired.get(node);
     const decision = resume(greeting, wanted);
-    // One that holds nothing for certain may have it armed already.
-    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted, greeting.generation === 0);
+    if (decision.kind === "send" && wanted !== undefined) this.#give(wanted);
     if (decision.kind !== "raise") return;
     const raised = authority.raise(node, decision.generation);
     if (raised !== undefined) this.#give(raised);
@@ -276,14 +273,14 @@ export class Coordinator implements SessionEvents {
     return this.#parts.store.bans.epoch();
   }
 
-  #give(state: DesiredState, underWay = false): void {
-    this.#noteWanted(state, underWay);
+  #give(state: DesiredState): void {
+    this.#noteWanted(state);
     this.#parts.sessions.of(state.node)?.send("desired", { $case: "desired", value: encodeDesired(state) });
   }
 
-  #noteWanted({ node, generation, digest, revision }: DesiredState, underWay = false): void {
+  #noteWanted({ node, generation, digest, revision }: DesiredState): void {
     const wanted = { generation, digest, revision };
-    this.#parts.fleet.note(node, { kind: "wanted", wanted, underWay });
+    this.#parts.fleet.note(node, { kind: "wanted", wanted });
   }
 
   #nameNodes(): void {

@@ -7,7 +7,7 @@ import { emptyContent, sealed } from "../../../test/support/desired.ts";
 import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
 import type { Admission } from "./floor/floor-gate.ts";
-import { noCutter } from "./policy/flow-cutter.ts";
+import { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
@@ -82,13 +82,14 @@ beforeEach(() => {
       return identityWork(desired, signal);
     },
   } as IdentitySection;
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
   agent = new Agent({
     host,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log,
     node: "web1",
     floor: { admit: async (desired) => admit(desired) },
     policy,
-    cutter: noCutter,
+    cuts: new CutSection({ cutter: { cut: async () => undefined }, clock: host.clock, log }),
     dns,
     identity,
     keepDesired: (desired) => keep(desired),

@@ -16,7 +16,7 @@ import { ConditionBook } from "./conditions.ts";
 import type { Gate } from "./floor/floor-gate.ts";
 import type { Host } from "./host/host.ts";
 import type { Log } from "./log.ts";
-import type { FlowCutter } from "./policy/flow-cutter.ts";
+import type { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
@@ -28,7 +28,7 @@ export interface AgentParts {
   readonly node: string;
   readonly floor: Gate;
   readonly policy: PolicySection;
-  readonly cutter: FlowCutter;
+  readonly cuts: CutSection;
   readonly dns: DnsSection;
   readonly identity: IdentitySection;
   readonly keepDesired: (state: DesiredState) => Promise<void>;
@@ -159,7 +159,7 @@ export class Agent {
     const rest = await this.#enforce(desired, signal);
     // Whoever waits for the rules waits for this report, not for what comes after.
     await this.#publish();
-    await this.#cut(signal);
+    await this.#cut(desired);
     if (signal.aborted || rest === undefined) return;
     // Side by side: they have nothing in common, and a join waits for both.
     await Promise.all([
@@ -169,10 +169,12 @@ export class Agent {
   }
 
   /** After the coordinator was told. */
-  async #cut(signal: AbortSignal): Promise<void> {
-    const { policy, cutter } = this.#parts;
-    const occasion = policy.takeCutDue();
-    if (occasion !== undefined) this.conditions.set("cut", await cutter.cut(occasion, signal));
+  async #cut(desired: DesiredState): Promise<void> {
+    const { policy, cuts } = this.#parts;
+    const findings = await cuts.run(policy.takeCutDue(), desired);
+    if (findings === undefined) return;
+    this.conditions.set("cut", findings);
+    await this.#publish();
   }
 
   /** What the floor lets be of the rules. Gives what it lets be of the rest; undefined: that stays as it is. */
@@ -272,6 +274,7 @@ export class Agent {
       },
       dns: dns.report,
       sequence: this.#sequence,
+      cut: this.#parts.cuts.report,
       floor: this.#floor,
     };
   }

@@ -7,7 +7,6 @@ export function withBans<T extends DesiredContent>(
   contents: ReadonlyMap<string, T>,
   addresses: readonly string[],
 ): ReadonlyMap<string, T> {
-  if (addresses.length === 0) return contents;
   const banned = [...new Set(addresses)].sort(byText);
   return new Map(
     [...contents].map(([node, content]) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ObservedFlow } from "@weft/shared/model/observation";
+import { withBans } from "../compile/bans.ts";
 import { compileMesh } from "../compile/compile.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { loadMesh } from "../mesh/validate.ts";
@@ -119,6 +120,44 @@ describe("a denial", () => {
   });
 });
 
+describe("what is counted on trial", () => {
+  const trial = text
+    .replace("to: api }\n", "to: api, mode: audit }\n")
+    .replace("action: deny }", "action: deny, mode: audit }")
+    .concat("  - { name: no-net, from: [{ cidr: 192.0.2.0/28 }], to: api, action: deny, mode: audit }\n");
+  const { mesh: tried } = loadMesh([{ name: "mesh.yaml", text: trial }], { coordinatorNode: "hub" });
+  if (tried === undefined) throw new Error("the sample has problems");
+  const audited = (node: string, more: Partial<ObservedFlow>) => {
+    const told = of(node, flow({ kind: "audited", packets: 7, ...more }));
+    const found = namedFlows(tried, compileMesh(tried, place), [told]);
+    return new Set(found.map(({ kind, origin, count }) => `${kind} ${origin?.policy} ${count}`));
+  };
+
+  it("counts for each policy on trial that would refuse it", () => {
+    // two that deny, and the one that opens the port and names somebody else
+    expect(audited("api1", { source: "192.0.2.7" })).toEqual(
+      new Set(["audited no-guests 7", "audited no-net 7", "audited web-to-api 7"]),
+    );
+    expect(audited("api1", { source: "192.0.2.77" })).toEqual(
+      new Set(["audited no-guests 7", "audited web-to-api 7"]),
+    );
+    expect(audited("web1", { ...toApi, uid: 2, user: "mallory" })).toEqual(new Set(["audited web-to-api 7"]));
+  });
+
+  it("is the baseline's, and the mesh's default, too", () => {
+    const closed = `${text}guard: { admin: [192.0.2.0/28] }\nbaseline: { inbound: deny, mode: audit }\n`;
+    const { mesh: shut } = loadMesh([{ name: "mesh.yaml", text: closed }], { coordinatorNode: "hub" });
+    const asked = of("api1", flow({ kind: "audited", source: "10.77.0.9", port: 9100 }));
+    expect(namedFlows(shut!, compileMesh(shut!, place), [asked])).toMatchObject([
+      { kind: "audited", origin: { policy: "baseline" }, wouldAllow: expect.stringContaining("9100/tcp") },
+    ]);
+    const byDefault = text.replace(/policies:[\s\S]*/, "defaults: { mode: audit }\n");
+    const { mesh: open } = loadMesh([{ name: "mesh.yaml", text: byDefault }], { coordinatorNode: "hub" });
+    const heard = of("api1", flow({ kind: "audited", source: "10.77.0.9" }));
+    expect(namedFlows(open!, compileMesh(open!, place), [heard])).toMatchObject([{ origin: undefined }]);
+  });
+});
+
 describe("what no service declares", () => {
   const closed = `${text}guard: { admin: [192.0.2.0/28] }\nbaseline: { inbound: deny }\n`;
   const { mesh: shut } = loadMesh([{ name: "mesh.yaml", text: closed }], { coordinatorNode: "hub" });
@@ -145,5 +184,18 @@ describe("what no service declares", () => {
           "- { name: 10-77-0-9-to-api1, from: [{ cidr: 10.77.0.9 }], to: node:api1, ports: [icmp] }",
       },
     ]);
+  });
+
+  it("from or to a banned node was refused by the ban, and no line of the file would allow it", () => {
+    const refused = { kind: "denied", source: "10.77.0.11", port: 22 } as const;
+    const observed = [of("api1", flow(refused))];
+    const [banned] = namedFlows(mesh, withBans(compiled, ["10.77.0.11"]), observed);
+    expect(banned).toMatchObject({ isBanned: true, wouldAllow: "" });
+    expect(namedFlows(mesh, compiled, observed)[0]).toMatchObject({ isBanned: false });
+    const before = [of("web1", flow({ ...toApi, uid: 998, user: "web" }))];
+    expect(namedFlows(mesh, withBans(compiled, ["10.77.0.12"]), before)[0]).toMatchObject({
+      kind: "allowed",
+      isBanned: false,
+    });
   });
 });

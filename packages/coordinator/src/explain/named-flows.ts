@@ -5,6 +5,7 @@ import { baselineName, type DesiredContent, type Origin, type Traffic } from "@w
 import type { Mesh } from "@weft/shared/model/mesh";
 import type { ObservedFlow } from "@weft/shared/model/observation";
 import type { NodeObservations } from "../fleet/observations.ts";
+import { auditedBy } from "./audited-by.ts";
 import {
   addressOfNode,
   type Identity,
@@ -29,6 +30,8 @@ export interface NamedFlow {
   readonly node: string;
   /** Of a refusal: the policy of the current mesh, or undefined for the default. */
   readonly origin: Origin | undefined;
+  /** A refusal, and one of its ends is a banned node. */
+  readonly isBanned: boolean;
   /** Of a refusal: the line that would allow it; empty when no policy can. */
   readonly wouldAllow: string;
 }
@@ -83,7 +86,7 @@ export function namedFlows(
       // told by the sender's kernel, which knows more
       return !(direction === "in" && departures.has(keyOf(each, kind, "in", undefined)));
     })
-    .map((each) => named(mesh, compiled, each, arrivals(each, each.flow.kind)));
+    .flatMap((each) => named(mesh, compiled, each, arrivals(each, each.flow.kind)));
   return flows.sort((a, b) => b.lastSeen.getTime() - a.lastSeen.getTime() || b.count - a.count);
 }
 
@@ -96,7 +99,8 @@ function keyOf(
   return [kind, direction, source, destination, protocol, port, uid].join(" ");
 }
 
-function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed | undefined): NamedFlow {
+/** Of what is audited one for each policy on trial: it counts for all of them. */
+function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed | undefined): NamedFlow[] {
   const { node, flow } = placed;
   const { protocol, port, kind, direction } = flow;
   const source =
@@ -115,8 +119,10 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   };
   const judge = direction === "out" ? sending : receiving;
   const permission = judge(compiled, connection);
+  const trials = kind === "audited" ? auditedBy(compiled, connection, node, direction) : [];
   // the mesh may have been another when it was counted
-  const origin = kind === "seen" || permission.allowed ? undefined : permission.origin;
+  const decided = kind === "seen" || permission.allowed ? undefined : permission.origin;
+  const origins = trials.length > 0 ? trials : [decided];
   const names = new Set(mesh.policies.map((policy) => policy.name));
   const wish = { source, destination, protocol, port, portName, action: "allow", names } as const;
   const isBaseline = kind !== "seen" && permission.origin?.policy === baselineName;
@@ -124,7 +130,9 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
   const bans = new Set(compiled.get(node)?.policy.guard.banned);
   const isBanned = bans.has(placed.source) || bans.has(placed.destination);
   const both = direction === "out" && arrival !== undefined && arrival.node !== node;
-  return {
+  const isDenial = (origin: Origin | undefined) =>
+    mesh.policies.some(({ name, action }) => name === origin?.policy && action === "deny");
+  return origins.map((origin) => ({
     kind: kind === "seen" ? "allowed" : kind,
     source,
     destination,
@@ -136,7 +144,8 @@ function named(mesh: Mesh, compiled: Compiled, placed: Placed, arrival: Placed |
     witness: both ? `kernels of ${node} and ${arrival.node}` : `kernel of ${node}`,
     node,
     origin,
+    isBanned: kind === "denied" && isBanned,
     // beside a policy that denies, or a ban, one that allows says nothing
-    wouldAllow: kind === "seen" || isBanned || (origin !== undefined && !isBaseline) ? "" : (line ?? ""),
-  };
+    wouldAllow: kind === "seen" || isBanned || isDenial(origin) ? "" : (line ?? ""),
+  }));
 }

@@ -37,13 +37,13 @@ export function permits(compiled: Compiled, connection: Connection): Permission 
   return received.allowed ? { allowed: true, origin: received.origin ?? sent.origin } : received;
 }
 
-const covers = (range: string, address: string): boolean => {
+export const covers = (range: string, address: string): boolean => {
   const outer = parseCidr(range);
   const inner = parseCidr(address);
   return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 };
 
-const includes = (range: PortRange | undefined, { protocol, port }: Connection): boolean =>
+export const includes = (range: PortRange | undefined, { protocol, port }: Connection): boolean =>
   range === undefined || (range.protocol === protocol && range.from <= port && port <= range.to);
 
 const byDefault = (allowed: boolean): Permission => ({ allowed, origin: undefined });

@@ -31,8 +31,7 @@ export interface NodeView {
 export type NodeEvent =
   | { readonly kind: "named"; readonly address: string }
   | { readonly kind: "unnamed" }
-  /** `underWay`: the node may be in the midst of it, because it was given the same before. */
-  | { readonly kind: "wanted"; readonly wanted: Wanted; readonly underWay?: boolean }
+  | { readonly kind: "wanted"; readonly wanted: Wanted }
   | { readonly kind: "enrolment"; readonly state: EnrolmentState; readonly at: Date }
   | { readonly kind: "connected"; readonly at: Date; readonly agentVersion: string }
   | { readonly kind: "disconnected" }

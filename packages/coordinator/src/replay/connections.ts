@@ -80,7 +80,9 @@ export function connectionsOf(
       const common = { protocol, port, source, destination, toNode, lastUsed: flow.lastSeen };
       if (direction === "forward") {
         const ends = { fromNode: nodeAt.get(source), user: undefined, uid: undefined };
-        add({ ...common, ...ends, via: node, witnesses: [node], isClaim: false });
+        // it speaks of others, and their own kernels are not asked
+        const isClaim = [ends.fromNode, toNode].some((end) => end !== undefined && end !== node);
+        add({ ...common, ...ends, via: node, witnesses: [node], isClaim });
         continue;
       }
       const key = toNode === undefined ? "" : arrivalKey(source, toNode, flow);

@@ -3,10 +3,12 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
+import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
 import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
 import type { Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
+import { banGenerations } from "./ban-generations.ts";
 import { newGenerations } from "./generations.ts";
 import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
 
@@ -18,6 +20,8 @@ export interface ApplyOrder {
   readonly baseRevision: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  /** Nodes leave established flows that the new rules forbid. */
+  readonly keepEstablished?: boolean;
   /** What the operator says to know. */
   readonly acceptRisks: readonly RiskCode[];
   readonly operator: OperatorSession | undefined;
@@ -119,7 +123,10 @@ export class MeshAuthority {
         risks: weighed.open,
         message: `the change would cut or weaken what is guarded (${codesText(weighed.open)})`,
       });
-    const reason = reasonWith(order.reason, weighed.accepted);
+    const kept = order.keepEstablished === true ? "established flows are kept" : "";
+    const reason = [reasonWith(order.reason, weighed.accepted), kept]
+      .filter((part) => part !== "")
+      .join("; ");
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
@@ -135,7 +142,12 @@ export class MeshAuthority {
         subject: `revision ${current.revision}`,
         detail: reason,
       });
-      const changed = this.#record(change.after.contents, current.revision, order.confirmTimeoutSeconds);
+      const changed = this.#record(
+        change.after.contents,
+        current.revision,
+        order.confirmTimeoutSeconds,
+        order.keepEstablished,
+      );
       return { revision: current, changed };
     });
     this.#mesh = mesh;
@@ -167,18 +179,32 @@ export class MeshAuthority {
     return this.#parts.riskSources.flatMap((source) => source(change));
   }
 
-  /** The current files once more: what is not said in them (bans) has changed. */
+  /** Bans have changed, and nothing else. */
   refresh(): DesiredState[] {
-    if (this.#mesh === undefined || this.#revision === undefined) return [];
-    return this.#record(this.#parts.compiler.compile(this.#mesh), this.#revision.revision);
+    const { store } = this.#parts;
+    const addresses = this.#mesh === undefined ? [] : bannedAddresses(store.bans.list(), this.#mesh);
+    const changed = banGenerations(store.desired.list(), addresses);
+    store.transaction(() => {
+      for (const state of changed) store.desired.put(state);
+    });
+    return changed;
   }
 
-  /** One generation more of the same content, for a node that holds a higher number than was given from here. */
-  raise(node: string, generation: number, confirmTimeoutSeconds = 0): DesiredState | undefined {
+  /**
+   * One generation more of the same content, for a node that holds a higher number than was given from here.
+   * @param keepEstablished undefined: as before
+   */
+  raise(
+    node: string,
+    generation: number,
+    confirmTimeoutSeconds = 0,
+    keepEstablished?: boolean,
+  ): DesiredState | undefined {
     const { store } = this.#parts;
     const state = store.desired.get(node);
     if (state === undefined) return undefined;
-    const raised = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
+    const timed = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
+    const raised = keepEstablished === undefined ? timed : withKeeping(timed, keepEstablished);
     store.desired.put(raised);
     return raised;
   }
@@ -208,11 +234,16 @@ export class MeshAuthority {
     return undefined;
   }
 
-  #record(compiled: CompiledMesh, revision: number, confirmTimeoutSeconds = 0): DesiredState[] {
+  #record(
+    compiled: CompiledMesh,
+    revision: number,
+    confirmTimeoutSeconds = 0,
+    keepEstablished = false,
+  ): DesiredState[] {
     const { store } = this.#parts;
     const last = new Map(store.desired.list().map((state) => [state.node, state]));
     const changed = newGenerations(last, compiled, revision).map((state) =>
-      withConfirmTimeout(state, confirmTimeoutSeconds),
+      withKeeping(withConfirmTimeout(state, confirmTimeoutSeconds), keepEstablished),
     );
     store.transaction(() => {
       for (const state of changed) store.desired.put(state);
@@ -231,4 +262,8 @@ function refusal(
 
 function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
   return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
+}
+
+function withKeeping({ keepEstablished: _, ...state }: DesiredState, keep: boolean): DesiredState {
+  return keep ? { ...state, keepEstablished: true } : state;
 }

@@ -6,6 +6,7 @@ import type { ApplyEvent, ControlServiceServer } from "@weft/shared/gen/weft/v1/
 import { longestConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { toNumber } from "@weft/shared/wire/number";
 import { encodeProblem } from "@weft/shared/wire/problem-codec";
+import { encodeCut } from "@weft/shared/wire/report-codec";
 import { encodeFleetStatus, encodeNodeStatus } from "@weft/shared/wire/status-codec";
 import type { Coordinator } from "../coordinator.ts";
 import { sha256Hex } from "../enrolment/enrolment-key.ts";
@@ -15,6 +16,7 @@ import { isMember, statusOf } from "../fleet/node-view.ts";
 import { groupRisks, parseRiskCode } from "../guard/acceptance.ts";
 import { watchApply } from "../rollout/apply-watch.ts";
 import type { BanDesk } from "../rollout/ban-desk.ts";
+import { watchCuts } from "../rollout/cut-watch.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { Store } from "../store/store.ts";
 import { banService } from "./ban-service.ts";
@@ -81,6 +83,7 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
         claimedBy: request.claimedBy,
         baseRevision: toNumber(request.baseRevision, "base revision"),
         confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
+        keepEstablished: request.keepEstablished,
         acceptRisks: request.acceptRisks.map(parseRiskCode),
         operator: decodeOperator(request.operator),
       });
@@ -99,6 +102,9 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
       if (!request.wait) return;
       const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);
       let sent = Promise.resolve();
+      const cuts = watchCuts(fleet, nodes, (node, cut) => {
+        sent = sent.then(() => say({ $case: "cut", value: { node, cut: encodeCut(cut) } }));
+      });
       const result = await watchApply({
         fleet,
         nodes,
@@ -109,6 +115,7 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
           sent = sent.then(() => say({ $case: "node", value: word }));
         },
       });
+      await cuts.done(signal);
       await sent;
       await say({ $case: "done", value: { complete: result.complete, missing: [...result.missing] } });
     }),

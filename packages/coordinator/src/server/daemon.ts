@@ -98,7 +98,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const fleet = new Fleet();
   const sessions = new Sessions();
   const desired = (node: string) => store.desired.get(node);
-  const guardReach = new GuardReach({ fleet, desired, dial: dialTcp });
+  const guardReach = new GuardReach({ addressOf: (node) => desired(node)?.address, dial: dialTcp });
   const board = new ConditionBoard(now);
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);

@@ -3,17 +3,20 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ObservationsResponse } from "@weft/shared/gen/weft/v1/control";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { declaredFlows } from "../explain/declared-flows.ts";
-import { namedFlows } from "../explain/named-flows.ts";
+import { type NamedFlow, namedFlows } from "../explain/named-flows.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember } from "../fleet/node-view.ts";
 import type { Observations } from "../fleet/observations.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
+import type { Store } from "../store/store.ts";
+import { banName } from "../view/flow-model.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface FlowDeskParts {
   readonly authority: MeshAuthority;
   readonly compiler: MeshCompiler;
+  readonly store: Pick<Store, "bans">;
   readonly fleet: Fleet;
   readonly observations: Observations;
   readonly sessions: Sessions;
@@ -29,9 +32,14 @@ export function requireMesh(authority: MeshAuthority): Mesh {
   throw new WeftError("WEFT-E103", "no mesh file was applied yet", { hint: "weft apply mesh.yaml" });
 }
 
+function decidedBy({ kind, isBanned, origin }: NamedFlow): string {
+  if (kind === "allowed") return "";
+  return isBanned ? banName : (origin?.policy ?? "default");
+}
+
 export class FlowDesk {
   readonly #parts: FlowDeskParts;
-  #compiled: { readonly mesh: Mesh; readonly content: CompiledMesh } | undefined;
+  #compiled: { readonly mesh: Mesh; readonly banEpoch: number; readonly content: CompiledMesh } | undefined;
 
   constructor(parts: FlowDeskParts) {
     this.#parts = parts;
@@ -93,7 +101,7 @@ export class FlowDesk {
         lastSeen: flow.lastSeen,
         witness: flow.witness,
         node: flow.node,
-        decidedBy: flow.kind === "allowed" ? "" : (flow.origin?.policy ?? "default"),
+        decidedBy: decidedBy(flow),
         file: flow.origin?.file ?? "",
         line: flow.origin?.line ?? 0,
         wouldAllow: flow.wouldAllow,
@@ -104,7 +112,10 @@ export class FlowDesk {
   }
 
   #content(mesh: Mesh): CompiledMesh {
-    if (this.#compiled?.mesh !== mesh) this.#compiled = { mesh, content: this.#parts.compiler.compile(mesh) };
+    const { store, compiler } = this.#parts;
+    const banEpoch = store.bans.epoch();
+    if (this.#compiled?.mesh !== mesh || this.#compiled.banEpoch !== banEpoch)
+      this.#compiled = { mesh, banEpoch, content: compiler.compile(mesh) };
     return this.#compiled.content;
   }
 }

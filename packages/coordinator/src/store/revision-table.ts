@@ -61,8 +61,8 @@ export class SqliteRevisions implements RevisionTable {
 
 function desiredOf(row: Row): StoredDesired {
   // Written by this program and sealed by its digest: one comparison tells whether it is still what was written.
-  const { confirmTimeoutSeconds, ...content } = json(row, "content") as DesiredContent &
-    Pick<StoredDesired, "confirmTimeoutSeconds">;
+  const { confirmTimeoutSeconds, keepEstablished, ...content } = json(row, "content") as DesiredContent &
+    Pick<StoredDesired, "confirmTimeoutSeconds" | "keepEstablished">;
   const digest = parseDigest(text(row, "digest"));
   const node = text(row, "node");
   if (digestOf(content) !== digest)
@@ -79,6 +79,7 @@ function desiredOf(row: Row): StoredDesired {
     digest,
     revision: integer(row, "revision"),
     ...(confirmTimeoutSeconds === undefined ? {} : { confirmTimeoutSeconds }),
+    ...(keepEstablished === undefined ? {} : { keepEstablished }),
   };
 }
 

@@ -8,6 +8,9 @@ export interface FlowEndView {
   readonly spiffeId: string;
 }
 
+/** What refuses where a node is banned. */
+export const banName = "a ban";
+
 export interface FlowView {
   readonly kind: string;
   readonly source: FlowEndView;

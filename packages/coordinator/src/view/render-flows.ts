@@ -1,6 +1,7 @@
 // In: what kernels have counted, by identity. Out: lines and JSON of `weft flows` and `weft denials`. Pure.
 import { durationText } from "./duration-text.ts";
 import type { FlowEndView, FlowView, ObservedView } from "./flow-model.ts";
+import { banName } from "./flow-model.ts";
 import { type Paint, printable } from "./paint.ts";
 import { renderTable, type TableColumn } from "./render-table.ts";
 
@@ -25,13 +26,14 @@ function targetText(end: FlowEndView): string {
 }
 
 export function decisionText({ kind, decidedBy, file, line }: FlowView): string {
-  const by = decidedBy === "default" ? "default" : `${decidedBy} (${file}:${line})`;
+  const by = line === 0 ? decidedBy : `${decidedBy} (${file}:${line})`;
   return kind === "audited" ? `audit only: ${by}` : by;
 }
 
 /** What to do about a refusal. */
 function remedy(flow: FlowView): string {
   if (flow.wouldAllow !== "") return flow.wouldAllow;
+  if (flow.decidedBy === banName) return "weft node unban";
   if (flow.decidedBy !== "default") return `take the source out of policy ${flow.decidedBy}`;
   return "-";
 }
@@ -126,7 +128,8 @@ export function denialLine(flow: FlowView): string {
   return printable(`${head} refused ${flow.count} times by ${decisionText(flow)}; ${remedy(flow)}`);
 }
 
-export function flowKey({ kind, source, destination, protocol, port, node }: FlowView): string {
+/** Of what is audited there is one for each policy on trial. */
+export function flowKey({ kind, source, destination, protocol, port, node, decidedBy }: FlowView): string {
   return [
     kind,
     endText(source),
@@ -136,5 +139,6 @@ export function flowKey({ kind, source, destination, protocol, port, node }: Flo
     protocol,
     port,
     node,
+    kind === "audited" ? decidedBy : "",
   ].join("|");
 }

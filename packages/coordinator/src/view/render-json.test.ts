@@ -25,6 +25,7 @@ describe("the JSON of the status", () => {
         spireAgentSvidExpires: "2026-03-02T10:13:20.000Z",
       },
       dns: { mode: "file", state: "in-force", detail: "" },
+      cut: null,
       floor: null,
       conditions: [],
       facts: "left out here",

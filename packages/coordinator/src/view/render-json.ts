@@ -4,7 +4,7 @@ import { conditionKinds } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { FleetStatus, NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
 import type { FloorReport } from "@weft/shared/model/floor";
-import type { Condition, DnsReport, Phase } from "@weft/shared/model/report";
+import type { Condition, CutOccasion, DnsReport, Phase } from "@weft/shared/model/report";
 
 export interface ConditionJson {
   readonly code: string;
@@ -39,6 +39,15 @@ export interface NodeJson {
     readonly state: string | null;
     readonly detail: string;
   };
+  readonly cut: {
+    readonly occasion: CutOccasion;
+    readonly generation: number;
+    readonly ended: number;
+    readonly leftUnknown: number;
+    readonly failed: number;
+    readonly kept: number;
+    readonly at: string;
+  } | null;
   readonly floor: FloorReport | null;
   readonly conditions: readonly ConditionJson[];
   readonly facts: NodeFacts | null;
@@ -97,6 +106,7 @@ export function nodeJson(node: NodeStatus): NodeJson {
       state: report?.dns.state ?? null,
       detail: report?.dns.detail ?? "",
     },
+    cut: report?.cut === undefined ? null : { ...report.cut, at: report.cut.at.toISOString() },
     floor: report?.floor ?? null,
     conditions: (report?.conditions ?? []).map(conditionJson),
     facts: node.facts ?? null,

@@ -4,7 +4,8 @@ import { conditionKinds, visibleConditions } from "@weft/shared/model/condition"
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeStatus } from "@weft/shared/model/fleet";
 import { refusalSentence } from "@weft/shared/model/floor";
-import type { NodeReport } from "@weft/shared/model/report";
+import type { CutReport, NodeReport } from "@weft/shared/model/report";
+import { cutText } from "./cut-text.ts";
 import { durationText, instantText, untilText } from "./duration-text.ts";
 import { type Paint, printable } from "./paint.ts";
 import { sentenceOf, suspendedHint } from "./status-model.ts";
@@ -61,6 +62,7 @@ function reportFields(report: NodeReport, now: Date): Field[] {
       "enforced",
       `revision ${report.enforcedRevision} since ${instantText(report.enforcedAt)}, says ${report.witness || "nobody"}`,
     ],
+    ...(report.cut === undefined ? [] : [cutField(report.cut)]),
     ["node SVID", `good for ${untilText(identity.nodeSvidExpires, now)}`],
     [
       "SPIRE agent",
@@ -72,6 +74,11 @@ function reportFields(report: NodeReport, now: Date): Field[] {
       .filter((step) => step.result !== "done")
       .map((step): Field => ["step", `${step.step} ${step.subject} ${step.result}: ${step.detail}`]),
   ];
+}
+
+function cutField(cut: CutReport): Field {
+  const words = cutText(cut) || "no established flow was forbidden";
+  return ["cut", `${words} (${cut.occasion} ${instantText(cut.at)}, generation ${cut.generation})`];
 }
 
 const labelWidth = 13;

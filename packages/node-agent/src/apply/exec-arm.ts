@@ -4,7 +4,8 @@ import type { StepArgs } from "@weft/shared/model/step";
 import type { Host } from "../host/host.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
-import { loadFile, readKernelTable } from "../policy/kernel-table.ts";
+import { goBack } from "../policy/go-back.ts";
+import { readKernelTable } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
 
@@ -22,7 +23,7 @@ export class ArmPolicy implements Executor<"armPolicy"> {
   async apply(args: Args, signal: AbortSignal): Promise<Undo> {
     await this.#deadMan.put(args, signal);
     // Confirmed by a proof: nothing that fails after it is a reason to go back without one.
-    return () => loadFile(this.#host.exec, places.confirmedPolicy);
+    return () => goBack(this.#host);
   }
 
   async verify({ revision, digest, text }: Args): Promise<void> {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
+import { readScript } from "../policy/confirmed.ts";
 import { places } from "../state/places.ts";
 import { LoadPolicy } from "./exec-policy.ts";
 
@@ -37,19 +38,23 @@ beforeEach(() => {
               ],
             }),
           };
+    if (flag === "flush") {
+      order.push(argv.join(" "));
+      return {};
+    }
     const checks = flag === "-c";
     const text = input ?? (await host.files.readText(argv.at(-1) ?? "")) ?? "";
     order.push(`${checks ? "check" : "load"} ${text.trim().split("\n").at(-1)}`);
     if (checks ? refuses.check : refuses.load) return { code: 1, stderr: "Error: syntax error" };
     if (!checks && !lies)
-      carried = text.includes("delete table") ? undefined : Number(/\d+/.exec(text)?.[0] ?? 0);
+      carried = text.includes("delete table") ? undefined : Number(/rules (\d+)/.exec(text)?.[1] ?? 0);
     return {};
   });
 });
 afterEach(() => host.dispose());
 
 const loader = () => new LoadPolicy(host, 0);
-const confirmed = () => host.files.readText(places.confirmedPolicy);
+const confirmed = () => readScript(host.files, places.confirmedPolicy);
 
 describe("LoadPolicy", () => {
   it("checks, loads, reads back, and only then confirms for boot", async () => {
@@ -65,7 +70,7 @@ describe("LoadPolicy", () => {
   it("keeps the rules before it as previous, and undo brings them back to kernel and disk", async () => {
     await loader().apply(args(1), never);
     const undo = await loader().apply(args(2), never);
-    expect(await host.files.readText(places.previousPolicy)).toBe("rules 1");
+    expect(await readScript(host.files, places.previousPolicy)).toBe("rules 1");
     await undo();
     expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
   });
@@ -78,7 +83,7 @@ describe("LoadPolicy", () => {
     carried = 9;
     order = [];
     await loader().apply(args(2), never);
-    expect(order).toEqual(["check rules 2", "load flush set inet weft memory", "load rules 2"]);
+    expect(order).toEqual(["check rules 2", "flush set inet weft memory", "load rules 2"]);
     // a table that is gone has nothing to forget
     carried = undefined;
     order = [];
@@ -101,6 +106,17 @@ describe("LoadPolicy", () => {
     lies = true;
     await expect(loader().apply(args(2), never)).rejects.toMatchObject({ code: "WEFT-E400" });
     expect(await confirmed()).toBe("rules 1");
+  });
+
+  it("keeps the good previous rules when the confirmed file was damaged", async () => {
+    await loader().apply(args(1), never);
+    await loader().apply(args(2), never);
+    await host.files.write(places.confirmedPolicy, "rules");
+    await loader().apply(args(3), never);
+    expect([await confirmed(), await readScript(host.files, places.previousPolicy)]).toEqual([
+      "rules 3",
+      "rules 1",
+    ]);
   });
 
   it("takes the table away again when the very first rules are undone", async () => {

@@ -5,15 +5,16 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
-import { renderForgetting } from "@weft/shared/render/nftables-memory";
 import type { Host } from "../host/host.ts";
 import {
   type ConfirmedPolicy,
-  policyMode,
+  keepAsPrevious,
   readConfirmed,
+  readScript,
   writeConfirmedRecord,
+  writeScript,
 } from "../policy/confirmed.ts";
-import { checkFile, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
+import { checkFile, forgetMemory, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
 
@@ -33,7 +34,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     const { files, exec, clock } = this.#host;
     const before = await readConfirmed(files);
     await files.makeDirectory(places.policy, 0o700);
-    await files.write(places.loadingPolicy, args.text, { mode: policyMode });
+    await writeScript(files, places.loadingPolicy, args.text);
     await checkFile(exec, places.loadingPolicy);
     signal.throwIfAborted();
     if (args.tracking !== undefined && before === undefined) {
@@ -51,24 +52,19 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     return () => this.#restore(before);
   }
 
-  /**
-   * Somebody else's hand was in the rules: what passed meanwhile was not counted. Before they are repaired: after a
-   * crash between the two the memory is too young, never too old.
-   */
+  /** Of rules that are not as they were confirmed. */
   async #forget(before: ConfirmedPolicy | undefined): Promise<void> {
     if (before === undefined || before.fingerprint === "") return;
     const { exec } = this.#host;
     const kernel = await readKernelTable(exec);
-    if (kernel === undefined || kernel.fingerprint === before.fingerprint) return;
-    await exec.run("nft", ["-f", "-"], { input: renderForgetting(), allow: [0, 1] });
+    if (kernel !== undefined && kernel.fingerprint !== before.fingerprint) await forgetMemory(exec);
   }
 
   /** The kernel is asked what it has; only then is the file the one for boot. */
   async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
     const { files } = this.#host;
     const fingerprint = await this.#readBack(args);
-    if (before !== undefined && before.text !== args.text)
-      await files.write(places.previousPolicy, before.text, { mode: policyMode });
+    if (before?.text !== args.text) await keepAsPrevious(files, before);
     await files.rename(places.loadingPolicy, places.confirmedPolicy);
     await writeConfirmedRecord(files, { revision: args.revision, digest: args.digest, fingerprint });
   }
@@ -83,7 +79,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
 
   async verify(args: Args): Promise<void> {
     await this.#readBack(args);
-    if ((await this.#host.files.readText(places.confirmedPolicy)) !== args.text)
+    if ((await readScript(this.#host.files, places.confirmedPolicy)) !== args.text)
       throw new WeftError("WEFT-E002", `${places.confirmedPolicy} does not hold what the kernel has`);
   }
 
@@ -96,7 +92,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       return;
     }
     await loadScript(exec, before.text);
-    await files.write(places.confirmedPolicy, before.text, { mode: policyMode });
+    await writeScript(files, places.confirmedPolicy, before.text);
     await writeConfirmedRecord(files, before);
   }
 }

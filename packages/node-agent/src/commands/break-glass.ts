@@ -3,10 +3,12 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { formatCidr, parseCidr } from "@weft/shared/model/address";
 import { addressRanges, cidrsOf, without } from "@weft/shared/model/address-ranges";
-import type { PortRange } from "@weft/shared/model/desired";
+import type { DesiredState, Guard, PortRange } from "@weft/shared/model/desired";
 import { type Glass, renderGlass, renderGlassClosed } from "@weft/shared/render/nftables-glass";
-import type { Host } from "../host/host.ts";
-import { readDesired } from "../link/desired-store.ts";
+import { applyFloor } from "../floor/apply-floor.ts";
+import { FloorFile } from "../floor/floor-file.ts";
+import type { Files, Host } from "../host/host.ts";
+import { contentOf, readDesired } from "../link/desired-store.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import { loadScript } from "../policy/kernel-table.ts";
 import type { CommandContext } from "./context.ts";
@@ -50,11 +52,19 @@ function checkSource(text: string): string {
 async function guardOf({ files }: Host): Promise<{ from: readonly string[]; ports: readonly PortRange[] }> {
   const desired = await readDesired(files).catch(() => undefined);
   const confirmed = await readConfirmed(files).catch(() => undefined);
-  const guard = desired?.policy.guard;
+  const guard = desired === undefined ? undefined : await flooredGuard(files, desired);
   const ports = [...(guard?.ports ?? []), ...(confirmed?.guardPorts ?? [])];
   // who is banned is let in only when named
   const open = without(addressRanges(guard?.admin ?? []), addressRanges(guard?.banned ?? []));
   return { from: open.flatMap(cidrsOf).map(formatCidr), ports: ports.length === 0 ? [ssh] : ports };
+}
+
+/** As this machine's floor lets it be: what a stolen coordinator sent is not what is opened in haste. */
+async function flooredGuard(files: Files, desired: DesiredState): Promise<Guard | undefined> {
+  const look = await new FloorFile(files).look();
+  if (look.state === "broken") return undefined;
+  const floor = look.state === "none" ? undefined : look.floor;
+  return applyFloor(contentOf(desired), floor).content.policy.guard;
 }
 
 async function glassFor(host: Host, wish: BreakGlassWish): Promise<Glass> {
@@ -62,7 +72,7 @@ async function glassFor(host: Host, wish: BreakGlassWish): Promise<Glass> {
   const from = wish.from.length === 0 ? guard.from : wish.from.map(checkSource);
   if (from.length === 0)
     throw new WeftError("WEFT-E001", "nobody is named to be let in", {
-      why: "The mesh file names no admin range, or what this node was given cannot be read.",
+      why: "The mesh file names no admin range, or what this node was given, or its floor, cannot be read.",
       hint: "say --from 192.0.2.7",
     });
   const ports = wish.ports.length === 0 ? guard.ports : wish.ports.map(parsePort);

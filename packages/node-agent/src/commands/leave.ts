@@ -29,6 +29,7 @@ const ownFolders: readonly string[] = [
   "/var/lib/weft/dns",
   "/run/spire/agent",
   "/run/weft-agent",
+  places.restoreFolder,
 ];
 const nodeUnits = [unitNames.agent, unitNames.restore, unitNames.dns, unitNames.spireAgent] as const;
 

@@ -5,14 +5,17 @@ import type { NodeFacts } from "@weft/shared/model/facts";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { ComponentStore } from "../components/component-store.ts";
+import { NamespaceNetworks } from "../cut/other-networks.ts";
 import { observeDnsOwner } from "../dns/owner.ts";
 import type { DnsClient } from "../dns/query.ts";
 import { rootsPemOf } from "../enrol/trust.ts";
 import { collectFacts } from "../facts/collect.ts";
 import { readForeignHooks } from "../facts/foreign-hooks.ts";
 import { readCpuModel } from "../facts/hardware.ts";
+import { probeSocketDestroy } from "../facts/socket-destroy.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
 import type { Host } from "../host/host.ts";
+import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
@@ -23,11 +26,12 @@ import type { Log } from "../log.ts";
 import { answerQuestion } from "../observe/answer-question.ts";
 import { Observer } from "../observe/observer.ts";
 import { DeadMan } from "../policy/dead-man.ts";
-import { noCutter } from "../policy/flow-cutter.ts";
+import { KernelFlowCutter } from "../policy/flow-cutter.ts";
 import { ForeignWatch } from "../policy/foreign-watch.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
+import { CutSection } from "../sections/cut-section.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -93,6 +97,12 @@ export async function runAgent(parts: RunParts): Promise<void> {
     rootsPem: () => (identity.bundle === undefined ? "" : rootsPemOf(identity.bundle)),
     canMint: () => client() !== undefined,
   });
+  const cutter = new KernelFlowCutter({
+    exec: host.exec,
+    files: host.files,
+    others: new NamespaceNetworks(new SystemdExec(host.exec), host.files),
+    canEndSockets: () => probeSocketDestroy(host.exec),
+  });
   const witness = new LeakWitness(host);
   const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
   const foreign = new ForeignWatch({
@@ -114,8 +124,8 @@ export async function runAgent(parts: RunParts): Promise<void> {
     log,
     node,
     floor: new FloorGate(host.files),
+    cuts: new CutSection({ cutter, clock: host.clock, log }),
     policy: new PolicySection({ host, table, log, watch, deadMan, repair, canProve: () => reach.ready }),
-    cutter: noCutter,
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),

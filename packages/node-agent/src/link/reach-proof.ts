@@ -1,15 +1,10 @@
-// In: the node's identity and its guard ports. Out: a proof that coordinator and node reach each other anew: a fresh
-// connection there, and the coordinator's word of fresh ones back to the guard ports. A stream that is open already
-// proves nothing.
+// In: the node's identity and its guard ports. Out: which of them the coordinator reaches, by its own word; and a proof
+// that coordinator and node reach each other anew: a fresh connection there, and fresh ones back to the ports that were
+// reached before. A stream that is open already proves nothing.
 import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type {
-  AgentServiceClient,
-  ProbeBackResponse,
-  ProbedPort,
-  ProbeResponse,
-} from "@weft/shared/gen/weft/v1/agent";
+import type { AgentServiceClient, ProbeBackResponse, ProbeResponse } from "@weft/shared/gen/weft/v1/agent";
 import type { PortRange } from "@weft/shared/model/desired";
 import { unaryCall } from "../enrol/unary-call.ts";
 import type { ReachProof } from "../policy/dead-man.ts";
@@ -19,6 +14,8 @@ export interface ReachParts {
   readonly freshClient: () => AgentServiceClient;
   readonly isLinked: () => boolean;
 }
+
+const triesBefore = 3;
 
 export class CoordinatorReach implements ReachProof {
   readonly #parts: ReachParts;
@@ -31,10 +28,33 @@ export class CoordinatorReach implements ReachProof {
     return this.#parts.isLinked();
   }
 
-  async prove(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<void> {
+  async reached(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<number[]> {
+    return this.#ask(async (client) => {
+      const open = new Set<number>();
+      const ports = guardPorts.filter(({ protocol }) => protocol === "tcp");
+      // One connection that was lost on the way must not make the port count for closed.
+      for (let tries = 0; tries < triesBefore; tries++)
+        for (const port of await openPorts(client, ports, signal)) open.add(port);
+      return [...open].sort((a, b) => a - b);
+    });
+  }
+
+  async prove(ports: readonly number[], signal: AbortSignal): Promise<void> {
+    await this.#ask(async (client) => {
+      const there = reachThere(client, signal);
+      const wanted = ports.map((port): PortRange => ({ protocol: "tcp", from: port, to: port }));
+      const [open] = await Promise.all([openPorts(client, wanted, signal), there]);
+      const lost = ports.filter((port) => !open.includes(port));
+      if (lost.length === 0) return;
+      const sentences = lost.map((port) => `the coordinator reaches guard port ${port} no more`);
+      throw new WeftError("WEFT-E403", sentences.join("; "));
+    });
+  }
+
+  async #ask<T>(work: (client: AgentServiceClient) => Promise<T>): Promise<T> {
     const client = this.#parts.freshClient();
     try {
-      await Promise.all([reachThere(client, signal), reachBack(client, guardPorts, signal)]);
+      return await work(client);
     } finally {
       client.close();
     }
@@ -51,23 +71,17 @@ async function reachThere(client: AgentServiceClient, signal: AbortSignal): Prom
     throw new WeftError("WEFT-E500", "the coordinator's answer is not to this question");
 }
 
-async function reachBack(
+/** Those of the ports to which the coordinator has just opened a connection. */
+async function openPorts(
   client: AgentServiceClient,
-  guardPorts: readonly PortRange[],
+  wanted: readonly PortRange[],
   signal: AbortSignal,
-): Promise<void> {
-  const ports = guardPorts.filter(({ protocol }) => protocol === "tcp").map((port) => ({ ...port }));
-  if (ports.length === 0) return;
-  const { ports: probed } = await unaryCall<ProbeBackResponse>(
+): Promise<number[]> {
+  if (wanted.length === 0) return [];
+  const ports = wanted.map((port) => ({ ...port }));
+  const answer = await unaryCall<ProbeBackResponse>(
     (options, done) => client.probeBack({ ports }, new grpc.Metadata(), options, done),
     signal,
   );
-  const lost = probed.filter((port) => !port.open && port.before !== "closed");
-  if (lost.length > 0) throw new WeftError("WEFT-E403", lost.map(lossOf).join("; "));
-}
-
-function lossOf({ port, before }: ProbedPort): string {
-  return before === "open"
-    ? `the coordinator reaches guard port ${port} no more`
-    : `the coordinator does not reach guard port ${port}, and does not know whether it did before`;
+  return answer.ports.filter(({ open }) => open).map(({ port }) => port);
 }

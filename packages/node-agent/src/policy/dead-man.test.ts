@@ -1,7 +1,8 @@
 // The order of the dead-man switch, and what is left when the agent is killed between any two of its steps.
+// over 300 lines: one fixture, a host that may die at any call, serves all of it.
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { WeftError } from "@weft/shared/errors/weft-error";
-import { renderArming, renderNftables } from "@weft/shared/render/nftables";
+import { renderArming, renderNftables, renderStaging } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import { emptyContent, sealed } from "../../../../test/support/desired.ts";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
@@ -9,7 +10,7 @@ import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
-import { writeConfirmedRecord } from "./confirmed.ts";
+import { readConfirmed, readScript, writeConfirmedRecord, writeScript } from "./confirmed.ts";
 import { DeadMan, type ReachProof } from "./dead-man.ts";
 import { readKernelTable } from "./kernel-table.ts";
 import { readReverted } from "./pending.ts";
@@ -25,8 +26,8 @@ function candidate(revision: number, slot: Slot) {
   const { content, uids } = policy(revision);
   const { digest } = content;
   const input = { content, revision, digest, uids };
-  const arm = renderArming(input, slot, timeoutMs);
-  return { text: renderNftables(input, slot), arm, revision, digest, generation: revision };
+  const [stage, arm] = [renderStaging(input, slot), renderArming(digest, timeoutMs)];
+  return { text: renderNftables(input, slot), stage, arm, revision, digest, generation: revision };
 }
 const old = candidate(1, "a");
 const next = candidate(2, "b");
@@ -41,8 +42,10 @@ let callsLeft: number;
 /** The call under way does its work before the agent dies. */
 let diesAfter: boolean;
 let calls: string[];
-let prove: () => Promise<void>;
-const proof: ReachProof = { ready: true, prove: () => prove() };
+let prove: (ports: readonly number[]) => Promise<void>;
+/** Who could be reached at any moment, by the policy that judges then. */
+let reached: () => Promise<readonly number[]>;
+const proof: ReachProof = { ready: true, reached: () => reached(), prove: (ports) => prove(ports) };
 
 function mortal<T extends object>(name: string, target: T): T {
   return new Proxy(target, {
@@ -72,20 +75,21 @@ beforeEach(async () => {
   diesAfter = false;
   calls = [];
   prove = async () => {};
+  reached = async () => [22];
   const clock = {
     now: () => fake.clock.now(),
     sleep: async (ms: number) => fake.clock.advance(ms),
   };
   host = { files: mortal("files", fake.files), exec: mortal("exec", fake.exec), units: fake.units, clock };
   await fake.files.write(places.bootId, "boot1\n");
-  await fake.files.write(places.confirmedPolicy, old.text);
+  await writeScript(fake.files, places.confirmedPolicy, old.text);
   await fake.exec.run("nft", ["-f", "-"], { input: old.text });
   const table = await readKernelTable(fake.exec);
   await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
 });
 afterEach(() => fake.dispose());
 
-const onDisk = () => fake.files.readText(places.confirmedPolicy);
+const onDisk = () => readScript(fake.files, places.confirmedPolicy);
 const isPending = async () => (await fake.files.info(places.pendingPolicy)) !== undefined;
 const refuse = () => Promise.reject(new WeftError("WEFT-E500", "not reached"));
 
@@ -115,12 +119,120 @@ describe("DeadMan", () => {
       order.push(`proof: pending ${await isPending()}, confirmed ${(await onDisk()) === old.text}`);
     };
     await new DeadMan(host, proof).put(next, never);
+    expect((await readConfirmed(fake.files))?.fingerprint).not.toBe("");
     expect(order).toEqual(["proof: judging new", "proof: pending true, confirmed true"]);
     expect(await agreement()).toBe("new");
-    expect(await fake.files.readText(places.previousPolicy)).toBe(old.text);
+    expect(await readScript(fake.files, places.previousPolicy)).toBe(old.text);
     const at = (what: RegExp) => calls.findIndex((call) => what.test(call));
     expect(at(/files\.write .*pending\.nft/)).toBeLessThan(at(/exec\.run nft/));
     expect(at(/files\.rename .*pending/)).toBeGreaterThan(calls.findLastIndex((call) => /exec/.test(call)));
+  });
+
+  it("demands what was reached right before, written down before the kernel judges by the new rules", async () => {
+    const seen: unknown[] = [];
+    reached = async () => {
+      seen.push(["asked", kernel.judging === old.digest, await isPending()]);
+      return [22, 2222];
+    };
+    prove = async (ports) => {
+      const { reached: noted } = JSON.parse((await fake.files.readText(places.pendingRecord)) ?? "{}");
+      seen.push(["proved", ports, noted, kernel.judging === next.digest]);
+    };
+    await new DeadMan(host, proof).put(next, never);
+    expect(seen).toEqual([
+      ["asked", true, false],
+      ["proved", [22, 2222], [22, 2222], true],
+    ]);
+  });
+
+  it("tries nothing when nobody says what is reached", async () => {
+    reached = refuse;
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({ code: "WEFT-E404" });
+    expect(await agreement()).toBe("old");
+    expect(await readReverted(fake.files)).toBeUndefined();
+  });
+
+  it("demands the same after a restart, whatever could be reached then", async () => {
+    for (const isReached of [true, false]) {
+      prove = () => Promise.reject(new Killed());
+      await new DeadMan(host, proof).put(next, never).catch(() => {});
+      expect(kernel.judging).toBe(next.digest);
+      reached = () => Promise.reject(new Error("asked while the new rules judge"));
+      const demanded: (readonly number[])[] = [];
+      prove = async (ports) => {
+        demanded.push(ports);
+        if (!isReached) throw new WeftError("WEFT-E403", "not reached");
+      };
+      await restart();
+      expect(new Set(demanded.map(String))).toEqual(new Set(["22"]));
+      expect(await agreement()).toBe(isReached ? "new" : "old");
+      await fake.exec.run("nft", ["-f", "-"], { input: old.text });
+      await writeScript(fake.files, places.confirmedPolicy, old.text);
+      reached = async () => [22];
+    }
+  });
+
+  it.each([
+    ["of another release", { generation: 2, digest: next.digest, bootId: "boot1" }],
+    ["that is damaged", undefined],
+  ])("does not confirm what is armed by a record %s: it goes back", async (_, record) => {
+    prove = () => Promise.reject(new Killed());
+    await new DeadMan(host, proof).put(next, never).catch(() => {});
+    await fake.files.write(places.pendingRecord, record === undefined ? "{" : JSON.stringify(record));
+    prove = async () => {};
+    expect(await new DeadMan(host, proof).settle(never)).toBe("reverted");
+    expect(await agreement()).toBe("old");
+  });
+
+  it("clears away a pending policy whose text is damaged, and leaves the kernel to the plan", async () => {
+    prove = () => Promise.reject(new Killed());
+    await new DeadMan(host, proof).put(next, never).catch(() => {});
+    await fake.files.write(places.pendingPolicy, next.text.slice(0, 100));
+    expect(await new DeadMan(host, proof).settle(never)).toBeUndefined();
+    expect(await isPending()).toBe(false);
+  });
+
+  it.each(["the rule that chooses was deleted", "the confirmed slot was emptied"])(
+    "goes back at once when %s while it waits for its proof",
+    async (what) => {
+      for (const isProved of [true, false]) {
+        prove = async () => {
+          kernel.tamper(what);
+          if (!isProved) throw new WeftError("WEFT-E403", "not reached");
+        };
+        const began = fake.clock.now().getTime();
+        await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({
+          code: "WEFT-E403",
+          why: expect.stringContaining("somebody changed the rules"),
+        });
+        expect(fake.clock.now().getTime() - began).toBeLessThan(timeoutMs);
+        expect(await agreement()).toBe("old");
+      }
+    },
+  );
+
+  it("does not take for confirmed what somebody puts into the candidate between proof and confirm", async () => {
+    fake.exec.programs.set("nft", (args, options) => {
+      if (options.input?.startsWith("delete element inet weft armed") === true) kernel.tamperSlot("a rule");
+      return kernel.nft(args, options);
+    });
+    await new DeadMan(host, proof).put(next, never);
+    // unknown: the next look loads the file again
+    expect(await readConfirmed(fake.files)).toMatchObject({ digest: next.digest, fingerprint: "" });
+  });
+
+  it("goes back by the kernel alone when the confirmed file is damaged meanwhile", async () => {
+    await writeScript(fake.files, places.previousPolicy, "older");
+    prove = async () => {
+      await fake.files.write(places.confirmedPolicy, "cut");
+      throw new WeftError("WEFT-E403", "not reached");
+    };
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({ code: "WEFT-E403" });
+    expect([kernel.judging, kernel.armed, kernel.confirmed?.digest]).toEqual([
+      old.digest,
+      undefined,
+      old.digest,
+    ]);
   });
 
   it("tries a proof again while there is time", async () => {
@@ -172,7 +284,7 @@ describe("DeadMan", () => {
         for (const late of [false, true])
           for (let killedAt = 1; ; killedAt++) {
             await fake.exec.run("nft", ["-f", "-"], { input: old.text });
-            await fake.files.write(places.confirmedPolicy, old.text);
+            await writeScript(fake.files, places.confirmedPolicy, old.text);
             const table = await readKernelTable(fake.exec);
             await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
             await fake.files.remove(places.revertedRecord);
@@ -200,7 +312,7 @@ describe("DeadMan", () => {
     for (let first = 1; first < 30; first += 3)
       for (let second = 1; second < 12; second++) {
         await fake.exec.run("nft", ["-f", "-"], { input: old.text });
-        await fake.files.write(places.confirmedPolicy, old.text);
+        await writeScript(fake.files, places.confirmedPolicy, old.text);
         prove = second % 2 === 0 ? async () => {} : refuse;
         for (const count of [first, second]) {
           callsLeft = count;
@@ -214,10 +326,9 @@ describe("DeadMan", () => {
   });
 
   it("takes a pending policy from before a reboot for undone, and never arms it by itself", async () => {
-    prove = refuse;
-    callsLeft = 8;
+    prove = () => Promise.reject(new Killed());
     await new DeadMan(host, proof).put(next, never).catch(() => {});
-    callsLeft = Number.POSITIVE_INFINITY;
+    prove = refuse;
     expect(await isPending()).toBe(true);
     await fake.files.write(places.bootId, "boot2\n");
     await fake.exec.run("nft", ["-f", "-"], { input: (await onDisk()) ?? "" });

@@ -2,7 +2,11 @@
 // the policy confirmed in kernel and on disk, or the one before it in force as if nothing had been tried.
 //
 // INVARIANTS
-// - The order is: pending on disk, armed in the kernel, proof, confirmed in the kernel, read back, confirmed on disk.
+// - The order is: the guard ports that are reached, pending on disk, staged in the kernel, the record completed on disk,
+//   armed in the kernel, proof, confirmed in the kernel, read back, confirmed on disk.
+// - What must be reached is measured while the confirmed rules judge, and written down before the others do. A pending
+//   policy of which it is not known is never confirmed.
+// - Nothing is confirmed if the table is not the one that was armed: then something else was proved.
 // - The confirming transaction begins by deleting the armed elements, which the kernel refuses once they have expired;
 //   what then counts is what the kernel says when asked, never what nft returned.
 // - The confirmed file can be loaded on an empty kernel at any moment, and no armed policy is in it.
@@ -15,8 +19,9 @@ import { parseScriptHeader, type ScriptHeader } from "@weft/shared/render/nftabl
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
-import { policyMode, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
-import { checkFile, loadFile, loadScript, readArmed, readKernelTable } from "./kernel-table.ts";
+import { keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
+import { goBack } from "./go-back.ts";
+import { checkFile, type KernelTable, loadScript, readArmed, readKernelTable } from "./kernel-table.ts";
 import {
   dropPending,
   type PendingPolicy,
@@ -24,6 +29,7 @@ import {
   readPending,
   readReverted,
   writePending,
+  writePendingRecord,
   writeReverted,
 } from "./pending.ts";
 
@@ -31,14 +37,21 @@ import {
 export interface ReachProof {
   /** Somebody is there who could be asked. */
   readonly ready: boolean;
-  /** Resolves when it is proved; throws a WeftError that says what is not reached. */
-  prove(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<void>;
+  /** The TCP ports among them that are reached now. */
+  reached(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<readonly number[]>;
+  /** Resolves when it is proved that all of them are reached; throws a WeftError that says which is not. */
+  prove(ports: readonly number[], signal: AbortSignal): Promise<void>;
 }
 
 /** What became of a policy that was pending when the agent started. */
 export type Settled = "confirmed" | "reverted" | "never-armed";
 
 const oneProofMs = 5_000;
+/** Every port may take its time to be found closed. */
+const reachedMs = 10_000;
+const unknownReach = "what was reached before it is not known";
+const tooLate = "the proof came when its time was over";
+const tampered = "somebody changed the rules in the kernel while they waited for their proof";
 const proveAgainMs = 250;
 const lookAgainMs = 50;
 
@@ -51,31 +64,68 @@ export class DeadMan {
     this.#proof = proof;
   }
 
-  /** Throws WEFT-E403 when it was not confirmed, and WEFT-E400 when the kernel refuses it; nothing is changed then. */
+  /**
+   * Throws WEFT-E403 when it was not confirmed; WEFT-E404 when nobody says what is reached now, and WEFT-E400 when the
+   * kernel refuses it: nothing is changed then.
+   */
   async put(args: StepArgs["armPolicy"], signal: AbortSignal): Promise<void> {
     const { files } = this.#host;
     const { text, generation, digest } = args;
-    const pending = { text, generation, digest, bootId: await readBootId(files) };
+    const header = headerOf(text);
+    const reached = await this.#reached(header, signal);
+    const bootId = await readBootId(files);
+    const pending = { text, generation, digest, bootId, reached, fingerprint: "", slotFingerprint: "" };
     await writePending(files, pending);
+    let armed: PendingPolicy;
     try {
-      await this.#arm(args, signal);
+      armed = await this.#arm(pending, args, signal);
     } catch (failure) {
+      await goBack(this.#host);
       await dropPending(files);
       throw failure;
     }
-    await this.#conclude(pending, headerOf(text), signal);
+    await this.#conclude(armed, header, signal);
   }
 
-  async #arm({ arm, digest }: StepArgs["armPolicy"], signal: AbortSignal): Promise<void> {
-    const { exec } = this.#host;
+  /** Of the guard ports of the old rules and of the new: what the old rules, which judge now, let through. */
+  async #reached(header: ScriptHeader, signal: AbortSignal): Promise<readonly number[]> {
+    const before = await readConfirmed(this.#host.files);
+    const ports = distinctPorts([...(before?.guardPorts ?? []), ...header.guardPorts]);
+    try {
+      return await this.#proof.reached(ports, AbortSignal.any([signal, AbortSignal.timeout(reachedMs)]));
+    } catch (failure) {
+      signal.throwIfAborted();
+      throw new WeftError("WEFT-E404", "the new rules wait: nobody says which guard ports are reached now", {
+        why: sentenceOf(failure, reachedMs),
+      });
+    }
+  }
+
+  /** Out: the pending policy as its record on disk tells it, from before the kernel began to judge by it. */
+  async #arm(
+    pending: PendingPolicy,
+    { stage, arm, digest }: StepArgs["armPolicy"],
+    signal: AbortSignal,
+  ): Promise<PendingPolicy> {
+    const { files, exec } = this.#host;
+    const { slot } = headerOf(pending.text);
     await checkFile(exec, places.pendingPolicy);
     signal.throwIfAborted();
+    await loadScript(exec, stage);
+    const table = await readKernelTable(exec);
+    const complete = {
+      ...pending,
+      fingerprint: table?.fingerprint ?? "",
+      slotFingerprint: table?.slots[slot] ?? "",
+    };
+    await writePendingRecord(files, complete);
     try {
       await loadScript(exec, arm);
     } catch (failure) {
       // nft may have been killed after the kernel had taken it
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
+    return complete;
   }
 
   /**
@@ -85,23 +135,31 @@ export class DeadMan {
   async settle(signal: AbortSignal): Promise<Settled | undefined> {
     const { files, exec } = this.#host;
     const pending = await readPending(files);
-    if (pending === undefined) return undefined;
+    if (pending === undefined) {
+      // A damaged one can never be confirmed, and while there is one nothing is repaired.
+      if ((await files.info(places.pendingPolicy)) !== undefined) await dropPending(files);
+      return undefined;
+    }
     const header = headerOf(pending.text);
     const kernel = await readKernelTable(exec);
     if (kernel?.revision === header.revision && kernel.digest === header.digest) {
-      await this.#keep(header, kernel.fingerprint);
+      await this.#keep(pending, header, kernel);
       return "confirmed";
     }
-    if ((await readArmed(exec))?.digest === header.digest) {
+    const isArmed = (await readArmed(exec))?.digest === header.digest;
+    if (isArmed && pending.reached !== undefined && pending.fingerprint !== "") {
       await this.#conclude(pending, header, signal);
       return "confirmed";
     }
+    if (isArmed) {
+      await this.#revert(pending, unknownReach);
+      return "reverted";
+    }
     const reverted = await readReverted(files);
     const isKnown = reverted?.generation === pending.generation && reverted.digest === pending.digest;
-    const confirmed = await readConfirmed(files);
-    const isUntouched = kernel !== undefined && kernel.fingerprint === confirmed?.fingerprint;
     const isRebooted = pending.bootId !== (await readBootId(files));
-    if (isUntouched && !isKnown && !isRebooted) {
+    if (pending.fingerprint === "" && !isKnown && !isRebooted) {
+      await goBack(this.#host);
       await dropPending(files);
       return "never-armed";
     }
@@ -114,19 +172,19 @@ export class DeadMan {
 
   async #conclude(pending: PendingPolicy, header: ScriptHeader, signal: AbortSignal): Promise<void> {
     const { exec, clock } = this.#host;
-    let reason = await this.#proved(pending, header, signal);
+    let reason = await this.#proved(pending, signal);
     if (reason === undefined) {
       try {
         await loadScript(exec, renderConfirm(header.slot, header));
       } catch (failure) {
         if (!isWeftError(failure)) throw failure;
-        reason = "the proof came when its time was over";
+        reason = tooLate;
       }
     }
-    while (true) {
+    while (reason !== tampered) {
       const kernel = await readKernelTable(exec);
       if (kernel?.revision === header.revision && kernel.digest === header.digest) {
-        await this.#keep(header, kernel.fingerprint);
+        await this.#keep(pending, header, kernel);
         return;
       }
       if ((await readArmed(exec))?.digest !== pending.digest) break;
@@ -137,25 +195,25 @@ export class DeadMan {
     throw new WeftError("WEFT-E403", `revision ${header.revision} was not confirmed and is undone`, { why });
   }
 
-  /** undefined: proved. Otherwise why not, after the kernel has gone back. */
-  async #proved(
-    pending: PendingPolicy,
-    header: ScriptHeader,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const { files, exec, clock } = this.#host;
-    const before = await readConfirmed(files);
-    const ports = distinctPorts([...(before?.guardPorts ?? []), ...header.guardPorts]);
+  /** undefined: proved. Otherwise why not, after the kernel has gone back, or must. */
+  async #proved(pending: PendingPolicy, signal: AbortSignal): Promise<string | undefined> {
+    const { exec, clock } = this.#host;
+    let missed: string | undefined;
     while (true) {
-      let reason: string;
+      let reason: string | undefined;
       try {
-        await this.#proof.prove(ports, AbortSignal.any([signal, AbortSignal.timeout(oneProofMs)]));
-        return undefined;
+        const within = AbortSignal.any([signal, AbortSignal.timeout(oneProofMs)]);
+        await this.#proof.prove(pending.reached ?? [], within);
       } catch (failure) {
         if (signal.aborted) throw await this.#letGo(signal);
-        reason = sentenceOf(failure);
+        reason = sentenceOf(failure, oneProofMs);
       }
-      if ((await readArmed(exec))?.digest !== pending.digest) return reason;
+      // A proof that came afterwards is one of the rules before: what was missing while these judged is the reason.
+      missed = reason ?? missed;
+      if ((await readArmed(exec))?.digest !== pending.digest) return missed ?? tooLate;
+      // What was proved, or not, is the table as it is now.
+      if ((await readKernelTable(exec))?.fingerprint !== pending.fingerprint) return tampered;
+      if (reason === undefined) return undefined;
       await clock.sleep(proveAgainMs, signal).catch(() => {});
       if (signal.aborted) throw await this.#letGo(signal);
     }
@@ -163,19 +221,21 @@ export class DeadMan {
 
   /** A newer state takes its place at once; an agent that stops leaves it to the kernel. */
   async #letGo(signal: AbortSignal): Promise<unknown> {
-    const { files, exec } = this.#host;
     if (signal.reason === superseded) {
-      await loadFile(exec, places.confirmedPolicy);
-      await dropPending(files);
+      await goBack(this.#host);
+      await dropPending(this.#host.files);
     }
     return signal.reason;
   }
 
   /** On disk what the kernel has. Renaming takes the pending one away in the same moment. */
-  async #keep({ revision, digest }: ScriptHeader, fingerprint: string): Promise<void> {
+  async #keep(pending: PendingPolicy, header: ScriptHeader, kernel: KernelTable): Promise<void> {
     const { files } = this.#host;
-    const before = await files.readText(places.confirmedPolicy);
-    if (before !== undefined) await files.write(places.previousPolicy, before, { mode: policyMode });
+    const { revision, digest, slot } = header;
+    // Something that came into it between proof and confirm must not count for confirmed: unknown, it is loaded anew.
+    const isWhole = kernel.slots[slot] === pending.slotFingerprint;
+    const fingerprint = isWhole ? kernel.fingerprint : "";
+    await keepAsPrevious(files, await readConfirmed(files));
     await files.rename(places.pendingPolicy, places.confirmedPolicy);
     await writeConfirmedRecord(files, { revision, digest, fingerprint });
     await files.remove(places.pendingRecord);
@@ -183,9 +243,9 @@ export class DeadMan {
 
   /** The kernel has gone back by itself; what is left of the candidate is cleared away. */
   async #revert({ generation, digest }: PendingPolicy, reason: string): Promise<void> {
-    const { files, exec } = this.#host;
+    const { files } = this.#host;
     await writeReverted(files, { generation, digest, reason });
-    await loadFile(exec, places.confirmedPolicy);
+    await goBack(this.#host);
     await dropPending(files);
   }
 }
@@ -200,7 +260,7 @@ function distinctPorts(ports: readonly PortRange[]): PortRange[] {
   return [...new Map(ports.map((port) => [`${port.protocol} ${port.from}-${port.to}`, port])).values()];
 }
 
-function sentenceOf(failure: unknown): string {
+function sentenceOf(failure: unknown, withinMs: number): string {
   if (!isWeftError(failure)) {
     // the time of one attempt was up
     if (
@@ -209,7 +269,7 @@ function sentenceOf(failure: unknown): string {
       "name" in failure &&
       failure.name === "TimeoutError"
     )
-      return `no proof within ${oneProofMs / 1000} s`;
+      return `no answer within ${withinMs / 1000} s`;
     throw failure;
   }
   return failure.why === undefined ? messageOf(failure) : `${messageOf(failure)}: ${failure.why}`;

@@ -5,7 +5,10 @@ import {
   parseArmed,
   parseKernelRevision,
   rulesetFingerprint,
+  slotFingerprint,
 } from "@weft/shared/render/nftables";
+import { forgetting } from "@weft/shared/render/nftables-memory";
+import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
@@ -13,6 +16,8 @@ export interface KernelTable {
   readonly digest: string;
   /** Of the rules as the kernel has them, without counters and dynamic elements. */
   readonly fingerprint: string;
+  /** Of what stands in each slot. */
+  readonly slots: Readonly<Record<Slot, string>>;
 }
 
 const loadTimeoutMs = 30_000;
@@ -38,6 +43,7 @@ function tableOf(printed: string): KernelTable {
     revision: carried?.revision ?? 0,
     digest: carried?.digest ?? "",
     fingerprint: rulesetFingerprint(printed),
+    slots: { a: slotFingerprint(printed, "a"), b: slotFingerprint(printed, "b") },
   };
 }
 
@@ -79,6 +85,16 @@ async function nft(
       cause: failure,
     });
   }
+}
+
+/**
+ * Somebody else's hand was in the rules: what passed meanwhile was not counted. Called before they are put right: after a
+ * crash between the two the memory of flows is too young, never too old.
+ */
+export async function forgetMemory(exec: Exec, started?: (pid: number) => void): Promise<void> {
+  // of a table that is gone, or of an older release, there is nothing to forget
+  const allow = [0, 1];
+  await exec.run("nft", forgetting, started === undefined ? { allow } : { allow, started });
 }
 
 /** One transaction: all of it or nothing. */

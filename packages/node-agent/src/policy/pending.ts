@@ -1,11 +1,11 @@
 // In: a policy that is armed. Out: it on disk before the kernel has it, so that an agent that starts anew can tell what
 // became of it; and word of the one that was not confirmed. The text comes after its record: there is a pending policy
-// when there is a text.
+// when there is a text. The record is completed right before the kernel is told to judge by it.
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { Files } from "../host/host.ts";
 import { parseJsonFields } from "../state/json-fields.ts";
 import { places } from "../state/places.ts";
-import { policyMode } from "./confirmed.ts";
+import { policyMode, readScript, writeScript } from "./confirmed.ts";
 
 export interface PendingPolicy {
   readonly text: string;
@@ -13,6 +13,12 @@ export interface PendingPolicy {
   readonly digest: string;
   /** A kernel that started since has nothing of it. */
   readonly bootId: string;
+  /** Guard ports the coordinator reached right before: those must be reached again. undefined: nobody wrote it down. */
+  readonly reached: readonly number[] | undefined;
+  /** Of the kernel's table while it waits for its proof. Empty: it was never armed. */
+  readonly fingerprint: string;
+  /** Of its own slot alone, which is the same once it is confirmed. */
+  readonly slotFingerprint: string;
 }
 
 export async function readBootId(files: Files): Promise<string> {
@@ -20,15 +26,23 @@ export async function readBootId(files: Files): Promise<string> {
 }
 
 export async function readPending(files: Files): Promise<PendingPolicy | undefined> {
-  const text = await files.readText(places.pendingPolicy);
+  const text = await readScript(files, places.pendingPolicy);
   if (text === undefined) return undefined;
   const record = (await files.readText(places.pendingRecord)) ?? "";
   const said = legible(() => {
-    const { count, text: field } = parseJsonFields(places.pendingRecord, record);
-    return { generation: count("generation"), digest: field("digest"), bootId: field("bootId") };
+    const fields = parseJsonFields(places.pendingRecord, record);
+    return {
+      generation: fields.count("generation"),
+      digest: fields.text("digest"),
+      bootId: fields.text("bootId"),
+      reached: fields.optionalCounts("reached"),
+      fingerprint: fields.optionalText("fingerprint") ?? "",
+      slotFingerprint: fields.optionalText("slotFingerprint") ?? "",
+    };
   });
   // Of no boot: not to be continued.
-  return { text, ...(said ?? { generation: 0, digest: "", bootId: "" }) };
+  const none = { reached: undefined, fingerprint: "", slotFingerprint: "" };
+  return { text, ...(said ?? { generation: 0, digest: "", bootId: "", ...none }) };
 }
 
 /** A damaged record must not stand in the way of the rules. */
@@ -41,14 +55,14 @@ function legible<T>(read: () => T): T | undefined {
   }
 }
 
-export async function writePending(
-  files: Files,
-  { text, generation, digest, bootId }: PendingPolicy,
-): Promise<void> {
+export async function writePending(files: Files, pending: PendingPolicy): Promise<void> {
   await files.makeDirectory(places.policy, 0o700);
-  const record = `${JSON.stringify({ generation, digest, bootId })}\n`;
-  await files.write(places.pendingRecord, record, { mode: policyMode });
-  await files.write(places.pendingPolicy, text, { mode: policyMode });
+  await writePendingRecord(files, pending);
+  await writeScript(files, places.pendingPolicy, pending.text);
+}
+
+export async function writePendingRecord(files: Files, { text: _, ...record }: PendingPolicy): Promise<void> {
+  await files.write(places.pendingRecord, `${JSON.stringify(record)}\n`, { mode: policyMode });
 }
 
 export async function dropPending(files: Files): Promise<void> {

@@ -7,20 +7,24 @@ const wanted = {
   revision: 2,
   digest: "d",
   textIn: (slot: string) => `rules ${slot}`,
-  armIn: (slot: string) => `arm ${slot}`,
+  stageIn: (slot: string) => `stage ${slot}`,
+  arming: () => "arm",
   tracking: () => "track",
 };
 const confirmed: ConfirmedPolicy = {
   text: "rules a",
+  source: "confirmed",
   slot: "a",
   revision: 2,
   digest: "d",
   guardPorts: [],
   fingerprint: "f",
+  recordedDigest: "d",
 };
-const kernel = { revision: 2, digest: "d", fingerprint: "f" };
+const slots = { a: "f", b: "" };
+const kernel = { revision: 2, digest: "d", fingerprint: "f", slots };
 const older = { ...confirmed, text: "older a", revision: 1, digest: "c" };
-const olderKernel = { revision: 1, digest: "c", fingerprint: "f" };
+const olderKernel = { revision: 1, digest: "c", fingerprint: "f", slots };
 const plan = (observed: Partial<Parameters<typeof planPolicy>[1]>, change = {}) =>
   planPolicy({ ...wanted, ...change }, { confirmed, kernel, reverted: undefined, ...observed });
 
@@ -46,7 +50,14 @@ describe("planPolicy", () => {
       expect(steps).toEqual([
         {
           kind: "armPolicy",
-          args: { text: `rules ${free}`, arm: `arm ${free}`, revision: 2, digest: "d", generation: 5 },
+          args: {
+            text: `rules ${free}`,
+            stage: `stage ${free}`,
+            arm: "arm",
+            revision: 2,
+            digest: "d",
+            generation: 5,
+          },
         },
       ]);
       expect(drift).toBeUndefined();
@@ -84,6 +95,27 @@ describe("planPolicy", () => {
     const { steps, drift } = plan({ kernel: found });
     expect(steps).toHaveLength(1);
     expect(drift).toContain(what);
+  });
+
+  it("writes a damaged file anew when the record says that what is wanted was confirmed", () => {
+    const damaged = { ...older, source: "previous", recordedDigest: "d" } as const;
+    expect(plan({ confirmed: damaged }).steps).toMatchObject([
+      { kind: "loadPolicy", args: { text: "rules a", revision: 2 } },
+    ]);
+  });
+
+  it("proves what was never confirmed, beside what boot fell back on", () => {
+    for (const source of ["previous", "guards-only"] as const) {
+      const confirmed = { ...older, source, recordedDigest: "", fingerprint: "" };
+      const { steps } = plan({ confirmed });
+      expect(steps.map(({ kind }) => kind)).toEqual(["loadPolicy", "armPolicy"]);
+      expect(steps[0]).toMatchObject({ args: { text: "older a" } });
+    }
+  });
+
+  it("does not load what has undone itself because every file is damaged", () => {
+    const reverted = { generation: 5, digest: "d", reason: "" };
+    expect(plan({ confirmed: undefined, reverted }).steps).toEqual([]);
   });
 
   it("loads again, without blame, what a crash left without a record", () => {

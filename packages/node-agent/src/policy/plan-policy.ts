@@ -13,7 +13,9 @@ export interface WantedPolicy {
   /** Alone, as boot would load it. */
   textIn(slot: Slot): string;
   /** Beside the confirmed policy in the other slot. */
-  armIn(slot: Slot): string;
+  stageIn(slot: Slot): string;
+  /** In force instead of it, for a time. */
+  arming(): string;
   /** The first stage on a machine that has no table yet. */
   tracking(): string;
 }
@@ -38,12 +40,17 @@ export function planPolicy(wanted: WantedPolicy, observed: PolicyObserved): Poli
     const tracking = kernel === undefined ? wanted.tracking() : undefined;
     return { kind: "loadPolicy", args: { text, revision: of.revision, digest: of.digest, tracking } };
   };
+  const isHeld = isReverted(wanted, observed.reverted);
   // Nothing of this release is confirmed: there is nothing to go back to.
-  if (confirmed?.slot === undefined) return { steps: [direct(wanted.textIn("a"), wanted)], drift: undefined };
+  if (confirmed?.slot === undefined)
+    return { steps: isHeld ? [] : [direct(wanted.textIn("a"), wanted)], drift: undefined };
+  // Only its file was damaged: the record still says that it was confirmed.
+  if (confirmed.source !== "confirmed" && confirmed.recordedDigest === digest)
+    return { steps: [direct(wanted.textIn("a"), wanted)], drift: undefined };
   const drift = driftOf(confirmed, kernel);
   const isLoaded = isSame(confirmed, kernel);
   const restore = isLoaded ? [] : [direct(confirmed.text, confirmed)];
-  if (isReverted(wanted, observed.reverted)) return { steps: restore, drift };
+  if (isHeld) return { steps: restore, drift };
   if (confirmed.digest === digest) {
     // The same policy: other uids, another release's way to write it, or another revision's number.
     const text = wanted.textIn(confirmed.slot);
@@ -54,7 +61,14 @@ export function planPolicy(wanted: WantedPolicy, observed: PolicyObserved): Poli
   const slot = otherSlot(confirmed.slot);
   const arm: Step = {
     kind: "armPolicy",
-    args: { text: wanted.textIn(slot), arm: wanted.armIn(slot), revision, digest, generation },
+    args: {
+      text: wanted.textIn(slot),
+      stage: wanted.stageIn(slot),
+      arm: wanted.arming(),
+      revision,
+      digest,
+      generation,
+    },
   };
   return { steps: [...restore, arm], drift };
 }

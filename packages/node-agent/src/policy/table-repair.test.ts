@@ -93,6 +93,21 @@ describe("TableRepair", () => {
     expect([loads(), codes(), repair.takeCutDue()]).toEqual([[], [], false]);
   });
 
+  it("looks again after a word that came while it was reading", async () => {
+    let isFirst = true;
+    host.exec.programs.set("nft", async (args, options) => {
+      const said = await kernel.nft(args, options);
+      if (isFirst && args[0] === "-j") {
+        isFirst = false;
+        kernel.confirmed = undefined;
+        repair.heard(nft);
+      }
+      return said;
+    });
+    repair.heard({ author: undefined, acts: [], isElsewhere: false });
+    await until("it is back", () => kernel.confirmed?.digest === digest && loads().length === 1);
+  });
+
   it("leaves a pending policy to the dead-man switch, and has the agent look", async () => {
     await host.files.write(places.pendingPolicy, script);
     kernel.confirmed = undefined;

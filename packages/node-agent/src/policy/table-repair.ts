@@ -13,7 +13,7 @@ import type { Log } from "../log.ts";
 import { places } from "../state/places.ts";
 import { type ConfirmedPolicy, readConfirmed } from "./confirmed.ts";
 import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
-import { type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
+import { forgetMemory, type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
 import type { LeakBound, Leaks, LeakWitness } from "./leak-witness.ts";
 import { driftOf } from "./plan-policy.ts";
@@ -135,21 +135,21 @@ export class TableRepair {
 
   async #look(): Promise<void> {
     const { files, exec } = this.#parts.host;
+    // Taken before the reading: a word that comes meanwhile may be of what was not read any more.
+    const heard = this.#heard;
+    this.#heard = [];
     try {
       if ((await files.info(places.pendingPolicy)) !== undefined) {
-        this.#heard = [];
         this.#parts.onRepair();
         return;
       }
       const confirmed = await readConfirmed(files);
       const kernel = await readKernelTable(exec, this.#memory);
-      if (confirmed !== undefined) await this.putBack(confirmed, kernel);
-      else this.#heard = [];
+      if (confirmed !== undefined) await this.putBack(confirmed, kernel, heard);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
       // The agent's own look finds it as well, plans anew, and says what is in the way.
       this.#parts.log.error(`policy: the table cannot be put back: ${messageOf(failure)}`);
-      this.#heard = [];
       this.#parts.onRepair();
     }
   }
@@ -158,20 +158,20 @@ export class TableRepair {
   async putBack(
     confirmed: ConfirmedPolicy,
     kernel: KernelTable | undefined,
+    before: readonly Heard[] = [],
   ): Promise<KernelTable | undefined> {
     const { log, host } = this.#parts;
-    if (confirmed.slot === undefined || driftOf(confirmed, kernel) === undefined) {
-      this.#heard = [];
-      return kernel;
-    }
+    if (confirmed.slot === undefined || driftOf(confirmed, kernel) === undefined) return kernel;
     const found = await this.#afterPause(kernel);
-    const heard = this.#heard;
-    this.#heard = [];
     const drift = driftOf(confirmed, found);
     if (drift === undefined) return found;
+    // Whatever was done until now, the load undoes.
+    const heard = [...before, ...this.#heard];
+    this.#heard = [];
     const named = heard.filter(({ pid }) => pid !== undefined);
     const word = named.findLast(({ isElsewhere }) => !isElsewhere) ?? named.at(-1) ?? heard.at(-1);
     const began = this.#now();
+    if (found !== undefined) await forgetMemory(host.exec, (pid) => this.#ownLoad(pid));
     await loadFile(host.exec, places.confirmedPolicy, (pid) => this.#ownLoad(pid));
     const at = this.#now();
     const tookMs = at - (word?.at ?? began);

@@ -1,7 +1,7 @@
 // In: the users that stand for services on this node. Out: their numeric uids, and a condition for each that cannot
 // stand for one service: missing, root, dynamic or shared. The kernel knows numbers only.
 import type { ConditionCode } from "@weft/shared/model/condition";
-import type { DesiredContent } from "@weft/shared/model/desired";
+import { coordinatorUser, type DesiredContent } from "@weft/shared/model/desired";
 import type { Host } from "../host/host.ts";
 
 export interface PasswdEntry {
@@ -63,11 +63,16 @@ export function judgeUsers(
   return { uids, conditions };
 }
 
+/** The coordinator's user stands for no service: nothing is wrong when it is missing. */
 export async function resolveUsers(host: Host, desired: DesiredContent): Promise<ResolvedUsers> {
-  const names = usersOf(desired);
+  const services = usersOf(desired);
+  const names = desired.policy.guard.isCoordinator ? [...services, coordinatorUser] : services;
   if (names.length === 0) return { uids: new Map(), conditions: [] };
   // Exit 2: one or more of them do not exist; those that do are printed all the same.
   const { stdout } = await host.exec.run("getent", ["passwd", "--", ...names], { allow: [0, 2] });
   const everybody = parsePasswd((await host.files.readText("/etc/passwd")) ?? "");
-  return judgeUsers(names, parsePasswd(stdout), everybody);
+  const found = parsePasswd(stdout);
+  const { uids, conditions } = judgeUsers(services, found, everybody);
+  const prober = judgeUsers(names.slice(services.length), found, everybody).uids;
+  return { uids: new Map([...uids, ...prober]), conditions };
 }

@@ -2,23 +2,26 @@
 
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
-import { renderArming, renderNftables, renderTracking } from "@weft/shared/render/nftables";
+import type { CutOccasion } from "@weft/shared/model/report";
+import { renderArming, renderNftables, renderStaging, renderTracking } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
 import { runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
+import { BootFallback } from "../policy/boot-fallback.ts";
+import { bootFindings } from "../policy/boot-outcome.ts";
 import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
-import type { CutOccasion } from "../policy/flow-cutter.ts";
 import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
 import type { Unchanged } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
 import { isReverted, planHold, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import type { TableRepair } from "../policy/table-repair.ts";
 import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
+import { places } from "../state/places.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
 export interface Enforced {
@@ -59,6 +62,7 @@ export class PolicySection {
   readonly #repair: TableRepair;
   readonly #canProve: () => boolean;
   readonly #memory = new TableMemory();
+  readonly #fallback: BootFallback;
   #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
   #lookup: Lookup | undefined;
   #enforced: Enforced | undefined;
@@ -76,6 +80,7 @@ export class PolicySection {
   constructor({ host, table, log, watch, deadMan, repair, canProve }: PolicyParts) {
     this.#watch = watch;
     this.#host = host;
+    this.#fallback = new BootFallback(host.files);
     this.#table = table;
     this.#log = log;
     this.#deadMan = deadMan;
@@ -109,21 +114,40 @@ export class PolicySection {
     const plan = planPolicy(wanted, observed);
     const { drift } = plan;
     const steps = this.#canProve() ? plan.steps : plan.steps.filter(({ kind }) => kind !== "armPolicy");
-    const isWaiting = steps.length < plan.steps.length;
+    if (observed.confirmed !== undefined && observed.confirmed.source !== "confirmed")
+      this.#log.warn(`policy: ${places.confirmedPolicy} is damaged or gone; it is written anew`);
     if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
     const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
     if (run !== undefined) this.#repair.changed();
     this.#note(run === undefined ? observed.kernel : await this.#readKernel());
-    const findings: Finding[] = [];
+    // Nobody to prove it: not there, or gone since the last look.
+    const isUnasked = isWeftError(run?.failure) && run.failure.code === "WEFT-E404";
+    const isWaiting = isUnasked || steps.length < plan.steps.length;
+    const findings: Finding[] = await bootFindings(files);
+    if (this.#enforced?.digest === desired.digest) findings.push(...(await this.#keepFallback(desired)));
     const reverted = steps.length === 0 ? observed.reverted : await readReverted(files);
     const isHeld = isReverted(desired, reverted);
     if (isHeld && reverted !== undefined) findings.push(revertedFinding(desired, reverted));
-    else if (run?.end === "reverted") findings.push(findingOf(run.failure, "POLICY_REFUSED"));
-    if (steps.some(({ kind }) => kind === "armPolicy")) this.#cutDue = isHeld ? "reverted" : "confirmed";
+    else if (run?.end === "reverted" && !isUnasked) findings.push(findingOf(run.failure, "POLICY_REFUSED"));
+    if (!isUnasked && steps.some(({ kind }) => kind === "armPolicy"))
+      this.#cutDue = isHeld ? "reverted" : "confirmed";
+    else if (!isUnasked && steps.length > 0) this.#cutDue = "loaded";
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
-    if (isWaiting && run?.end !== "reverted") return { end: "waiting", steps: run?.steps ?? [], findings };
+    if (isWaiting && (isUnasked || run?.end !== "reverted"))
+      return { end: "waiting", steps: run?.steps ?? [], findings };
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
+  /** A disk that does not take it is no reason to say that the rules are not in force. */
+  async #keepFallback(desired: DesiredState): Promise<Finding[]> {
+    try {
+      await this.#fallback.keep(desired);
+      return [];
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return [findingOf(failure, "DISK_TROUBLE")];
+    }
   }
 
   /** A foreign change that the repair has not heard of; what it cannot put back is planned like any other step. */
@@ -220,9 +244,15 @@ export class PolicySection {
       texts.set(slot, text);
       return text;
     };
-    const armIn = (slot: Slot) => renderArming(input, slot, timeoutMs);
-    const tracking = () => renderTracking(desired);
-    const policy: WantedPolicy = { generation, revision, digest, textIn, armIn, tracking };
+    const policy: WantedPolicy = {
+      generation,
+      revision,
+      digest,
+      textIn,
+      stageIn: (slot) => renderStaging(input, slot),
+      arming: () => renderArming(digest, timeoutMs),
+      tracking: () => renderTracking(desired),
+    };
     this.#wanted = { desired, uids, policy };
     return policy;
   }

@@ -5,6 +5,8 @@ export interface JsonFields {
   text(name: string): string;
   optionalText(name: string): string | undefined;
   count(name: string): number;
+  /** undefined: not there. */
+  optionalCounts(name: string): readonly number[] | undefined;
   bytes(name: string): Uint8Array;
 }
 
@@ -34,12 +36,21 @@ export function parseJsonFields(path: string, text: string): JsonFields {
     text: textOf,
     count(name) {
       const value = fields.get(name);
-      if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
-        throw damaged(`${name} is no count`);
+      if (!isCount(value)) throw damaged(`${name} is no count`);
+      return value;
+    },
+    optionalCounts(name) {
+      const value = fields.get(name);
+      if (value === undefined) return undefined;
+      if (!Array.isArray(value) || !value.every(isCount)) throw damaged(`${name} is no list of counts`);
       return value;
     },
     bytes(name) {
       return Buffer.from(textOf(name), "base64");
     },
   };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

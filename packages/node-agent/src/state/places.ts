@@ -22,6 +22,11 @@ export const places = {
   revertedRecord: "/var/lib/weft/policy/reverted.json",
   confirmedPolicy: "/var/lib/weft/policy/confirmed.nft",
   previousPolicy: "/var/lib/weft/policy/previous.nft",
+  /** What boot loads when neither of them is whole. */
+  guardsOnlyPolicy: "/var/lib/weft/policy/guards-only.nft",
+  /** Which of the three weft-restore loaded. */
+  restoreFolder: "/run/weft-restore",
+  restoreOutcome: "/run/weft-restore/outcome",
   /** What the confirmed file is: generation, revision, digest, fingerprint. */
   confirmedRecord: "/var/lib/weft/policy/confirmed.json",
   configuration: "/etc/weft",

@@ -48,6 +48,12 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "find out who flushed or edited table inet weft; shown for a minute after the repair",
   },
+  CUT_PARTIAL: {
+    title: "not every established flow that is forbidden now could be ended",
+    severity: "warning",
+    dependsOn: [],
+    hint: "new connections are refused all the same; read the detail, and end what is left by restarting its program (docs/cut.md)",
+  },
   POLICY_FIGHT: {
     title: "somebody keeps changing Weft's rules, and they are put back again and again",
     severity: "error",
@@ -137,6 +143,24 @@ export const conditionKinds = {
     severity: "error",
     dependsOn: [],
     hint: "free space or make the file system writable; nothing was half-written",
+  },
+  BOOTED_PREVIOUS: {
+    title: "the machine booted with the rules before the last confirmed ones",
+    severity: "warning",
+    dependsOn: [],
+    hint: "the agent has put the rules right since; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_GUARDS_ONLY: {
+    title: "the machine booted with guard flows only",
+    severity: "error",
+    dependsOn: [],
+    hint: "service ports were closed until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
+  },
+  BOOTED_OPEN: {
+    title: "the machine booted without any rules",
+    severity: "error",
+    dependsOn: [],
+    hint: "everything was open until the agent had put the rules right; look at the disk, then `systemctl restart weft-restore` on the node, or the next boot, ends this",
   },
   SPIRE_SERVER_AWAY: {
     title: "the SPIRE server cannot be reached",

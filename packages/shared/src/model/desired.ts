@@ -171,7 +171,12 @@ export interface DesiredState extends DesiredContent {
   readonly revision: number;
   /** New rules that are not proved within it undo themselves. undefined: the default. */
   readonly confirmTimeoutSeconds?: number | undefined;
+  /** Established flows that these rules forbid are left alone, as long as this generation is the newest. */
+  readonly keepEstablished?: true | undefined;
 }
+
+/** On the coordinator's machine, the user it runs as: it looks from there whether it reaches a node. */
+export const coordinatorUser = "weft";
 
 export const defaultConfirmTimeoutSeconds = 15;
 export const longestConfirmTimeoutSeconds = 3600;

@@ -32,6 +32,23 @@ export interface DnsReport {
   readonly detail: string;
 }
 
+/** Why flows were looked at. "started": the agent did not see what happened before. "repaired": the rules were gone for a moment. */
+export type CutOccasion = "started" | "loaded" | "confirmed" | "reverted" | "repaired";
+
+/** What became of established flows that the rules in force forbid. */
+export interface CutReport {
+  readonly occasion: CutOccasion;
+  /** Of the state that was in force. */
+  readonly generation: number;
+  readonly ended: number;
+  /** What the rules say of them could not be told, so they were left. */
+  readonly leftUnknown: number;
+  readonly failed: number;
+  /** Left because the state says so. */
+  readonly kept: number;
+  readonly at: Date;
+}
+
 export interface NodeReport {
   readonly generation: number;
   readonly digest: string;
@@ -47,6 +64,8 @@ export interface NodeReport {
   readonly identity: IdentityReport;
   readonly dns: DnsReport;
   readonly sequence: number;
+  /** The last time flows were looked at; undefined: not yet. */
+  readonly cut?: CutReport | undefined;
   /** undefined: an agent that has no word for it. */
   readonly floor?: FloorReport | undefined;
 }

@@ -25,7 +25,9 @@ export interface StepArgs {
   readonly armPolicy: {
     /** The policy as boot would load it: alone. */
     readonly text: string;
-    /** The policy beside the confirmed one. */
+    /** The policy beside the confirmed one, and nothing judged by it. */
+    readonly stage: string;
+    /** It is in force, for a time. */
     readonly arm: string;
     readonly revision: number;
     readonly digest: string;

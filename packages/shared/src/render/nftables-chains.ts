@@ -15,11 +15,19 @@ import {
   icmpErrors,
   icmpv6Needed,
   judgeSource,
+  later,
   needed,
   reject,
   syn,
+  whatEnds,
 } from "./nftables-rule.ts";
 import { quadruplet, twin } from "./nftables-twin.ts";
+
+/**
+ * The coordinator's own look at the guard ports of nodes: whether it reaches one says something of that node only if
+ * this machine's policy has no part in it. Not to this machine's own ports: its policy is what is looked at there.
+ */
+const proberOut = 'meta skuid @prober_uids oif != "lo" meta l4proto tcp accept';
 
 const incoming = "ip saddr . meta l4proto . th dport";
 const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
@@ -43,7 +51,7 @@ const input: readonly Chain[] = [
       "tcp dport @coordinator_ports goto guard_coordinator",
       "tcp dport @enrolment_ports goto guard_enrolment",
       // not what is for the coordinator: membership opens that, no policy
-      "meta l4proto { tcp, udp } ct state new meta pkttype host jump record_in",
+      "meta l4proto { tcp, udp } ct state new meta pkttype host jump record_arrival",
       "meta l4proto . th dport @guard_ports jump guard_admin",
       "tcp dport @tcp_ports goto judge_in",
       "udp dport @udp_ports goto judge_in",
@@ -117,7 +125,7 @@ const input: readonly Chain[] = [
     rules: ["meta nfproto @baseline_audit goto audit_undeclared", "goto refuse_undeclared"],
   },
   { name: "audit_undeclared", rules: [...recordStranger("audited"), "accept"] },
-  { name: "refuse_undeclared", rules: [...recordStranger("denied"), ...reject] },
+  { name: "refuse_undeclared", rules: [...recordStranger("denied"), later, ...reject] },
 ];
 
 /** A scan asks for every port there is: each source may add only so much to the sets. */
@@ -148,7 +156,10 @@ const output: readonly Chain[] = [
       "ct direction original meta skuid != 4294967295 goto judge_kept",
     ],
   },
-  { name: "judge_kept", rules: [...twin(`${target} @guard_out4 accept`), "goto decide_out"] },
+  {
+    name: "judge_kept",
+    rules: [whatEnds, ...twin(`${target} @guard_out4 accept`), proberOut, "goto decide_out"],
+  },
   {
     name: "judge_out",
     rules: [
@@ -157,6 +168,7 @@ const output: readonly Chain[] = [
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
       ...twin(`${target} @guard_out4 accept`),
+      proberOut,
       "meta l4proto { tcp, udp } jump record_out",
       ...twin(`meta skuid . ${target} @out_watch4 update @audited_out4 { ${outgoing} }`),
       ...twin(`meta skuid . ip daddr @out_watch_all4 update @audited_out4 { ${outgoing} }`),
@@ -208,6 +220,8 @@ const forward: readonly Chain[] = [
     rules: [
       ...twin("ip saddr @banned4 goto banned_forward"),
       ...twin("ip daddr @banned4 goto banned_forward"),
+      `ct state established ${whatEnds}`,
+      "ct direction original ct status dnat ct state new meta l4proto { tcp, udp } jump record_published",
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",

@@ -1,14 +1,15 @@
 // In: what a node is to enforce, and how its users are written. Out: the elements of each policy set. Pure.
 import { familyOf, parseCidr } from "../model/address.ts";
-import type {
-  Baseline,
-  DesiredContent,
-  EgressRule,
-  Endpoint,
-  Guard,
-  IngressRule,
-  PingRule,
-  PortRange,
+import {
+  type Baseline,
+  coordinatorUser,
+  type DesiredContent,
+  type EgressRule,
+  type Endpoint,
+  type Guard,
+  type IngressRule,
+  type PingRule,
+  type PortRange,
 } from "../model/desired.ts";
 import { blockOf, commentOf, elementsOf, type Item, originComment } from "./nftables-set.ts";
 
@@ -23,7 +24,7 @@ export function policyElements(content: DesiredContent, uidOf: UidText): Map<str
     if (found === undefined) items.set(set, [item]);
     else found.push(item);
   };
-  addGuards(add, content);
+  addGuards(add, content, uidOf);
   for (const endpoint of policy.services) addLocalPort(add, endpoint);
   for (const endpoint of policy.mesh) addMeshPort(add, endpoint);
   for (const rule of policy.ingress) addIngress(add, rule);
@@ -78,7 +79,7 @@ function targetItem(prefix: string, address: string, range: PortRange, comment: 
   };
 }
 
-function addGuards(add: Add, content: DesiredContent): void {
+function addGuards(add: Add, content: DesiredContent, uidOf: UidText): void {
   const { guard, mesh } = content.policy;
   const addresses = new Set([...guard.nodeAddresses, ...mesh.map(({ address }) => address)]);
   for (const address of addresses) add(`nodes${familyOf(address)}`, addressItem(address, ""));
@@ -103,6 +104,8 @@ function addGuards(add: Add, content: DesiredContent): void {
     for (const range of [agent, ...others])
       if (range !== undefined) add("coordinator_ports", portItem(range, "coordinator"));
     if (enrolment !== undefined) add("enrolment_ports", portItem(enrolment, "enrolment"));
+    const prober = uidOf(coordinatorUser);
+    if (prober !== undefined) add("prober_uids", plain(prober, "coordinator"));
   }
   const out = `guard_out${familyOf(guard.coordinatorAddress)}`;
   for (const range of guard.coordinatorPorts)

@@ -57,16 +57,28 @@ export function parseArmed(nftJson: string): ArmedState | undefined {
   return undefined;
 }
 
+/** The same of one slot alone: what stands in it stays when the base chains and the other slot change. */
+export function slotFingerprint(nftJson: string, slot: "a" | "b"): string {
+  return fingerprintOf(nftJson, (name) => name.startsWith(`${slot}_`));
+}
+
 /**
  * From `nft -j list table inet weft`: rules in their order, chains, and sets with their elements; without handles,
  * counters and what the kernel itself put into sets. Equal fingerprints: the same is enforced.
  */
 export function rulesetFingerprint(nftJson: string): string {
+  return fingerprintOf(nftJson, () => true);
+}
+
+function fingerprintOf(nftJson: string, counts: (name: string) => boolean): string {
   const parts = itemsOf(nftJson).flatMap((item): [string, unknown][] => {
-    for (const kind of ["table", "chain", "set", "map"])
-      if (isObject(item[kind])) return [[`${kind} ${String(item[kind]["name"])}`, lasting(item[kind])]];
-    const rule = item["rule"];
-    return isObject(rule) ? [[`rule ${String(rule["chain"])}`, lasting(rule)]] : [];
+    for (const kind of ["table", "chain", "set", "map", "rule"]) {
+      const found = item[kind];
+      if (!isObject(found)) continue;
+      const name = String(found[kind === "rule" ? "chain" : "name"]);
+      return counts(name) ? [[`${kind} ${name}`, lasting(found)]] : [];
+    }
+    return [];
   });
   // a stable sort: the rules of a chain keep their order
   parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

@@ -41,7 +41,5 @@ export function renderMarks(sets: readonly string[]): string {
     .join("");
 }
 
-/** What passed while the rules were not ours was not counted: the memory begins anew. */
-export function renderForgetting(): string {
-  return `flush set inet weft ${rulesMark}\n`;
-}
+/** What passed while the rules were not ours was not counted: the memory begins anew. Words of an nft command. */
+export const forgetting: readonly string[] = ["flush", "set", "inet", "weft", rulesMark];

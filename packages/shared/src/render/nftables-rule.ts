@@ -3,6 +3,11 @@
 import { quadruplet, twin } from "./nftables-twin.ts";
 
 export const syn = "tcp flags & (fin | syn | rst | ack)";
+// A packet of a standing connection is dropped, not reset: while a policy is armed nothing may end by it, and what it
+// forbids goes on if it undoes itself. Once it is confirmed, the agent ends both ends.
+export const later = `${syn} != syn drop`;
+/** A reset carries nothing and opens nothing: the other end is to hear that a flow is over, forbidden or not. */
+export const whatEnds = "tcp flags rst accept";
 export const reject = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
 export const icmpErrors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }";
 /** Without neighbour discovery there is no IPv6 at all. */
@@ -36,7 +41,7 @@ export function ending(hook: string, key: string): Chain[] {
   const record = (set: string) => twin(`meta l4proto { tcp, udp } update @${set}_${hook}4 { ${key} }`);
   return [
     { name: `audit_${hook}`, rules: [...record("audited"), "accept"] },
-    { name: `refuse_${hook}`, rules: [...record("denied"), ...reject] },
+    { name: `refuse_${hook}`, rules: [...record("denied"), later, ...reject] },
   ];
 }
 

@@ -1,5 +1,5 @@
 // In: the elements of a policy, a slot, and what the revision says. Out: nft scripts, one transaction each: load
-// directly, arm beside the confirmed one, confirm. Pure.
+// directly, stage beside the confirmed one, arm, disarm, confirm. Pure.
 import {
   baseChains,
   baseRules,
@@ -74,11 +74,8 @@ export function directScript(slot: Slot, elements: Elements, rev: string): strin
   ]);
 }
 
-/** The policy in its slot beside the confirmed one, in force until the time is up. */
-export function armScript(candidate: Slot, elements: Elements, digest: string, timeoutMs: number): string {
-  const armed = ["ipv4", "ipv6"].map(
-    (family) => `${family} timeout ${timeoutMs}ms comment "digest=${digest}"`,
-  );
+/** The policy in its slot beside the confirmed one. Nothing is judged by it before it is armed. */
+export function stageScript(candidate: Slot, elements: Elements): string {
   return textOf([
     ...declarations(),
     ...emptyChains(candidate),
@@ -87,8 +84,20 @@ export function armScript(candidate: Slot, elements: Elements, digest: string, t
     ...emptyBase(),
     ...choose(otherSlot(candidate), candidate),
     ...fill(candidate, elements),
-    ...addElements("armed", armed),
   ]);
+}
+
+/** What is staged judges until the time is up. */
+export function armScript(digest: string, timeoutMs: number): string {
+  const armed = ["ipv4", "ipv6"].map(
+    (family) => `${family} timeout ${timeoutMs}ms comment "digest=${digest}"`,
+  );
+  return textOf([`flush set ${table} armed`, ...addElements("armed", armed)]);
+}
+
+/** The confirmed policy judges again, before the time is up. */
+export function disarmScript(): string {
+  return textOf([`flush set ${table} armed`]);
 }
 
 /**

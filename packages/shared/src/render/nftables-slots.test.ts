@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { emptyContent, sealed } from "../../../../test/support/desired.ts";
-import { parseArmed, renderArming, renderConfirm, renderNftables } from "./nftables.ts";
+import { parseArmed, renderArming, renderConfirm, renderNftables, renderStaging } from "./nftables.ts";
 import { parseScriptHeader } from "./nftables-script-header.ts";
 import { chainsIn, otherSlot, type Slot, slots } from "./nftables-slots.ts";
 
@@ -42,14 +42,16 @@ describe("slots", () => {
   });
 
   it("are chosen between by one rule a hook, and both families are armed", () => {
-    const arm = lines(renderArming(input, "b", 1_500));
+    const staging = lines(renderStaging(input, "b"));
     for (const hook of ["input", "output", "forward"]) {
-      const rules = arm.filter((line) => line.startsWith(`add rule inet weft ${hook} `));
+      const rules = staging.filter((line) => line.startsWith(`add rule inet weft ${hook} `));
       expect(rules.slice(-2)).toEqual([
         `add rule inet weft ${hook} meta nfproto @armed goto b_${hook}`,
         `add rule inet weft ${hook} goto a_${hook}`,
       ]);
     }
+    expect(staging.filter((line) => /armed \{$/.test(line))).toEqual([]);
+    const arm = lines(renderArming(digest, 1_500));
     const at = arm.indexOf("add element inet weft armed {");
     expect(arm.slice(at + 1, at + 3)).toEqual([
       `  ipv4 timeout 1500ms comment "digest=${digest}",`,
@@ -57,8 +59,8 @@ describe("slots", () => {
     ]);
   });
 
-  it("leave the confirmed one and its revision alone while another is armed", () => {
-    const changed = lines(renderArming(input, "b", 15_000)).filter(
+  it("leave the confirmed one and its revision alone while another is staged", () => {
+    const changed = lines(renderStaging(input, "b")).filter(
       (line) => !line.startsWith("add set") && !line.startsWith("add chain"),
     );
     expect(changed.filter((line) => /inet weft a_/.test(line))).toEqual([]);

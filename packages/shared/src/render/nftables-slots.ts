@@ -44,19 +44,23 @@ export const baseChains: readonly BaseChain[] = chains.filter(
   (chain): chain is BaseChain => chain.hook !== undefined,
 );
 
+const neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }";
+
 /**
  * What somebody at the machine itself opened, for a while: before any policy and any ban, whichever is in force; and the
- * answers, which a ban would keep back.
+ * answers, and what IPv6 needs to find each other, which a ban would keep back.
  */
 export const glassRules: Readonly<Partial<Record<BaseChain["hook"], readonly string[]>>> = {
-  input: [4, 6].map(
-    (family) =>
-      `meta l4proto . th dport @glass_ports ${family === 4 ? "ip" : "ip6"} saddr @glass_from${family} accept`,
-  ),
-  output: [4, 6].map(
-    (family) =>
-      `meta l4proto . th sport @glass_ports ${family === 4 ? "ip" : "ip6"} daddr @glass_from${family} accept`,
-  ),
+  input: [
+    "meta l4proto . th dport @glass_ports ip saddr @glass_from4 accept",
+    "meta l4proto . th dport @glass_ports ip6 saddr @glass_from6 accept",
+    `${neighbours} ip6 saddr @glass_from6 accept`,
+  ],
+  output: [
+    "meta l4proto . th sport @glass_ports ip daddr @glass_from4 accept",
+    "meta l4proto . th sport @glass_ports ip6 daddr @glass_from6 accept",
+    `${neighbours} ip6 daddr @glass_from6 accept`,
+  ],
 };
 
 /** @param candidate the slot that judges while it is armed */

@@ -61,6 +61,8 @@ export const policySets: readonly PolicySet[] = [
   policySet("coordinator_ports", "inet_service"),
   policySet("enrolment_ports", "inet_service"),
   policySet("guard_ports", port),
+  // the coordinator's, on its own machine
+  policySet("prober_uids", "uid", false),
   policySet("tcp_ports", "inet_service"),
   policySet("udp_ports", "inet_service"),
   policySet("tcp_audit", "inet_service"),

@@ -149,6 +149,22 @@ describe("the script", () => {
     expect(hostile).not.toContain("\nflush ruleset");
   });
 
+  it("names the coordinator's user on the coordinator's machine, as the one who looks at guard ports", () => {
+    const guard = (isCoordinator: boolean) => ({ ...content.policy.guard, isCoordinator });
+    const found = new Map([["weft", 998]]);
+    const script = (isCoordinator: boolean) =>
+      renderNftables({
+        content: { ...content, policy: { ...content.policy, guard: guard(isCoordinator) } },
+        revision: 7,
+        digest,
+        uids: found,
+      });
+    expect(script(true)).toContain('add element inet weft a_prober_uids {\n  998 comment "coordinator"\n}');
+    expect(script(false)).not.toContain("add element inet weft a_prober_uids");
+    // towards others only: its own machine's policy is what a look at itself is about
+    expect(script(true).match(/@a_prober_uids oif != "lo" .* accept/g)).toHaveLength(2);
+  });
+
   it("of guards only has no allowance, of tracking no refusal, and neither a revision", () => {
     const guards = renderGuardsOnly({
       ...content,

@@ -4,11 +4,17 @@
 import { WeftError } from "../errors/weft-error.ts";
 import type { DesiredContent, DesiredPolicy } from "../model/desired.ts";
 import { policyElements, type UidText } from "./nftables-elements.ts";
-import { armScript, confirmScript, directScript } from "./nftables-script.ts";
+import { armScript, confirmScript, directScript, disarmScript, stageScript } from "./nftables-script.ts";
 import type { Slot } from "./nftables-slots.ts";
 import { policySets } from "./nftables-table.ts";
 
-export { type ArmedState, parseArmed, parseKernelRevision, rulesetFingerprint } from "./nftables-kernel.ts";
+export {
+  type ArmedState,
+  parseArmed,
+  parseKernelRevision,
+  rulesetFingerprint,
+  slotFingerprint,
+} from "./nftables-kernel.ts";
 
 export interface RenderInput {
   readonly content: DesiredContent;
@@ -28,11 +34,22 @@ export function renderNftables({ content, revision, digest, uids }: RenderInput,
   return directScript(slot, policyElements(content, uidTextOf(uids)), rev);
 }
 
-/** Beside the confirmed policy, which is in the other slot, and in force instead of it until the time is up. */
-export function renderArming({ content, digest, uids }: RenderInput, slot: Slot, timeoutMs: number): string {
+/** Beside the confirmed policy, which is in the other slot; it judges nothing yet. */
+export function renderStaging({ content, uids }: RenderInput, slot: Slot): string {
+  return stageScript(slot, policyElements(content, uidTextOf(uids)));
+}
+
+/** What is staged is in force instead of the confirmed policy until the time is up. */
+export function renderArming(digest: string, timeoutMs: number): string {
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
     throw new WeftError("WEFT-E003", `${timeoutMs} ms is no time to confirm in`);
-  return armScript(slot, policyElements(content, uidTextOf(uids)), digest, timeoutMs);
+  if (!/^[0-9a-f]{64}$/.test(digest)) throw new WeftError("WEFT-E003", "the digest is no SHA-256 in hex");
+  return armScript(digest, timeoutMs);
+}
+
+/** The confirmed policy is in force again at once. */
+export function renderDisarming(): string {
+  return disarmScript();
 }
 
 /** Refused by the kernel as a whole when the candidate is armed no more. */

@@ -44,6 +44,7 @@ export function encodeDesired(state: DesiredState): wire.DesiredState {
     },
     policy: encodePolicy(state.policy),
     confirmTimeoutSeconds: state.confirmTimeoutSeconds ?? 0,
+    keepEstablished: state.keepEstablished ?? false,
     dns: {
       zone: state.dns.zone,
       mode: state.dns.mode,
@@ -100,6 +101,7 @@ export function decodeDesired(message: wire.DesiredState): DesiredState {
     policy: decodePolicy(present(message.policy, "policy")),
     dns: decodeDns(present(message.dns, "dns")),
     ...confirmTimeout(message.confirmTimeoutSeconds),
+    ...(message.keepEstablished ? { keepEstablished: true } : {}),
   };
 }
 

@@ -2,11 +2,20 @@
 import type * as wire from "../gen/weft/v1/report.ts";
 import { isConditionCode } from "../model/condition.ts";
 import { type FloorReport, type FloorState, longestRefusal, mostFloorRefusals } from "../model/floor.ts";
-import type { Condition, DnsReport, NodeReport, Phase, StepResult } from "../model/report.ts";
+import type {
+  Condition,
+  CutOccasion,
+  CutReport,
+  DnsReport,
+  NodeReport,
+  Phase,
+  StepResult,
+} from "../model/report.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
 const phases: readonly Phase[] = ["applying", "enforced", "failed", "reverted"];
 const results: readonly StepResult[] = ["done", "failed", "reverted", "skipped"];
+const occasions: readonly CutOccasion[] = ["started", "loaded", "confirmed", "reverted", "repaired"];
 const dnsModes: readonly DnsReport["mode"][] = ["resolved-link", "file", "off"];
 const dnsStates: readonly DnsReport["state"][] = ["in-force", "failed", "off"];
 const floorStates: readonly FloorState[] = ["none", "in-force", "broken"];
@@ -38,6 +47,7 @@ export function encodeReport(report: NodeReport): wire.NodeReport {
     identity: { ...report.identity },
     dns: { ...report.dns },
     sequence: BigInt(report.sequence),
+    cut: report.cut === undefined ? undefined : encodeCut(report.cut),
     floor:
       report.floor === undefined
         ? undefined
@@ -93,6 +103,23 @@ export function decodeReport(message: wire.NodeReport): NodeReport {
       detail: dns.detail,
     },
     sequence: toNumber(message.sequence, "sequence"),
+    ...(message.cut === undefined ? {} : { cut: decodeCut(message.cut) }),
     floor: decodeFloor(message.floor),
+  };
+}
+
+export function encodeCut(cut: CutReport): wire.CutReport {
+  return { ...cut, generation: BigInt(cut.generation) };
+}
+
+export function decodeCut(message: wire.CutReport): CutReport {
+  return {
+    occasion: oneOf(message.occasion, occasions, "occasion of a cut"),
+    generation: toNumber(message.generation, "generation of a cut"),
+    ended: message.ended,
+    leftUnknown: message.leftUnknown,
+    failed: message.failed,
+    kept: message.kept,
+    at: present(message.at, "time of a cut"),
   };
 }

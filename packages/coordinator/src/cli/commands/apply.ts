@@ -6,9 +6,11 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent } from "@weft/shared/gen/weft/v1/control";
 import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import { decodeProblem } from "@weft/shared/wire/problem-codec";
+import { decodeCut } from "@weft/shared/wire/report-codec";
 import type { Command } from "commander";
 import type { OperatorSession, RiskCode } from "../../guard/risk.ts";
 import type { SourceText } from "../../store/records.ts";
+import { cutText } from "../../view/cut-text.ts";
 import { durationText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
 import { renderJson } from "../../view/render-json.ts";
@@ -27,6 +29,7 @@ interface Options {
   readonly wait?: true;
   readonly timeout: number;
   readonly confirmTimeout?: number;
+  readonly keepEstablished?: true;
   readonly reason?: string;
   readonly acceptRisk: readonly RiskCode[];
   readonly json?: true;
@@ -40,6 +43,8 @@ export interface ApplyWish {
   readonly timeoutSeconds: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
+  /** Established flows that are forbidden now are left. */
+  readonly keepEstablished?: boolean;
   readonly acceptRisks: readonly RiskCode[];
   readonly operator: OperatorSession | undefined;
 }
@@ -115,6 +120,7 @@ export async function applySources(
   const tally = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let revision = 0;
   const request = {
+    keepEstablished: false,
     ...wish,
     sources: [...wish.sources],
     acceptRisks: [...wish.acceptRisks],
@@ -135,7 +141,7 @@ export async function applySources(
         for (const line of renderAcceptedRisks(event.value.risks, event.value.unneededRisks))
           terminal.out(line);
         const replay = decodeReplay(event.value.replay);
-        if (replay !== undefined)
+        if (replay !== undefined && !event.value.unchanged)
           for (const line of renderReplay(replay, undefined, terminal.paint)) terminal.out(line);
         break;
       }
@@ -149,6 +155,12 @@ export async function applySources(
         terminal.out(
           `  ${node} ${phase === "reverted" ? "REVERTED" : phase} after ${durationText(afterMs)}${more}`,
         );
+        break;
+      }
+      case "cut": {
+        const { node, cut } = event.value;
+        const words = cut === undefined ? "" : cutText(decodeCut(cut));
+        if (words !== "") terminal.out(`  ${node} ${words}`);
         break;
       }
       case "done":
@@ -197,6 +209,10 @@ export function addApplyCommand(program: Command, context: CliContext): void {
       parseSeconds,
     )
     .option(
+      "--keep-established",
+      "end no connection that is forbidden now: it stands still, and goes on after a change back",
+    )
+    .option(
       "--accept-risk <code>",
       "go on although the change cuts what is guarded; each code that `weft plan` names, by itself",
       parseRisks,
@@ -215,6 +231,7 @@ export function addApplyCommand(program: Command, context: CliContext): void {
         timeoutSeconds:
           confirmTimeout === 0 ? options.timeout : Math.max(options.timeout, confirmTimeout + 5),
         confirmTimeoutSeconds: confirmTimeout,
+        keepEstablished: options.keepEstablished === true,
         acceptRisks: options.acceptRisk,
         operator: context.operator,
       };

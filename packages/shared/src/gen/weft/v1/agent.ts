@@ -256,8 +256,6 @@ export interface ProbeBackResponse {
 
 export interface ProbedPort {
   port: number;
-  /** "open", "closed" or "unknown": when the node last had nothing under way */
-  before: string;
   /** now */
   open: boolean;
 }
@@ -3375,16 +3373,13 @@ export const ProbeBackResponse: MessageFns<ProbeBackResponse> = {
 };
 
 function createBaseProbedPort(): ProbedPort {
-  return { port: 0, before: "", open: false };
+  return { port: 0, open: false };
 }
 
 export const ProbedPort: MessageFns<ProbedPort> = {
   encode(message: ProbedPort, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.port !== 0) {
       writer.uint32(8).uint32(message.port);
-    }
-    if (message.before !== "") {
-      writer.uint32(18).string(message.before);
     }
     if (message.open !== false) {
       writer.uint32(24).bool(message.open);
@@ -3413,14 +3408,6 @@ export const ProbedPort: MessageFns<ProbedPort> = {
             message.port = reader.uint32();
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.before = reader.string();
-            continue;
-          }
           case 3: {
             if (tag !== 24) {
               break;
@@ -3444,7 +3431,6 @@ export const ProbedPort: MessageFns<ProbedPort> = {
   fromJSON(object: any): ProbedPort {
     return {
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
-      before: isSet(object.before) ? globalThis.String(object.before) : "",
       open: isSet(object.open) ? globalThis.Boolean(object.open) : false,
     };
   },
@@ -3453,9 +3439,6 @@ export const ProbedPort: MessageFns<ProbedPort> = {
     const obj: any = {};
     if (message.port !== 0) {
       obj.port = Math.round(message.port);
-    }
-    if (message.before !== "") {
-      obj.before = message.before;
     }
     if (message.open !== false) {
       obj.open = message.open;
@@ -3469,7 +3452,6 @@ export const ProbedPort: MessageFns<ProbedPort> = {
   fromPartial<I extends Exact<DeepPartial<ProbedPort>, I>>(object: I): ProbedPort {
     const message = createBaseProbedPort();
     message.port = object.port ?? 0;
-    message.before = object.before ?? "";
     message.open = object.open ?? false;
     return message;
   },
@@ -3635,8 +3617,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
   },
   /**
-   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
-   * node's guard ports, and says what it could reach before and what it reaches now.
+   * Asked by a node right before it tries new rules, and again while they are not confirmed: the coordinator opens a
+   * fresh connection to each of the node's guard ports, and says what it reaches now. It remembers nothing of it.
    */
   probeBack: {
     path: "/weft.v1.AgentService/ProbeBack" as const,
@@ -3670,8 +3652,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   /** A fresh connection that proves the way to the coordinator is open. */
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
   /**
-   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
-   * node's guard ports, and says what it could reach before and what it reaches now.
+   * Asked by a node right before it tries new rules, and again while they are not confirmed: the coordinator opens a
+   * fresh connection to each of the node's guard ports, and says what it reaches now. It remembers nothing of it.
    */
   probeBack: handleUnaryCall<ProbeBackRequest, ProbeBackResponse>;
   /** The node has undone everything and goes. */
@@ -3741,8 +3723,8 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: ProbeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Asked by a node while its new rules are not confirmed: the coordinator opens a fresh connection to each of the
-   * node's guard ports, and says what it could reach before and what it reaches now.
+   * Asked by a node right before it tries new rules, and again while they are not confirmed: the coordinator opens a
+   * fresh connection to each of the node's guard ports, and says what it reaches now. It remembers nothing of it.
    */
   probeBack(
     request: ProbeBackRequest,

@@ -24,7 +24,7 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
 import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
 import { FlowEnd, Replay } from "./replay.ts";
-import { Condition, NodeReport } from "./report.ts";
+import { Condition, NodeCut, NodeReport } from "./report.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
 
@@ -83,6 +83,8 @@ export interface ApplyRequest {
   confirmTimeoutSeconds: number;
   /** codes */
   acceptRisks: string[];
+  /** established flows that are forbidden now live on */
+  keepEstablished: boolean;
   operator: OperatorSession | undefined;
 }
 
@@ -92,6 +94,7 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
+    | { $case: "cut"; value: NodeCut }
     | undefined;
 }
 
@@ -319,7 +322,7 @@ export interface NamedFlow {
   witness: string;
   /** whose kernel counted */
   node: string;
-  /** policy name, or "default" */
+  /** policy name, "default", or "a ban" */
   decidedBy: string;
   file: string;
   line: number;
@@ -945,6 +948,7 @@ function createBaseApplyRequest(): ApplyRequest {
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
     acceptRisks: [],
+    keepEstablished: false,
     operator: undefined,
   };
 }
@@ -977,6 +981,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.acceptRisks) {
       writer.uint32(66).string(v!);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(72).bool(message.keepEstablished);
     }
     if (message.operator !== undefined) {
       OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
@@ -1061,6 +1068,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.acceptRisks.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
           case 11: {
             if (tag !== 90) {
               break;
@@ -1111,6 +1126,11 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         : globalThis.Array.isArray(object?.accept_risks)
         ? object.accept_risks.map((e: any) => globalThis.String(e))
         : [],
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
       operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
     };
   },
@@ -1141,6 +1161,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.acceptRisks?.length) {
       obj.acceptRisks = message.acceptRisks;
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     if (message.operator !== undefined) {
       obj.operator = OperatorSession.toJSON(message.operator);
     }
@@ -1162,6 +1185,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.timeoutSeconds = object.timeoutSeconds ?? 0;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     message.acceptRisks = object.acceptRisks?.map((e) => e) || [];
+    message.keepEstablished = object.keepEstablished ?? false;
     message.operator = (object.operator !== undefined && object.operator !== null)
       ? OperatorSession.fromPartial(object.operator)
       : undefined;
@@ -1187,6 +1211,9 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "done":
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "cut":
+        NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -1237,6 +1264,14 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "done", value: ApplyDone.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "cut", value: NodeCut.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1259,6 +1294,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "node", value: ApplyNode.fromJSON(object.node) }
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
+        : isSet(object.cut)
+        ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
         : undefined,
     };
   },
@@ -1273,6 +1310,8 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.node = ApplyNode.toJSON(message.event.value);
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
+    } else if (message.event?.$case === "cut") {
+      obj.cut = NodeCut.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1304,6 +1343,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       case "done": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "done", value: ApplyDone.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "cut": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "cut", value: NodeCut.fromPartial(object.event.value) };
         }
         break;
       }

@@ -27,6 +27,8 @@ export interface DesiredState {
     | undefined;
   /** new rules that are not proved within it undo themselves; 0: the default */
   confirmTimeoutSeconds: number;
+  /** flows that these rules forbid are left, as long as this generation is the newest; not part of the digest */
+  keepEstablished: boolean;
 }
 
 export interface DesiredIdentity {
@@ -215,6 +217,7 @@ function createBaseDesiredState(): DesiredState {
     policy: undefined,
     dns: undefined,
     confirmTimeoutSeconds: 0,
+    keepEstablished: false,
   };
 }
 
@@ -258,6 +261,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.confirmTimeoutSeconds !== 0) {
       writer.uint32(88).uint32(message.confirmTimeoutSeconds);
+    }
+    if (message.keepEstablished !== false) {
+      writer.uint32(96).bool(message.keepEstablished);
     }
     return writer;
   },
@@ -363,6 +369,14 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.confirmTimeoutSeconds = reader.uint32();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.keepEstablished = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -396,6 +410,11 @@ export const DesiredState: MessageFns<DesiredState> = {
         : isSet(object.confirm_timeout_seconds)
         ? globalThis.Number(object.confirm_timeout_seconds)
         : 0,
+      keepEstablished: isSet(object.keepEstablished)
+        ? globalThis.Boolean(object.keepEstablished)
+        : isSet(object.keep_established)
+        ? globalThis.Boolean(object.keep_established)
+        : false,
     };
   },
 
@@ -434,6 +453,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.confirmTimeoutSeconds !== 0) {
       obj.confirmTimeoutSeconds = Math.round(message.confirmTimeoutSeconds);
     }
+    if (message.keepEstablished !== false) {
+      obj.keepEstablished = message.keepEstablished;
+    }
     return obj;
   },
 
@@ -459,6 +481,7 @@ export const DesiredState: MessageFns<DesiredState> = {
       : undefined;
     message.dns = (object.dns !== undefined && object.dns !== null) ? DesiredDns.fromPartial(object.dns) : undefined;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
+    message.keepEstablished = object.keepEstablished ?? false;
     return message;
   },
 };

@@ -34,8 +34,36 @@ export interface NodeReport {
     | undefined;
   /** grows within one boot of the agent */
   sequence: bigint;
+  /** the last look for flows that are forbidden now; absent: none yet */
+  cut:
+    | CutReport
+    | undefined;
   /** absent: an agent that has no word for it */
   floor: FloorReport | undefined;
+}
+
+export interface CutReport {
+  /** "started", "loaded", "confirmed", "reverted", "repaired" */
+  occasion: string;
+  /** flows */
+  ended: number;
+  /** what the rules say of them could not be told */
+  leftUnknown: number;
+  /** forbidden, and could not be ended */
+  failed: number;
+  at:
+    | Date
+    | undefined;
+  /** forbidden, and left because the state says keep_established */
+  kept: number;
+  /** in force then */
+  generation: bigint;
+}
+
+/** On a node that an apply waits for. */
+export interface NodeCut {
+  node: string;
+  cut: CutReport | undefined;
 }
 
 export interface StepReport {
@@ -102,6 +130,7 @@ function createBaseNodeReport(): NodeReport {
     identity: undefined,
     dns: undefined,
     sequence: 0n,
+    cut: undefined,
     floor: undefined,
   };
 }
@@ -152,6 +181,9 @@ export const NodeReport: MessageFns<NodeReport> = {
         throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
       }
       writer.uint32(96).uint64(message.sequence);
+    }
+    if (message.cut !== undefined) {
+      CutReport.encode(message.cut, writer.uint32(114).fork()).join();
     }
     if (message.floor !== undefined) {
       FloorReport.encode(message.floor, writer.uint32(122).fork()).join();
@@ -268,6 +300,14 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.sequence = reader.uint64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.cut = CutReport.decode(reader, reader.uint32());
+            continue;
+          }
           case 15: {
             if (tag !== 122) {
               break;
@@ -316,6 +356,7 @@ export const NodeReport: MessageFns<NodeReport> = {
       identity: isSet(object.identity) ? IdentityReport.fromJSON(object.identity) : undefined,
       dns: isSet(object.dns) ? DnsReport.fromJSON(object.dns) : undefined,
       sequence: isSet(object.sequence) ? BigInt(object.sequence) : 0n,
+      cut: isSet(object.cut) ? CutReport.fromJSON(object.cut) : undefined,
       floor: isSet(object.floor) ? FloorReport.fromJSON(object.floor) : undefined,
     };
   },
@@ -358,6 +399,9 @@ export const NodeReport: MessageFns<NodeReport> = {
     if (message.sequence !== 0n) {
       obj.sequence = message.sequence.toString();
     }
+    if (message.cut !== undefined) {
+      obj.cut = CutReport.toJSON(message.cut);
+    }
     if (message.floor !== undefined) {
       obj.floor = FloorReport.toJSON(message.floor);
     }
@@ -387,9 +431,269 @@ export const NodeReport: MessageFns<NodeReport> = {
       : undefined;
     message.dns = (object.dns !== undefined && object.dns !== null) ? DnsReport.fromPartial(object.dns) : undefined;
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    message.cut = (object.cut !== undefined && object.cut !== null) ? CutReport.fromPartial(object.cut) : undefined;
     message.floor = (object.floor !== undefined && object.floor !== null)
       ? FloorReport.fromPartial(object.floor)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseCutReport(): CutReport {
+  return { occasion: "", ended: 0, leftUnknown: 0, failed: 0, at: undefined, kept: 0, generation: 0n };
+}
+
+export const CutReport: MessageFns<CutReport> = {
+  encode(message: CutReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.occasion !== "") {
+      writer.uint32(10).string(message.occasion);
+    }
+    if (message.ended !== 0) {
+      writer.uint32(16).uint32(message.ended);
+    }
+    if (message.leftUnknown !== 0) {
+      writer.uint32(24).uint32(message.leftUnknown);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(32).uint32(message.failed);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(42).fork()).join();
+    }
+    if (message.kept !== 0) {
+      writer.uint32(48).uint32(message.kept);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.generation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CutReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCutReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.occasion = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ended = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leftUnknown = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.failed = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.kept = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CutReport {
+    return {
+      occasion: isSet(object.occasion) ? globalThis.String(object.occasion) : "",
+      ended: isSet(object.ended) ? globalThis.Number(object.ended) : 0,
+      leftUnknown: isSet(object.leftUnknown)
+        ? globalThis.Number(object.leftUnknown)
+        : isSet(object.left_unknown)
+        ? globalThis.Number(object.left_unknown)
+        : 0,
+      failed: isSet(object.failed) ? globalThis.Number(object.failed) : 0,
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      kept: isSet(object.kept) ? globalThis.Number(object.kept) : 0,
+      generation: isSet(object.generation) ? BigInt(object.generation) : 0n,
+    };
+  },
+
+  toJSON(message: CutReport): unknown {
+    const obj: any = {};
+    if (message.occasion !== "") {
+      obj.occasion = message.occasion;
+    }
+    if (message.ended !== 0) {
+      obj.ended = Math.round(message.ended);
+    }
+    if (message.leftUnknown !== 0) {
+      obj.leftUnknown = Math.round(message.leftUnknown);
+    }
+    if (message.failed !== 0) {
+      obj.failed = Math.round(message.failed);
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.kept !== 0) {
+      obj.kept = Math.round(message.kept);
+    }
+    if (message.generation !== 0n) {
+      obj.generation = message.generation.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CutReport>, I>>(base?: I): CutReport {
+    return CutReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CutReport>, I>>(object: I): CutReport {
+    const message = createBaseCutReport();
+    message.occasion = object.occasion ?? "";
+    message.ended = object.ended ?? 0;
+    message.leftUnknown = object.leftUnknown ?? 0;
+    message.failed = object.failed ?? 0;
+    message.at = object.at ?? undefined;
+    message.kept = object.kept ?? 0;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseNodeCut(): NodeCut {
+  return { node: "", cut: undefined };
+}
+
+export const NodeCut: MessageFns<NodeCut> = {
+  encode(message: NodeCut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.cut !== undefined) {
+      CutReport.encode(message.cut, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeCut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeCut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cut = CutReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeCut {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      cut: isSet(object.cut) ? CutReport.fromJSON(object.cut) : undefined,
+    };
+  },
+
+  toJSON(message: NodeCut): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.cut !== undefined) {
+      obj.cut = CutReport.toJSON(message.cut);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NodeCut>, I>>(base?: I): NodeCut {
+    return NodeCut.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NodeCut>, I>>(object: I): NodeCut {
+    const message = createBaseNodeCut();
+    message.node = object.node ?? "";
+    message.cut = (object.cut !== undefined && object.cut !== null) ? CutReport.fromPartial(object.cut) : undefined;
     return message;
   },
 };
