@@ -9,7 +9,7 @@ import type { Exec, ExecOptions, Host } from "../../packages/node-agent/src/host
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
-import { writeConfirmedRecord } from "../../packages/node-agent/src/policy/confirmed.ts";
+import { writeConfirmedRecord, writeScript } from "../../packages/node-agent/src/policy/confirmed.ts";
 import { readKernelTable } from "../../packages/node-agent/src/policy/kernel-table.ts";
 import { type ChangeWord, KernelWatch } from "../../packages/node-agent/src/policy/kernel-watch.ts";
 import { LeakWitness } from "../../packages/node-agent/src/policy/leak-witness.ts";
@@ -102,7 +102,7 @@ function confirm(): Promise<string> {
 async function load(): Promise<string> {
   lab.enforce(policies);
   const content = compile(policies).get("api1")!;
-  await host.files.write(places.confirmedPolicy, lab.script(content));
+  await writeScript(host.files, places.confirmedPolicy, lab.script(content));
   const table = await readKernelTable(host.exec);
   const [revision, digest] = [lab.revision, digestOf(content)];
   const fingerprint = table?.fingerprint ?? "";

@@ -4,7 +4,7 @@ import { rulesetFingerprint } from "@weft/shared/render/nftables";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
 import { places } from "../state/places.ts";
-import { writeConfirmedRecord } from "./confirmed.ts";
+import { writeConfirmedRecord, writeScript } from "./confirmed.ts";
 import type { LeakBound, Leaks } from "./leak-witness.ts";
 import { TableRepair } from "./table-repair.ts";
 
@@ -43,7 +43,7 @@ beforeEach(async () => {
     (path) => host.files.readText(path),
   );
   host.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
-  await host.files.write(places.confirmedPolicy, script);
+  await writeScript(host.files, places.confirmedPolicy, script);
   await kernel.nft(["-f", places.confirmedPolicy], {});
   const listed = (await kernel.nft(["-j", "list", "table"], {})).stdout ?? "";
   await writeConfirmedRecord(host.files, { revision: 3, digest, fingerprint: rulesetFingerprint(listed) });
