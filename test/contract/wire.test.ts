@@ -14,10 +14,22 @@ import * as facts from "../../packages/shared/src/gen/weft/v1/facts.ts";
 import * as guard from "../../packages/shared/src/gen/weft/v1/guard.ts";
 import * as replay from "../../packages/shared/src/gen/weft/v1/replay.ts";
 import * as report from "../../packages/shared/src/gen/weft/v1/report.ts";
+import * as rollout from "../../packages/shared/src/gen/weft/v1/rollout.ts";
 import * as trust from "../../packages/shared/src/gen/weft/v1/trust.ts";
 
 const root = join(import.meta.dirname, "../../proto");
-const families = ["agent", "control", "desired", "enrol", "facts", "guard", "replay", "report", "trust"];
+const families = [
+  "agent",
+  "control",
+  "desired",
+  "enrol",
+  "facts",
+  "guard",
+  "replay",
+  "report",
+  "rollout",
+  "trust",
+];
 const definition: PackageDefinition = loadSync(
   families.map((name) => `weft/v1/${name}.proto`),
   { includeDirs: [root], keepCase: false, longs: String, enums: String, defaults: true, oneofs: true },
@@ -46,7 +58,7 @@ interface Generated {
 }
 
 const generated = new Map<string, Generated>(
-  [agent, control, desired, enrol, facts, guard, replay, report, trust].flatMap((module) =>
+  [agent, control, desired, enrol, facts, guard, replay, report, rollout, trust].flatMap((module) =>
     Object.entries(module).flatMap(([name, value]) =>
       typeof value === "object" && value !== null && "encode" in value
         ? [[name, value as unknown as Generated] as const]

@@ -43,7 +43,7 @@ describe("an agent's session", () => {
     const events = await applying;
     expect(events.map(({ event }) => event?.$case)).toEqual(["accepted", "node", "done"]);
     expect(events[0]?.event?.value).toMatchObject({ revision: 2n, nodes: ["web1"], unchanged: false });
-    expect(events[2]?.event?.value).toEqual({ complete: true, missing: [] });
+    expect(events[2]?.event?.value).toMatchObject({ complete: true, missing: [] });
   });
 
   it("is sent nothing when it holds what is wanted, and only what changed when it returns", async () => {

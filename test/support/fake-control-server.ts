@@ -15,18 +15,29 @@ import {
   ApplyEvent,
   type ApplyRequest,
   ControlServiceService,
-  type HistoryResponse,
+  type MeshFileRequest,
+  type MeshSource,
   type ObservationsResponse,
   PlanResponse,
   type WhyRequest,
   type WhyResponse,
 } from "../../packages/shared/src/gen/weft/v1/control.ts";
 import type { BanNodeRequest, BanNodeResponse } from "../../packages/shared/src/gen/weft/v1/guard.ts";
+import type { HistoryResponse } from "../../packages/shared/src/gen/weft/v1/rollout.ts";
 import type { FleetStatus } from "../../packages/shared/src/model/fleet.ts";
 import { encodeFleetStatus, encodeNodeStatus } from "../../packages/shared/src/wire/status-codec.ts";
 
 /** None of these, unless the answer has them. */
-type Rare = "replay" | "risks" | "unneededRisks";
+type Rare =
+  | "replay"
+  | "risks"
+  | "unneededRisks"
+  | "enforcedAt"
+  | "sinceGivenMs"
+  | "outcome"
+  | "times"
+  | "frozen"
+  | "absent";
 type Lenient<T> = Omit<T, Rare> & Partial<Pick<T, Rare & keyof T>>;
 type Eased<T> = T extends { $case: infer Case; value: infer Value }
   ? { $case: Case; value: Lenient<Value> }
@@ -39,6 +50,7 @@ export interface ControlAnswers {
   /** Leaves the apply open after its events. */
   applyHangs?: boolean;
   history?: HistoryResponse;
+  meshFile?: (revision: number) => MeshSource[];
   status?: () => FleetStatus[];
   addNode?: (name: string) => AddNodeResponse;
   removeNode?: (name: string) => string[];
@@ -79,7 +91,10 @@ export async function startFakeControlServer(answers: ControlAnswers): Promise<F
       if (answers.applyHangs !== true) call.end();
     },
     history: unary(() => needed(answers.history, "History")),
-    meshFile: unary(() => ({ revision: 0n, sources: [] })),
+    meshFile: unary(({ revision }: MeshFileRequest) => ({
+      revision,
+      sources: needed(answers.meshFile, "MeshFile")(Number(revision)),
+    })),
     watchStatus(call: ServerWritableStream<{ follow: boolean }, ReturnType<typeof encodeFleetStatus>>) {
       const fleets = needed(answers.status, "WatchStatus")();
       for (const fleet of call.request.follow ? fleets : fleets.slice(-1))

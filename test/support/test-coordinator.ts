@@ -199,21 +199,21 @@ export class TestCoordinator {
     return { certChainPem: leaf.pem, keyPem: leaf.keyPem };
   }
 
-  apply(
-    text: string,
-    change: Partial<Pick<ApplyRequest, "wait" | "timeoutSeconds" | "acceptRisks">> = {},
-  ): Promise<ApplyEvent[]> {
+  apply(text: string, change: Partial<ApplyRequest> = {}): Promise<ApplyEvent[]> {
     const call = this.control().apply({
       sources: [{ name: "mesh.yaml", text }],
       reason: "test",
       claimedBy: "ada",
       baseRevision: 0n,
-      wait: change.wait ?? false,
-      timeoutSeconds: change.timeoutSeconds ?? 10,
+      wait: false,
+      timeoutSeconds: 10,
       confirmTimeoutSeconds: 0,
       keepEstablished: false,
-      acceptRisks: change.acceptRisks ?? [],
+      atOnce: false,
+      restores: 0n,
+      acceptRisks: [],
       operator: undefined,
+      ...change,
     });
     return new Promise((resolve, reject) => {
       const events: ApplyEvent[] = [];

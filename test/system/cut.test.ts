@@ -16,7 +16,12 @@ const rounds = isLong ? 20 : 1;
 const name = `cut-${process.pid}`;
 const progress = { line: () => undefined, now: () => performance.now() };
 
-const mesh = (policies: string) => `weft: v1
+/** Port 22 of api1, and the coordinator has to reach it. */
+const guarded = "guard: { admin: [10.77.0.66/32], ports: [22/tcp] }\n";
+/** Nobody may reach it any more: no node confirms that. */
+const trap = "trap";
+const trapService = "  trap: { nodes: [api1], user: mallory, ports: { ssh: 22/tcp } }\n";
+const mesh = (policies: string, more = "") => `weft: v1
 mesh: shop
 trustDomain: mesh.internal
 dns: { zone: mesh.internal, upstreams: [10.77.0.53], mode: "off" }
@@ -24,10 +29,10 @@ nodes:
   hub: { address: 10.77.0.10 }
   web1: { address: 10.77.0.11 }
   api1: { address: 10.77.0.12 }
-services:
+${more === trap ? "" : more}services:
   web: { nodes: [web1], user: web }
   api: { nodes: [api1], user: api, ports: { http: 8080/tcp } }
-policies:
+${more === trap ? trapService : ""}policies:
 ${policies}`;
 const opsToApi = '  - { name: ops-to-api, from: ["node:hub"], to: api }\n';
 const open = mesh(
@@ -103,6 +108,33 @@ afterAll(async () => {
   await labDown(labNames(name), progress);
 }, 60_000);
 
+describe("a change that undoes itself", () => {
+  it("ends what it had allowed, and nothing else", async () => {
+    await (await endOn("api1", "root")).listen(22);
+    const web = await endOn("web1", "web", ["nohup"]);
+    expect(await apply(mesh(opsToApi, guarded))).toContain("in force everywhere");
+    const candidate = mesh(`${opsToApi}  - { name: web-to-api, from: [web], to: api }\n`, trap);
+    const risks = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
+    const applied = apply(candidate, "--confirm-timeout", "6s", ...risks);
+    const isArmed = async () =>
+      /elements/.test(await on("api1", "nft", "list", "set", "inet", "weft", "armed")) ? true : undefined;
+    await until("api1 is armed", 30_000, isArmed, 10);
+    await until("web1 lets it out", 30_000, async () => {
+      web.order({ op: "open", name: "early", kind: "idle", host: world.lab.address("api1"), port: 8080 });
+      return web.happened("early", "open") === undefined ? undefined : true;
+    });
+    expect(await applied).toContain("REVERTED: api1");
+    await web.until("early", "ended", 20_000);
+    const seen = await until("api1 has told", 20_000, async () => {
+      const cut = await cutOf("api1");
+      return cut.occasion === "reverted" ? cut : undefined;
+    });
+    expect(seen).toMatchObject({ failed: 0, kept: 0 });
+    expect(seen.ended).toBeGreaterThan(0);
+    expect(await apply(open)).toContain("in force everywhere");
+  }, 180_000);
+});
+
 describe("a change that forbids what is established", () => {
   it(
     `ends it at both ends within a second of the kernel's confirm, and says how many (${rounds} times)`,
@@ -122,19 +154,21 @@ describe("a change that forbids what is established", () => {
         for (const flow of flows) await flow.client.open(flow.name, flow.kind, target, 8080);
         const said = await apply(closed);
         expect(said).toContain("in force everywhere");
-        // api1 ends what arrives, web1 what leaves and what it passes on
-        expect(said).toMatch(/web1 ended [1-4] flows? that (is|are) forbidden now/);
+        // api1 ends what arrives, web1 what leaves and what it passes on: each flow whoever comes first
+        expect(said).toMatch(/(web1|api1) ended [1-4] flows? that (is|are) forbidden now/);
         const confirmed = Math.max(await enforcedAt("web1"), await enforcedAt("api1"));
         for (const flow of flows)
           for (const end of [flow.client, api!])
             worst.push((await end.until(flow.name, "ended")).at - confirmed);
-        expect(await cutOf("web1")).toMatchObject({
-          occasion: "confirmed",
-          failed: 0,
-          leftUnknown: 0,
-          kept: 0,
+        const cuts = await until("both have told", 20_000, async () => {
+          const told = [await cutOf("web1"), await cutOf("api1")];
+          return told.reduce((sum, { ended }) => sum + ended, 0) >= flows.length ? told : undefined;
         });
-        expect(await on("hub", "weft", "node", "show", "web1")).toMatch(/cut +ended \d flow/);
+        for (const cut of cuts)
+          expect(cut).toMatchObject({ occasion: "confirmed", failed: 0, leftUnknown: 0, kept: 0 });
+        expect(await on("hub", "weft", "node", "show", "web1")).toMatch(
+          /cut +(ended \d|no established) flow/,
+        );
         expect(await on("hub", "weft", "status", "web1", "--json")).not.toContain("CUT_PARTIAL");
         expect(await apply(open)).toContain("in force everywhere");
       }

@@ -54,6 +54,9 @@ services:
     expect(await net.as("rogue", user.root).dial(address.api1.v4, 8443)).toBe("ECONNREFUSED");
     expect(await net.as("web1", user.web).dial(address.api1.v4, 8443)).toBe("open");
     expect(await net.as("web1", user.mallory).dial(address.api1.v4, 8443)).toBe("ECONNREFUSED");
+    // remembered as what was asked for, once each
+    expect(lab.elements("api1", "seen_in4")).toMatch(/10\.77\.0\.66 \. tcp \. 8443 counter packets 1 /);
+    expect(lab.elements("api1", "seen_in4")).toMatch(/10\.77\.0\.11 \. tcp \. 8443 counter packets 1 /);
     lab.enforce(
       "policies:\n  - { name: ops, from: [{ cidr: 10.77.0.64/27 }], to: api, ports: [tls] }\n",
       head,

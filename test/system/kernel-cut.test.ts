@@ -7,6 +7,7 @@ import { CutNet, type Family } from "../support/cut-net.ts";
 import { eventually } from "../support/eventually.ts";
 import type { FlowKind } from "../support/flow-ends.ts";
 import type { FlowHost } from "../support/flow-host.ts";
+import { LineProcess } from "../support/line-process.ts";
 
 const isLong = process.env["WEFT_LONG"] === "1";
 /** Of each kind and family. */
@@ -140,7 +141,8 @@ describe.each(["v4", "v6"] as const)("established flows over %s", (family) => {
         }
       }
       process.stderr.write(`${summary()}\n`);
-      for (const [kind, ms] of worst) expect([kind, Math.max(...ms) < 1_000]).toEqual([kind, true]);
+      for (const [kind, ms] of [...worst].filter(([label]) => label.endsWith(family)))
+        expect([kind, Math.max(...ms) < 1_000]).toEqual([kind, true]);
     },
     30_000 + rounds * 30_000,
   );
@@ -151,6 +153,33 @@ function orphans(host: string): number {
   const printed = net.run(host, ["ss", "-Hntae", "state", "fin-wait-1"]);
   return printed.split("\n").filter((line) => / ino:0 /.test(line)).length;
 }
+
+it("datagrams of a connected socket end like connections, and the memory of others is deleted", async () => {
+  const server =
+    "const s=require('dgram').createSocket('udp4');s.on('message',(m,r)=>s.send(m,r.port,r.address));s.bind(5300,()=>console.log('bound'))";
+  const client = `const s=require('dgram').createSocket('udp4');s.on('error',(e)=>{console.log(e.code);process.exit()});
+s.on('message',()=>console.log('answered'));s.connect(5300,'${address.api1.v4}',()=>s.send('hello'))`;
+  const loose = `const s=require('dgram').createSocket('udp4');s.on('message',()=>console.log('answered'));
+s.send('hello',5300,'${address.api1.v4}')`;
+  const run = (host: string, uid: number, script: string) =>
+    LineProcess.in(net.namespaceOf(host), uid, script);
+  lab.enforce(open("v4"), headOf("v4").replace("8443/tcp", "8443/tcp, feed: 5300/udp"));
+  const processes = [run("api1", user.api, server)];
+  try {
+    await processes[0]!.until("bound");
+    const [connected, sending] = [run("web1", user.web, client), run("web1", user.web, loose)];
+    processes.push(connected, sending);
+    await Promise.all([connected.until("answered"), sending.until("answered")]);
+    const tracked = () => net.run("web1", ["conntrack", "-L", "-p", "udp", "--dport", "5300"]);
+    expect(tracked().trim().split("\n")).toHaveLength(2);
+    lab.enforce(closed, headOf("v4").replace("8443/tcp", "8443/tcp, feed: 5300/udp"));
+    expect(await cutterOn("web1").cut(false)).toMatchObject({ ended: 2, failed: 0, trouble: [] });
+    await connected.until("ECONNABORTED");
+    expect(tracked().trim()).toBe("");
+  } finally {
+    for (const process of processes) process.stop();
+  }
+});
 
 describe("a cut leaves", () => {
   const family = "v4";

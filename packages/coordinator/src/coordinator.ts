@@ -1,6 +1,5 @@
 // The one loop: what nodes say and what operators ask, in; records, states sent and registration entries, out.
 // Decisions are made by the pure parts; here they are recorded first and acted on after.
-import { WeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { FleetStatus } from "@weft/shared/model/fleet";
@@ -8,13 +7,16 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { encodeDesired } from "@weft/shared/wire/desired-codec";
 import type { Membership } from "./enrolment/membership.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { hasFailed, isEnforced, isMember, stateOf, statusOf } from "./fleet/node-view.ts";
+import { hasFailed, isEnforced, isMember, statusOf } from "./fleet/node-view.ts";
 import type { ReportKeeper } from "./fleet/report-keeper.ts";
 import type { Logger } from "./logger.ts";
 import type { ConditionBoard } from "./rollout/condition-board.ts";
+import type { CourseWord } from "./rollout/course.ts";
 import { resume } from "./rollout/generations.ts";
 import type { ApplyOrder, ApplyOutcome, MeshAuthority } from "./rollout/mesh-authority.ts";
+import { RolloutDesk } from "./rollout/rollout-desk.ts";
 import type { Published } from "./server/bundle-publisher.ts";
+import { NodeDesk } from "./server/node-desk.ts";
 import type { Greeting, SessionEvents } from "./server/session-handler.ts";
 import { dismissals, type Session, type Sessions } from "./server/sessions.ts";
 import type { EnrolmentState } from "./store/records.ts";
@@ -34,15 +36,29 @@ export interface CoordinatorParts {
   readonly ownSvidExpires: () => Date | undefined;
   /** Registration entries are to be looked at; resolves when they were. */
   readonly reconcile: () => Promise<void>;
+  readonly word: (node: string) => CourseWord;
   readonly now: () => Date;
   readonly log: Logger;
 }
 
 export class Coordinator implements SessionEvents {
+  readonly rollout: RolloutDesk;
+  readonly nodes: NodeDesk;
   readonly #parts: CoordinatorParts;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.nodes = new NodeDesk(parts);
+    this.rollout = new RolloutDesk({
+      ...parts,
+      give: (states) => {
+        for (const state of states) this.#give(state);
+      },
+      meshChanged: () => {
+        this.#nameNodes();
+        void parts.reconcile();
+      },
+    });
   }
 
   /** What was known before the last stop. Reports are given to `recall` by whoever can read them. */
@@ -77,6 +93,7 @@ export class Coordinator implements SessionEvents {
     this.#nameNodes();
     for (const state of outcome.changed) this.#give(state);
     this.#tryAgain(order);
+    this.rollout.look();
     const { revision, unchanged, changed } = outcome;
     log.info("applied", { revision, unchanged, changed: changed.map((state) => state.node) });
     void this.#parts.reconcile();
@@ -84,12 +101,14 @@ export class Coordinator implements SessionEvents {
   }
 
   /** Nodes that went back from what they were given hold still until they are given it anew: now, because of an apply. */
-  #tryAgain({ confirmTimeoutSeconds, keepEstablished = false }: ApplyOrder): void {
+  #tryAgain(order: ApplyOrder): void {
     const { fleet, authority } = this.#parts;
+    const pending = authority.inForce.pending();
     for (const view of fleet.views()) {
       const { name, wanted } = view;
-      if (!isMember(view) || !hasFailed(view) || wanted === undefined) continue;
-      const again = authority.raise(name, wanted.generation + 1, confirmTimeoutSeconds, keepEstablished);
+      // One that a rollout comes to later holds what it holds until then.
+      if (pending.has(name) || !isMember(view) || !hasFailed(view) || wanted === undefined) continue;
+      const again = authority.raise(name, wanted.generation + 1, order);
       if (again !== undefined) this.#give(again);
     }
   }
@@ -123,52 +142,8 @@ export class Coordinator implements SessionEvents {
         .map((view) => statusOf(view, at)),
       conditions: board.list(),
       coordinatorSvidExpires: ownSvidExpires(),
+      rollout: this.rollout.status(),
     };
-  }
-
-  addNode(name: string, ttlSeconds: number, fromAny: boolean): { token: string; expires: Date } {
-    const { authority, membership, fleet, now } = this.#parts;
-    const node = authority.mesh?.nodes.find((candidate) => candidate.name === name);
-    if (node === undefined)
-      throw new WeftError("WEFT-E103", `the applied mesh has no node "${name}"`, {
-        hint: "add it under `nodes:` in the mesh file, run `weft apply`, then this again",
-      });
-    const view = fleet.view(name);
-    return membership.addToken({
-      node: name,
-      address: fromAny ? undefined : node.address,
-      ttlSeconds,
-      actor: "operator",
-      online: view.connected && stateOf(view, now()) !== "Lost",
-    });
-  }
-
-  async removeNode(name: string): Promise<string[]> {
-    const { authority, membership, store, sessions, board } = this.#parts;
-    if (authority.mesh?.nodes.some((node) => node.name === name) === true)
-      throw new WeftError("WEFT-E104", `the mesh file still names ${name}`, {
-        hint: "take it out of the mesh file, run `weft apply --accept-risk GUARD-NODE`, then this again",
-      });
-    const connected = sessions.of(name) !== undefined;
-    membership.remove(name, "operator");
-    store.desired.drop(name);
-    await this.#parts.reconcile();
-    const eviction = store.evictions.get(name);
-    const spireAway = board.list().some((condition) => condition.code === "SPIRE_SERVER_AWAY");
-    const agent =
-      eviction === undefined
-        ? "its SPIRE agent was deleted"
-        : `its SPIRE agent is banned, and forgotten at ${eviction.due.toISOString()}`;
-    return [
-      connected ? "its connection was ended, and its agent told that it is removed" : "it was not connected",
-      "its certificates are not renewed any more, and it cannot come back without a new join token",
-      ...(spireAway
-        ? ["the SPIRE server does not answer: SPIRE agent and registration entries are ended when it does"]
-        : [
-            agent,
-            "its services' registration entries are deleted; certificates they hold end within the hour",
-          ]),
-    ];
   }
 
   async leave(node: string): Promise<void> {

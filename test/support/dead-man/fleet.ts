@@ -19,7 +19,7 @@ WantedBy=sysinit.target
 `;
 const serviceUnit = "[Service]\nExecStart=/usr/bin/perl /srv/ssh-stand-in.pl\n";
 const here = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
-const allowKills = ["--accept-risk", "GUARD-ADMIN", "--accept-risk", "GUARD-PORT"];
+const allowKills = ["GUARD-ADMIN", "GUARD-PORT", "FLIP-GUARD"].flatMap((code) => ["--accept-risk", code]);
 export const sshPort = 22;
 /** Declared, allowed to nobody, and listening from before the network is up. */
 export const earlyPort = 8090;

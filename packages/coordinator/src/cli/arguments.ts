@@ -36,6 +36,12 @@ export function parseRisks(text: string, earlier: readonly RiskCode[]): readonly
   return [...earlier, parseRiskCode(text)];
 }
 
+/** The number of a revision. */
+export function parseRevision(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new WeftError("WEFT-E001", `"${text}" is no revision`, { hint: "`weft history` lists them" });
+}
+
 /** One more of them. */
 export function parseAddresses(text: string, earlier: readonly string[]): readonly string[] {
   const address = normaliseAddress(text);

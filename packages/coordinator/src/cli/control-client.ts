@@ -118,6 +118,8 @@ export function connectControl(socketPath: string): Control {
       return stream(client.apply(request, deadline), signal);
     },
     history: () => ask(client.history.bind(client), {}),
+    meshFile: async (revision) =>
+      (await ask(client.meshFile.bind(client), { revision: BigInt(revision) })).sources,
     async *watchStatus(follow, signal) {
       const options = follow ? {} : { deadline: new Date(Date.now() + deadlineMs) };
       for await (const message of stream(client.watchStatus({ follow, node: "" }, options), signal))

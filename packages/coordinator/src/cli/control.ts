@@ -5,12 +5,12 @@ import type {
   AddNodeResponse,
   ApplyEvent,
   ApplyRequest,
-  HistoryResponse,
   NodePlan,
   RemoveNodeResponse,
   WhyRequest,
 } from "@weft/shared/gen/weft/v1/control";
 import type { BanNodeRequest, BanNodeResponse } from "@weft/shared/gen/weft/v1/guard";
+import type { HistoryResponse } from "@weft/shared/gen/weft/v1/rollout";
 import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
 import type { Problem } from "@weft/shared/model/mesh";
 import type { OperatorSession } from "../guard/risk.ts";
@@ -39,6 +39,8 @@ export interface Control {
   plan(sources: readonly SourceText[], operator: OperatorSession | undefined): Promise<Plan>;
   apply(request: ApplyRequest, signal: AbortSignal): AsyncIterable<ApplyEvent>;
   history(): Promise<HistoryResponse>;
+  /** The files of a revision. */
+  meshFile(revision: number): Promise<SourceText[]>;
   /** One snapshot, or with `follow` one per change. */
   watchStatus(follow: boolean, signal: AbortSignal): AsyncIterable<FleetStatus>;
   showNode(name: string): Promise<ShownNode>;

@@ -202,9 +202,11 @@ describe("exit code 0", () => {
     expect(plan.out).toBe(
       `hub:\n  opens 8080/tcp\n    @@ -1 +1 @@\n    -a\n    +b\nof the flows that kernels saw opened in the last 7 days none would be refused or newly allowed\n1 node would change, counted from revision 4\nnext: weft apply ${goodFile} --wait`,
     );
-    const revision = { revision: 1n, at: after(0), claimedBy: "ann", reason: "why", digest: "f".repeat(64) };
+    const outcome = { outcome: "in-force", outcomeDetail: "", restores: 0n };
+    const said = { claimedBy: "ann", reason: "why", digest: "f".repeat(64) };
+    const revision = { revision: 1n, at: after(0), ...said, ...outcome };
     const history = await weft(["history"], { history: { revisions: [revision] } });
-    expect(history.out).toMatch(/^1\s+2026-03-01 12:00:00\s+ann\s+ffffffffffff\s+why$/m);
+    expect(history.out).toMatch(/^1\s+2026-03-01 12:00:00\s+ann\s+in force\s+ffffffffffff\s+why$/m);
   });
 
   it("a watch in a pipe gives lines, outlives a coordinator, and ends when it is told to", async () => {

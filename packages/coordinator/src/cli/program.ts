@@ -9,6 +9,7 @@ import { addHistoryCommand } from "./commands/history.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addNodeCommands } from "./commands/node.ts";
 import { addPlanCommand } from "./commands/plan.ts";
+import { addRollbackCommand } from "./commands/rollback.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addValidateCommands } from "./commands/validate.ts";
 import { addVersionCommand } from "./commands/version.ts";
@@ -40,6 +41,7 @@ function makeProgram(context: CliContext): Command {
   addPlanCommand(program, context);
   addApplyCommand(program, context);
   addHistoryCommand(program, context);
+  addRollbackCommand(program, context);
   addStatusCommand(program, context);
   addNodeCommands(program, context);
   addWhyCommand(program, context);

@@ -26,7 +26,13 @@ const report = (change: Parameters<typeof reportOf>[0]): NodeEvent => ({
   at: start,
   report: reportOf(change),
 });
-const carries = report({ phase: "enforced", digest: "new", enforcedDigest: "new", enforcedRevision: 7 });
+const carries = report({
+  generation: 3,
+  phase: "enforced",
+  digest: "new",
+  enforcedDigest: "new",
+  enforcedRevision: 7,
+});
 
 describe("a node's state", () => {
   it.each([
@@ -105,6 +111,11 @@ describe("the verdict", () => {
       [...base, carries, { kind: "disconnected" }],
       "ENFORCED",
     ],
+    [
+      "APPLYING when the same rules were told of an older generation: others may have come in between",
+      [...base, carries, { kind: "wanted", wanted: { ...wanted, generation: 5 } }],
+      "APPLYING",
+    ],
   ] as [string, NodeEvent[], string][])("is %s", (_what, events, verdict) => {
     expect(verdictOf(after(...events), at(1))).toBe(verdict);
   });
@@ -114,7 +125,7 @@ describe("the verdict", () => {
   });
 
   it("goes by digest: an older revision with the same rules is as good", () => {
-    const same = report({ phase: "enforced", enforcedDigest: "new", enforcedRevision: 2 });
+    const same = report({ generation: 3, phase: "enforced", enforcedDigest: "new", enforcedRevision: 2 });
     expect(statusOf(after(...base, same), at(1))).toMatchObject({
       verdict: "ENFORCED",
       wantedRevision: 7,

@@ -79,13 +79,17 @@ export function foldNode(view: NodeView, event: NodeEvent): NodeView {
   }
 }
 
-/** The kernel was read back and carries the newest state compiled for the node. */
+/**
+ * The kernel was read back and carries the newest state compiled for the node. Word of an older generation is none of
+ * this one, even with the same digest: another state may have come in between.
+ */
 export function isEnforced(view: NodeView): boolean {
   const { report, wanted } = view;
   return (
     report !== undefined &&
     wanted !== undefined &&
     report.phase === "enforced" &&
+    report.generation >= wanted.generation &&
     report.enforcedDigest === wanted.digest
   );
 }

@@ -7,6 +7,7 @@ import type {
   MeshService,
   Place,
   Problem,
+  RolloutWish,
   Selector,
 } from "@weft/shared/model/mesh";
 import { icmpPort } from "@weft/shared/model/text-forms";
@@ -16,6 +17,7 @@ import { errorAt, hasErrors, sortProblems } from "./problem.ts";
 import { baselineOf } from "./read-baseline.ts";
 import { placesOf, readEntry } from "./read-entry.ts";
 import type { MeshSource } from "./read-yaml.ts";
+import { type RawRollout, rolloutSchema } from "./rollout-schema.ts";
 import {
   baselineSchema,
   defaultsSchema,
@@ -70,6 +72,7 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
   const dns = single("dns", dnsSchema);
   const guard = single("guard", guardSchema);
   const defaults = single("defaults", defaultsSchema);
+  const rollout = single("rollout", rolloutSchema);
   const baseline = single("baseline", baselineSchema);
   const baselineCursor = sections.single.get("baseline");
 
@@ -105,9 +108,19 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
       mode: defaults?.mode ?? "enforce",
       boot: defaults?.boot ?? "guards-only",
     },
+    rollout: rollout === undefined ? undefined : rolloutOf(rollout),
     places,
   };
   return { mesh, broken: { nodes: brokenNodes, services: brokenServices } };
+}
+
+function rolloutOf({ canary, wave, stopOn, deadline }: RawRollout): RolloutWish {
+  return {
+    canary: canary ?? 1,
+    wave: typeof wave === "number" ? { unit: "nodes", size: wave } : (wave ?? { unit: "percent", size: 25 }),
+    stopOn: stopOn ?? ["reverted", "failed"],
+    deadlineSeconds: deadline ?? 120,
+  };
 }
 
 function readNode(name: string, entry: Cursor, problems: Problem[], broken: Set<string>): MeshNode[] {

@@ -16,26 +16,8 @@ import {
 import { parseDomainName } from "@weft/shared/render/domain-name";
 import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
 import { z } from "zod";
-
-/** What a custom issue carries for the problem made of it. */
-export interface IssueDetail {
-  readonly allowed: string;
-  readonly near: string | undefined;
-}
-
-function textOf<T>(form: TextForm<T>, description: string) {
-  return z
-    .string({ error: `expected ${form.allowed}` })
-    .meta({ description, pattern: form.pattern })
-    .transform((value, context): T => {
-      const parsed = form.parse(value);
-      if (parsed !== undefined) return parsed;
-      const params: IssueDetail = { allowed: form.allowed, near: form.near?.(value) };
-      const message = `${JSON.stringify(value.slice(0, 80))} is no ${form.what}`;
-      context.issues.push({ code: "custom", input: value, message, params: { ...params } });
-      return z.NEVER;
-    });
-}
+import { rolloutSchema } from "./rollout-schema.ts";
+import { textOf } from "./text-of.ts";
 
 /** A parser that throws, as a form. */
 function formOf<T>(form: Omit<TextForm<T>, "parse">, parse: (text: string) => T): TextForm<T> {
@@ -262,6 +244,9 @@ export const fileSchema = z.strictObject({
   policies: z.array(policySchema).optional(),
   baseline: baselineSchema.optional(),
   defaults: defaultsSchema.optional(),
+  rollout: rolloutSchema
+    .optional()
+    .meta({ description: "A change goes to canaries first, then in waves. Default: everywhere at once." }),
 });
 
 export type RawSelector = z.output<typeof selector>;

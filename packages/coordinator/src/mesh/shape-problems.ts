@@ -94,6 +94,12 @@ function problemsOf(source: ShapeSource, issue: Issue, prefix: readonly Property
       ];
     }
     case "too_small":
+      if (issue.origin !== "array")
+        return [
+          errorAt(found.place, `${name} is ${String(issue.input ?? valueAt(source.entry.value, path))}`, {
+            allowed: `at least ${issue.minimum}`,
+          }),
+        ];
       return [errorAt(found.place, `${name} is empty`, { allowed: "at least one" })];
     case "invalid_key":
       return [
@@ -133,7 +139,7 @@ function unionProblems(
   const name = subject(source, path);
   return [
     errorAt(found.place, given === undefined ? `${name} is missing` : `${name} is ${kindOf(given)}`, {
-      allowed: source.section === "baseline" ? baselineForm(path) : selectorForm,
+      allowed: source.section === "baseline" ? baselineForm(path) : allowedOf(issue, selectorForm),
     }),
   ];
 }
@@ -175,6 +181,7 @@ function nearType(issue: Issue, given: unknown): string | undefined {
   if (issue.code !== "invalid_type") return undefined;
   if (issue.expected === "array" && typeof given === "string") return `[${given.slice(0, 80)}]`;
   if (typeof given === "number" && issue.message.includes("/tcp")) return `${given}/tcp`;
+  if (typeof given === "number" && issue.message.includes("such as 90s")) return `${given}s`;
   if (typeof given === "number" || typeof given === "boolean") return `'${given}'`;
   return undefined;
 }

@@ -22,6 +22,7 @@ import {
 import {
   addressesAreUnique,
   addressesAreUsable,
+  canariesExist,
   coordinatorIsInTheMesh,
   familiesAgree,
   meshHasNodes,
@@ -58,6 +59,7 @@ export const rules: readonly Rule[] = [
   addressesAreUsable,
   familiesAgree,
   serviceNodesExist,
+  canariesExist,
   serviceNamesAreFree,
   portNamesAreNames,
   portNamesAreNotIcmp,

@@ -3,12 +3,15 @@
 import type { DesiredContent, DesiredState } from "@weft/shared/model/desired";
 import { digestOf } from "@weft/shared/plan/canonical";
 import { withBans } from "../compile/bans.ts";
+import { contentOf } from "./generations.ts";
 
 export function banGenerations(
   states: readonly DesiredState[],
   addresses: readonly string[],
 ): DesiredState[] {
-  return states.flatMap(({ generation, digest, revision, confirmTimeoutSeconds: _, ...content }) => {
+  return states.flatMap((state) => {
+    const { generation, digest, revision } = state;
+    const content = contentOf(state);
     const [now] = withBans(new Map<string, DesiredContent>([[content.node, content]]), addresses).values();
     const next = now === undefined ? digest : digestOf(now);
     return now === undefined || next === digest

@@ -5,7 +5,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { isEnforced } from "../fleet/node-view.ts";
 
 /** A node looks for such flows right after it has told that the rules are in force. */
-const lingerMs = 1_000;
+const lingerMs = 3_000;
 
 export interface CutWatch {
   /** Resolves when every node that enforces its state has looked for flows, or soon after. */

@@ -10,11 +10,9 @@ import type { RegistrationEntry, SpireServer } from "../spire/spire-server.ts";
 import type { NodeTable } from "../store/store.ts";
 import type { ConditionBoard } from "./condition-board.ts";
 import type { MeshAuthority } from "./mesh-authority.ts";
-import type { MeshCompiler } from "./mesh-compiler.ts";
 
 export interface EntryKeeperParts {
   readonly authority: MeshAuthority;
-  readonly compiler: Pick<MeshCompiler, "entries">;
   readonly nodes: NodeTable;
   readonly spire: SpireServer;
   readonly membership: Pick<Membership, "evict">;
@@ -32,15 +30,15 @@ export class EntryKeeper {
 
   /** undefined while the current mesh cannot be read: then nothing must be deleted for want of it. */
   #wanted(): RegistrationEntry[] | undefined {
-    const { authority, compiler, nodes, trustDomain } = this.#parts;
-    if (authority.mesh === undefined) return authority.revision === 0 ? [] : undefined;
+    const { authority, nodes, trustDomain } = this.#parts;
+    if (authority.revision === 0) return [];
     const members = new Set(
       nodes
         .list()
         .filter((node) => node.state === "joining" || node.state === "enrolled")
         .map((node) => spireAgentId(trustDomain, node.name)),
     );
-    return compiler.entries(authority.mesh).filter((entry) => members.has(entry.parentId));
+    return authority.inForce.entries()?.filter((entry) => members.has(entry.parentId));
   }
 
   /** Throws only bugs: a SPIRE server that is away is a condition. */

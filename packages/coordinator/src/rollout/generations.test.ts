@@ -38,7 +38,7 @@ describe("a node that connects", () => {
   const wanted = { generation: 4, digest: "new" };
   it.each([
     ["the newest state", { generation: 4, digest: "new" }, { kind: "nothing" }],
-    ["the same content under an older generation", { generation: 2, digest: "new" }, { kind: "nothing" }],
+    ["the same content under an older generation", { generation: 2, digest: "new" }, { kind: "send" }],
     ["an older state", { generation: 3, digest: "old" }, { kind: "send" }],
     ["nothing", { generation: 0, digest: "" }, { kind: "send" }],
     [

@@ -30,8 +30,16 @@ export type Resume =
   | { readonly kind: "raise"; readonly generation: number };
 
 export function resume(held: LastGiven, wanted: LastGiven | undefined): Resume {
-  if (wanted === undefined || (held.digest === wanted.digest && held.generation > 0))
+  if (wanted === undefined) return { kind: "nothing" };
+  // The same content under an older number is told the newer one: nothing has to be proved, and both count alike again.
+  if (held.digest === wanted.digest && held.generation >= wanted.generation && held.generation > 0)
     return { kind: "nothing" };
   if (held.generation >= wanted.generation) return { kind: "raise", generation: held.generation + 1 };
   return { kind: "send" };
+}
+
+/** Without what only one giving of it has. */
+export function contentOf(state: DesiredState): DesiredContent {
+  const { mesh, trustDomain, node, address, identity, policy, dns } = state;
+  return { mesh, trustDomain, node, address, identity, policy, dns };
 }

@@ -1,27 +1,27 @@
 // In: mesh files, as an operator gives them. Out: the next revision of the mesh and the states it means for the nodes,
-// recorded together or not at all. Holds the current mesh; decides nothing about nodes being there or not.
+// recorded together or not at all. Holds the current mesh; how it comes into force is the rollout book's business.
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { digestOf } from "@weft/shared/plan/canonical";
 import { bannedAddresses } from "../enrolment/banned-addresses.ts";
 import { codesText, reasonWith, type Weighed, weigh } from "../guard/acceptance.ts";
 import type { MeshChange, OperatorSession, Risk, RiskCode, RiskSource } from "../guard/risk.ts";
-import type { Revision, SourceText } from "../store/records.ts";
+import type { GivingFlags, Revision, SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { banGenerations } from "./ban-generations.ts";
-import { newGenerations } from "./generations.ts";
-import type { CompiledMesh, LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import type { CourseWord } from "./course.ts";
+import { InForce } from "./in-force.ts";
+import type { LoadedMesh, MeshCompiler, NodeChange } from "./mesh-compiler.ts";
+import { type GivingWish, noFlags, RolloutBook, withFlags } from "./rollout-book.ts";
 
-export interface ApplyOrder {
+export interface ApplyOrder extends GivingWish {
   readonly sources: readonly SourceText[];
   readonly reason: string;
   readonly claimedBy: string;
   /** 0: whatever is current. */
   readonly baseRevision: number;
-  /** 0: the default. */
-  readonly confirmTimeoutSeconds: number;
-  /** Nodes leave established flows that the new rules forbid. */
-  readonly keepEstablished?: boolean;
+  /** The revision whose sources these are: a rollback. 0: none. */
+  readonly restores: number;
   /** What the operator says to know. */
   readonly acceptRisks: readonly RiskCode[];
   readonly operator: OperatorSession | undefined;
@@ -59,16 +59,29 @@ export interface AuthorityParts {
   readonly trustDomain: string;
   /** Asked about every change, before it is made. */
   readonly riskSources: readonly RiskSource[];
+  /** The node that carries the coordinator. */
+  readonly hub: string;
+  readonly word: (node: string) => CourseWord;
   readonly now: () => Date;
 }
 
+/** A rollout that was stopped: `revision` has the sources of the one before it. */
+export interface TakenBack {
+  readonly revision: number;
+  readonly changed: readonly DesiredState[];
+}
+
 export class MeshAuthority {
+  readonly inForce: InForce;
   readonly #parts: AuthorityParts;
+  readonly #book: RolloutBook;
   #mesh: Mesh | undefined;
   #revision: Revision | undefined;
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
+    this.#book = new RolloutBook(parts);
+    this.inForce = new InForce(parts, () => this.#mesh);
   }
 
   get mesh(): Mesh | undefined {
@@ -92,7 +105,12 @@ export class MeshAuthority {
     const loaded = compiler.load(store.revisions.sources(this.#revision.revision) ?? []);
     if (loaded.mesh === undefined) return loaded.problems;
     this.#mesh = loaded.mesh;
-    this.#record(compiler.compile(loaded.mesh), this.#revision.revision);
+    const states = compiler.compile(loaded.mesh);
+    const { revision } = this.#revision;
+    const { running } = this.inForce;
+    // What a rollout has not come to waits for its wave.
+    const only = running === undefined ? undefined : new Set(running.course.given.keys());
+    store.transaction(() => this.#book.give(states, revision, running?.flags ?? noFlags, only));
     return [];
   }
 
@@ -130,7 +148,8 @@ export class MeshAuthority {
     const digest = digestOf(order.sources);
     const unchanged = this.#revision?.digest === digest;
     const { revision, changed } = store.transaction(() => {
-      const entry = { at: now(), claimedBy: order.claimedBy, reason, digest };
+      const restores = order.restores === 0 ? undefined : order.restores;
+      const entry = { at: now(), claimedBy: order.claimedBy, reason, digest, restores };
       const current =
         this.#revision !== undefined && unchanged
           ? this.#revision
@@ -142,12 +161,7 @@ export class MeshAuthority {
         subject: `revision ${current.revision}`,
         detail: reason,
       });
-      const changed = this.#record(
-        change.after.contents,
-        current.revision,
-        order.confirmTimeoutSeconds,
-        order.keepEstablished,
-      );
+      const changed = this.#book.open(change.after, current.revision, this.revision, order);
       return { revision: current, changed };
     });
     this.#mesh = mesh;
@@ -163,13 +177,12 @@ export class MeshAuthority {
 
   #change(mesh: Mesh, operator: OperatorSession | undefined): MeshChange {
     const { compiler, store } = this.#parts;
-    const state = (of: Mesh) => ({ mesh: of, contents: compiler.compile(of) });
     const members = store.nodes
       .list()
       .filter((node) => node.state === "joining" || node.state === "enrolled");
     return {
-      before: this.#mesh === undefined ? undefined : state(this.#mesh),
-      after: state(mesh),
+      before: this.#mesh === undefined ? undefined : { mesh: this.#mesh, contents: this.inForce.contents() },
+      after: { mesh, contents: compiler.compile(mesh) },
       members: new Set(members.map(({ name }) => name)),
       operator,
     };
@@ -177,6 +190,45 @@ export class MeshAuthority {
 
   #risks(change: MeshChange): Risk[] {
     return this.#parts.riskSources.flatMap((source) => source(change));
+  }
+
+  /** The next wave of the running rollout, or its end when none is left. */
+  advance(): readonly DesiredState[] {
+    const { store, compiler } = this.#parts;
+    const { running } = this.inForce;
+    const mesh = this.#mesh;
+    if (running === undefined || mesh === undefined) return [];
+    return store.transaction(() => this.#book.advance(compiler.compile(mesh), running));
+  }
+
+  /** The running rollout is over, and the mesh is again what it was before it: as a revision of its own. */
+  takeBack(why: string): TakenBack | undefined {
+    const { store, compiler, now } = this.#parts;
+    const { running } = this.inForce;
+    if (running === undefined) return undefined;
+    const sources = store.revisions.sources(running.base) ?? [];
+    const { mesh } = compiler.load(sources);
+    if (mesh === undefined) {
+      const left = `${why}; this release does not understand revision ${running.base}: nothing was taken back`;
+      store.transaction(() => this.#book.close(running, { state: "stopped", why: left }, "stopped"));
+      return undefined;
+    }
+    const { revision, changed } = store.transaction(() => {
+      const reason = `revision ${running.revision} was stopped: ${why}`;
+      const entry = {
+        at: now(),
+        claimedBy: "weft-coordinator",
+        reason,
+        digest: digestOf(sources),
+        restores: running.base,
+      };
+      const revision = store.revisions.append(entry, sources);
+      const contents = compiler.compile(mesh);
+      return { revision, changed: this.#book.takeBack(running, why, revision.revision, contents) };
+    });
+    this.#mesh = mesh;
+    this.#revision = revision;
+    return { revision: revision.revision, changed };
   }
 
   /** Bans have changed, and nothing else. */
@@ -192,19 +244,13 @@ export class MeshAuthority {
 
   /**
    * One generation more of the same content, for a node that holds a higher number than was given from here.
-   * @param keepEstablished undefined: as before
+   * @param flags undefined: as before
    */
-  raise(
-    node: string,
-    generation: number,
-    confirmTimeoutSeconds = 0,
-    keepEstablished?: boolean,
-  ): DesiredState | undefined {
+  raise(node: string, generation: number, flags?: GivingFlags): DesiredState | undefined {
     const { store } = this.#parts;
     const state = store.desired.get(node);
     if (state === undefined) return undefined;
-    const timed = { ...withConfirmTimeout(state, confirmTimeoutSeconds), generation };
-    const raised = keepEstablished === undefined ? timed : withKeeping(timed, keepEstablished);
+    const raised = { ...(flags === undefined ? state : withFlags(state, flags)), generation };
     store.desired.put(raised);
     return raised;
   }
@@ -233,23 +279,6 @@ export class MeshAuthority {
       return `the trust domain is ${this.#parts.trustDomain} and cannot be changed to ${mesh.trustDomain}`;
     return undefined;
   }
-
-  #record(
-    compiled: CompiledMesh,
-    revision: number,
-    confirmTimeoutSeconds = 0,
-    keepEstablished = false,
-  ): DesiredState[] {
-    const { store } = this.#parts;
-    const last = new Map(store.desired.list().map((state) => [state.node, state]));
-    const changed = newGenerations(last, compiled, revision).map((state) =>
-      withKeeping(withConfirmTimeout(state, confirmTimeoutSeconds), keepEstablished),
-    );
-    store.transaction(() => {
-      for (const state of changed) store.desired.put(state);
-    });
-    return changed;
-  }
 }
 
 function refusal(
@@ -258,12 +287,4 @@ function refusal(
   },
 ): ApplyOutcome {
   return { kind: "refused", problems: [], risks: [], ...parts };
-}
-
-function withConfirmTimeout(state: DesiredState, seconds: number): DesiredState {
-  return seconds === 0 ? state : { ...state, confirmTimeoutSeconds: seconds };
-}
-
-function withKeeping({ keepEstablished: _, ...state }: DesiredState, keep: boolean): DesiredState {
-  return keep ? { ...state, keepEstablished: true } : state;
 }

@@ -2,23 +2,21 @@
 // whoever may open the socket, and the name that comes along is recorded as a claim.
 
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { ApplyEvent, ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
-import { longestConfirmTimeoutSeconds } from "@weft/shared/model/desired";
+import type { ControlServiceServer } from "@weft/shared/gen/weft/v1/control";
 import { toNumber } from "@weft/shared/wire/number";
 import { encodeProblem } from "@weft/shared/wire/problem-codec";
-import { encodeCut } from "@weft/shared/wire/report-codec";
 import { encodeFleetStatus, encodeNodeStatus } from "@weft/shared/wire/status-codec";
 import type { Coordinator } from "../coordinator.ts";
 import { sha256Hex } from "../enrolment/enrolment-key.ts";
 import { defaultTokenSeconds } from "../enrolment/membership.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember, statusOf } from "../fleet/node-view.ts";
-import { groupRisks, parseRiskCode } from "../guard/acceptance.ts";
-import { watchApply } from "../rollout/apply-watch.ts";
+import { groupRisks } from "../guard/acceptance.ts";
 import type { BanDesk } from "../rollout/ban-desk.ts";
-import { watchCuts } from "../rollout/cut-watch.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
+import { outcomesOf } from "../rollout/outcomes.ts";
 import type { Store } from "../store/store.ts";
+import { ApplyDesk } from "./apply-desk.ts";
 import { banService } from "./ban-service.ts";
 import type { Explaining } from "./explaining.ts";
 import type { Handlers } from "./handlers.ts";
@@ -39,13 +37,9 @@ export interface ControlServiceParts {
   readonly now: () => Date;
 }
 
-const defaultWaitSeconds = 60;
-const longestWaitSeconds = 3600;
-
-type ApplyStep = NonNullable<ApplyEvent["event"]>;
-
 export function controlService(parts: ControlServiceParts): ControlServiceServer {
   const { handlers, coordinator, authority, fleet, store, now } = parts;
+  const applying = new ApplyDesk(parts);
 
   const requireNode = (name: string) => {
     const view = fleet.view(name);
@@ -74,55 +68,21 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
       };
     }),
 
-    apply: handlers.streaming("Apply", async (request, send, signal) => {
-      const say = (event: ApplyStep) => send({ event });
-      const replay = parts.explaining.replayer.remembered(request.sources);
-      const outcome = coordinator.apply({
-        sources: request.sources,
-        reason: request.reason,
-        claimedBy: request.claimedBy,
-        baseRevision: toNumber(request.baseRevision, "base revision"),
-        confirmTimeoutSeconds: Math.min(request.confirmTimeoutSeconds, longestConfirmTimeoutSeconds),
-        keepEstablished: request.keepEstablished,
-        acceptRisks: request.acceptRisks.map(parseRiskCode),
-        operator: decodeOperator(request.operator),
-      });
-      if (outcome.kind === "refused") {
-        const problems = outcome.problems.map(encodeProblem);
-        const risks = groupRisks(outcome.risks);
-        await say({ $case: "refused", value: { problems, message: outcome.message, risks } });
-        return;
-      }
-      const nodes = request.wait ? coordinator.behind() : [];
-      const { revision, unchanged, weighed } = outcome;
-      const accepted = { revision: BigInt(revision), nodes, unchanged, replay };
-      const weighing = { risks: groupRisks(weighed.accepted), unneededRisks: [...weighed.unneeded] };
-      await say({ $case: "accepted", value: { ...accepted, ...weighing } });
-      // Without `wait` nothing is known of the kernels, and nothing is claimed.
-      if (!request.wait) return;
-      const seconds = Math.min(request.timeoutSeconds || defaultWaitSeconds, longestWaitSeconds);
-      let sent = Promise.resolve();
-      const cuts = watchCuts(fleet, nodes, (node, cut) => {
-        sent = sent.then(() => say({ $case: "cut", value: { node, cut: encodeCut(cut) } }));
-      });
-      const result = await watchApply({
-        fleet,
-        nodes,
-        timeoutMs: seconds * 1000,
-        signal,
-        now,
-        say: (word) => {
-          sent = sent.then(() => say({ $case: "node", value: word }));
-        },
-      });
-      await cuts.done(signal);
-      await sent;
-      await say({ $case: "done", value: { complete: result.complete, missing: [...result.missing] } });
-    }),
+    apply: handlers.streaming("Apply", (request, send, signal) => applying.apply(request, send, signal)),
 
-    history: handlers.unary("History", () => ({
-      revisions: store.revisions.list().map((entry) => ({ ...entry, revision: BigInt(entry.revision) })),
-    })),
+    history: handlers.unary("History", () => {
+      const revisions = store.revisions.list();
+      const outcomes = outcomesOf(revisions, store.rollouts.list());
+      return {
+        revisions: revisions.map((entry) => ({
+          ...entry,
+          revision: BigInt(entry.revision),
+          outcome: outcomes.get(entry.revision)?.outcome ?? "",
+          outcomeDetail: outcomes.get(entry.revision)?.detail ?? "",
+          restores: BigInt(entry.restores ?? 0),
+        })),
+      };
+    }),
 
     meshFile: handlers.unary("MeshFile", ({ revision }) => {
       const wanted = revision === 0n ? authority.revision : toNumber(revision, "revision");
@@ -156,12 +116,12 @@ export function controlService(parts: ControlServiceParts): ControlServiceServer
 
     addNode: handlers.unary("AddNode", ({ name, ttlSeconds, fromAny }) => {
       const ttl = ttlSeconds === 0 ? defaultTokenSeconds : ttlSeconds;
-      const { token, expires } = coordinator.addNode(name, ttl, fromAny);
+      const { token, expires } = coordinator.nodes.add(name, ttl, fromAny);
       return { token, pin: parts.pin, coordinatorAddress: parts.address, expires };
     }),
 
     removeNode: handlers.unary("RemoveNode", async ({ name }) => ({
-      done: await coordinator.removeNode(name),
+      done: await coordinator.nodes.remove(name),
     })),
 
     ...banService({ handlers, bans: parts.bans, fleet, now }),

@@ -24,6 +24,7 @@ import { flipRisks } from "../replay/flip-risks.ts";
 import { BanDesk } from "../rollout/ban-desk.ts";
 import { banningCompiler } from "../rollout/banning-compiler.ts";
 import { ConditionBoard } from "../rollout/condition-board.ts";
+import { listenFrom } from "../rollout/course-word.ts";
 import { EntryKeeper } from "../rollout/entry-keeper.ts";
 import { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
@@ -70,7 +71,7 @@ export interface Edges {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly log: Logger;
   readonly version: string;
-  /** How often identity and bundle are looked at. */
+  /** How often identity, bundle and a running rollout are looked at. */
   readonly tendMs: number;
   /** How often last words are written. */
   readonly flushMs: number;
@@ -80,7 +81,7 @@ export interface Edges {
 export interface RunningDaemon {
   readonly agentPort: number;
   readonly enrolmentPort: number;
-  /** Looks at identity and bundle now, instead of when the time comes. */
+  /** Looks at identity, bundle and rollout now, instead of when the time comes. */
   tend(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -103,10 +104,12 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   const reports = new ReportKeeper(store);
   const agentCredentials = new RotatingServerCredentials(true);
   const enrolmentCredentials = new RotatingServerCredentials(false);
+  const word = listenFrom(fleet, now);
+  const { mesh, hub } = config;
   const observations = new Observations();
   const flips: RiskSource = (change) => flipRisks(observations.all(now()), change);
   const riskSources = [guardRisks, flips];
-  const authority = new MeshAuthority({ store, compiler, mesh: config.mesh, trustDomain, riskSources, now });
+  const authority = new MeshAuthority({ store, compiler, mesh, trustDomain, riskSources, hub, word, now });
   const explained = explaining({ authority, compiler, store, fleet, sessions, observations, now });
 
   const published = (bundle: Published) => {
@@ -128,7 +131,7 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   });
   const changed: Coordinator["enrolmentChanged"] = (node, state) => coordinator.enrolmentChanged(node, state);
   const membership = new Membership({ store, spire, trustDomain, now, randomBytes, changed });
-  const keeper = new EntryKeeper({ authority, compiler, nodes, spire, membership, board, trustDomain, log });
+  const keeper = new EntryKeeper({ authority, nodes, spire, membership, board, trustDomain, log });
   const reconciling = new SingleFlight(() => keeper.run());
   // Nobody can act on a bug in there but its log line; the next run comes by itself.
   const reconcile = () =>
@@ -141,7 +144,8 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
     membership,
     reports,
     board,
-    mesh: config.mesh,
+    word,
+    mesh,
     trustDomain,
     bundle: () => publisher.current,
     ownSvidExpires: () => identity.expires,
@@ -209,8 +213,10 @@ export async function startDaemon(config: Config, edges: Edges): Promise<Running
   );
   const upkeep = new Upkeep({ identity, publisher, reports, signer, board, now, log });
   const tending = new SingleFlight(() => upkeep.tend());
-  const tend = () =>
-    tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  const tend = () => {
+    coordinator.rollout.look();
+    return tending.run().catch((failure: unknown) => log.error("tending the identity failed", { failure }));
+  };
   const settle = async () => void (await Promise.all([tend(), reconcile()]));
   const control = new Server(controlLimits);
   control.addService(

@@ -8,7 +8,7 @@ import { hiddenCallers } from "../replay/hidden-callers.ts";
 import { type Flip, replay } from "../replay/replay.ts";
 import { changedNodes, type Memory, unknownSpans } from "../replay/unknown-spans.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
-import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
+import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { SourceText } from "../store/records.ts";
 
 export interface ReplayerParts {
@@ -47,7 +47,7 @@ export class Replayer {
     // what is not valid turns nothing, and before the first mesh nothing was judged
     if (mesh === undefined || authority.mesh === undefined)
       return { flips: [], unknown: [], since: undefined, youngest: "" };
-    const before: CompiledMesh = compiler.compile(authority.mesh);
+    const before = authority.inForce.contents();
     const after = compiler.compile(mesh);
     const observed = observations.all(now()).filter(({ node }) => before.has(node));
     const memories = [...before.keys()].map((node) => this.#memory(node, asked));

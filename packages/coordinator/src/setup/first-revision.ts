@@ -1,7 +1,7 @@
 // In: a running coordinator. Out: it has a mesh file. The starter is written only where there is none, and applied only
 // if nothing was applied before.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import { applySources } from "../cli/commands/apply.ts";
+import { applySources } from "../cli/apply-story.ts";
 import type { CliContext } from "../cli/context.ts";
 import type { Control } from "../cli/control.ts";
 import { exitCodes } from "../cli/exit-code.ts";
@@ -36,6 +36,9 @@ export async function applyFirstRevision(
     wait: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
+    keepEstablished: false,
+    atOnce: true,
+    restores: 0,
     acceptRisks: [],
     operator: undefined,
   };

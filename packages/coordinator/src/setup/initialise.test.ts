@@ -94,6 +94,7 @@ class World {
           },
         };
       },
+      meshFile: async () => [],
       history: async () => ({
         revisions: applied.map((_, index) => ({
           revision: BigInt(index + 1),
@@ -101,6 +102,9 @@ class World {
           claimedBy: "",
           reason: "",
           digest: "",
+          outcome: "in-force",
+          outcomeDetail: "",
+          restores: 0n,
         })),
       }),
       async *watchStatus() {

@@ -1,5 +1,6 @@
 // What the coordinator keeps: one type per kind of record. No behaviour.
 import type { DesiredState } from "@weft/shared/model/desired";
+import type { Course } from "../rollout/course.ts";
 
 /** One file of the mesh, verbatim. */
 export interface SourceText {
@@ -14,6 +15,35 @@ export interface Revision {
   readonly reason: string;
   /** Hex SHA-256 of the sources. */
   readonly digest: string;
+  /** The revision whose sources these are again: after a rollback, or when a rollout was taken back. */
+  readonly restores?: number | undefined;
+}
+
+/** superseded: a newer revision came before it was over. stopped: taken back by the revision `endedBy`. */
+export const rolloutStates = ["running", "done", "stopped", "superseded"] as const;
+export type RolloutState = (typeof rolloutStates)[number];
+
+/** How nodes are to take what they are given. */
+export interface GivingFlags {
+  /** 0: the default. */
+  readonly confirmTimeoutSeconds: number;
+  /** They leave established flows that the new rules forbid. */
+  readonly keepEstablished: boolean;
+}
+
+export interface RolloutRecord {
+  /** What is rolled out. */
+  readonly revision: number;
+  /** What is in force wherever it has not come to, and everywhere when it is stopped. */
+  readonly base: number;
+  readonly state: RolloutState;
+  readonly course: Course;
+  /** As the apply asked; taking it back asks for the same. */
+  readonly flags: GivingFlags;
+  /** Of one that was stopped. */
+  readonly why: string;
+  /** The revision that took it back or came in between. */
+  readonly endedBy: number | undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { DesiredContent } from "@weft/shared/model/desired";
 import { parseDigest } from "@weft/shared/model/ids";
 import { digestOf } from "@weft/shared/plan/canonical";
 import type { Revision, SourceText, StoredDesired } from "./records.ts";
-import { integer, json, type Row, text, time } from "./row.ts";
+import { integer, json, optional, type Row, text, time } from "./row.ts";
 import type { DesiredTable, RevisionTable } from "./store.ts";
 
 function revisionOf(row: Row): Revision {
@@ -15,6 +15,7 @@ function revisionOf(row: Row): Revision {
     claimedBy: text(row, "claimed_by"),
     reason: text(row, "reason"),
     digest: text(row, "digest"),
+    restores: optional(row, "restores", integer),
   };
 }
 
@@ -46,9 +47,9 @@ export class SqliteRevisions implements RevisionTable {
   append(entry: Omit<Revision, "revision">, sources: readonly SourceText[]): Revision {
     const row = this.#database
       .prepare(
-        "INSERT INTO revisions (at, claimed_by, reason, digest) VALUES (?, ?, ?, ?) RETURNING revision",
+        "INSERT INTO revisions (at, claimed_by, reason, digest, restores) VALUES (?, ?, ?, ?, ?) RETURNING revision",
       )
-      .get(entry.at.getTime(), entry.claimedBy, entry.reason, entry.digest);
+      .get(entry.at.getTime(), entry.claimedBy, entry.reason, entry.digest, entry.restores ?? null);
     const revision = integer(row ?? {}, "revision");
     const insert = this.#database.prepare(
       "INSERT INTO sources (revision, position, name, text) VALUES (?, ?, ?, ?)",

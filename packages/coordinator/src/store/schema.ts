@@ -85,11 +85,25 @@ const migrations: readonly string[] = [
     reason TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE revisions ADD COLUMN restores INTEGER;
+  CREATE TABLE rollouts (
+    revision INTEGER PRIMARY KEY REFERENCES revisions (revision),
+    base INTEGER NOT NULL REFERENCES revisions (revision),
+    state TEXT NOT NULL,
+    course TEXT NOT NULL,
+    flags TEXT NOT NULL,
+    why TEXT NOT NULL,
+    ended_by INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX one_rollout_runs ON rollouts (state) WHERE state = 'running';
+  `,
 ];
 
 export const newestSchema = migrations.length;
 
-export function migrate(database: DatabaseSync): void {
+/** @param upTo for tests of what an older release left */
+export function migrate(database: DatabaseSync, upTo = newestSchema): void {
   const row = database.prepare("PRAGMA user_version").get();
   const version = row === undefined ? 0 : integer(row, "user_version");
   if (version > newestSchema)
@@ -98,7 +112,7 @@ export function migrate(database: DatabaseSync): void {
       hint: "install that release again, or restore a backup made by this one",
     });
   for (const [step, sql] of migrations.entries()) {
-    if (step < version) continue;
+    if (step < version || step >= upTo) continue;
     database.exec("BEGIN IMMEDIATE");
     try {
       database.exec(sql);

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { emptyContent, sealed } from "../../../../test/support/desired.ts";
 import type { NodeRecord } from "./records.ts";
+import { migrate } from "./schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 const at = new Date("2026-03-01T10:00:00Z");
@@ -115,6 +116,20 @@ describe("the store", () => {
     store.tokens.claim("h", { key: "first", address: "a" });
     store.tokens.claim("h", { key: "second", address: "b" });
     expect(store.tokens.get("h")?.claim?.key).toBe("first");
+    store.close();
+  });
+
+  it("takes over the store of the first release, with all that is in it", () => {
+    const old = new DatabaseSync(path);
+    migrate(old, 1);
+    old.exec("INSERT INTO revisions (at, claimed_by, reason, digest) VALUES (7, 'ada', 'first', 'd')");
+    old.close();
+    const store = new SqliteStore(path);
+    expect(store.revisions.current()).toMatchObject({ revision: 1, claimedBy: "ada", restores: undefined });
+    expect(store.rollouts.list()).toEqual([]);
+    const entry = { at, claimedBy: "", reason: "", digest: "d", restores: 1 };
+    expect(store.revisions.append(entry, [])).toEqual({ ...entry, revision: 2 });
+    expect(store.revisions.current()?.restores).toBe(1);
     store.close();
   });
 

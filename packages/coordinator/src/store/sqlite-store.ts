@@ -6,6 +6,7 @@ import { SqliteBans } from "./ban-table.ts";
 import { SqliteNodes, SqliteTokens } from "./node-table.ts";
 import { SqliteAudit, SqliteEvictions, SqliteReports, SqliteSettings } from "./record-tables.ts";
 import { SqliteDesired, SqliteRevisions } from "./revision-table.ts";
+import { SqliteRollouts } from "./rollout-table.ts";
 import { migrate } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -45,6 +46,7 @@ function open(path: string): DatabaseSync {
 
 export class SqliteStore implements Store {
   readonly revisions: SqliteRevisions;
+  readonly rollouts: SqliteRollouts;
   readonly nodes: SqliteNodes;
   readonly tokens: SqliteTokens;
   readonly desired: SqliteDesired;
@@ -59,6 +61,7 @@ export class SqliteStore implements Store {
   constructor(path: string) {
     this.#database = open(path);
     this.revisions = new SqliteRevisions(this.#database);
+    this.rollouts = new SqliteRollouts(this.#database);
     this.nodes = new SqliteNodes(this.#database);
     this.tokens = new SqliteTokens(this.#database);
     this.desired = new SqliteDesired(this.#database);

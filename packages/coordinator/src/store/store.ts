@@ -8,6 +8,7 @@ import type {
   GivenSvid,
   NodeRecord,
   Revision,
+  RolloutRecord,
   SourceText,
   StoredDesired,
   StoredReport,
@@ -21,6 +22,15 @@ export interface RevisionTable {
   list(): Revision[];
   sources(revision: number): SourceText[] | undefined;
   append(entry: Omit<Revision, "revision">, sources: readonly SourceText[]): Revision;
+}
+
+export interface RolloutTable {
+  /** There is never more than one. */
+  running(): RolloutRecord | undefined;
+  get(revision: number): RolloutRecord | undefined;
+  /** Newest first. */
+  list(): RolloutRecord[];
+  put(rollout: RolloutRecord): void;
 }
 
 export interface NodeTable {
@@ -88,6 +98,7 @@ export interface AuditTable {
 
 export interface Store {
   readonly revisions: RevisionTable;
+  readonly rollouts: RolloutTable;
   readonly nodes: NodeTable;
   readonly tokens: TokenTable;
   readonly desired: DesiredTable;

@@ -25,6 +25,8 @@ export function changeLines(before: StatusModel | undefined, after: StatusModel,
   const old = new Map(before?.rows.map((row) => [row.name, row]));
   const lines: string[] = [];
   if (before === undefined) lines.push(`${time} ${after.headline}`);
+  const rollout = after.rollout?.text;
+  if (rollout !== undefined && rollout !== before?.rollout?.text) lines.push(`${time} ${rollout}`);
   for (const row of after.rows) {
     const earlier = old.get(row.name);
     old.delete(row.name);

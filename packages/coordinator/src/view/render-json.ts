@@ -2,7 +2,7 @@
 // Fields are only ever added. What is unknown is null, never left out. Times are ISO 8601 in UTC.
 import { conditionKinds } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
-import type { FleetStatus, NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
+import type { FleetStatus, NodeState, NodeStatus, RolloutStatus, Verdict } from "@weft/shared/model/fleet";
 import type { FloorReport } from "@weft/shared/model/floor";
 import type { Condition, CutOccasion, DnsReport, Phase } from "@weft/shared/model/report";
 
@@ -63,6 +63,7 @@ export interface FleetJson {
   readonly coordinatorSvidExpires: string | null;
   readonly nodes: readonly NodeJson[];
   readonly conditions: readonly ConditionJson[];
+  readonly rollout: RolloutStatus | null;
 }
 
 const timeOf = (at: Date | undefined): string | null => at?.toISOString() ?? null;
@@ -124,6 +125,7 @@ export function fleetJson(fleet: FleetStatus): FleetJson {
     coordinatorSvidExpires: timeOf(fleet.coordinatorSvidExpires),
     nodes: fleet.nodes.map(nodeJson).sort((a, b) => (a.name < b.name ? -1 : 1)),
     conditions: fleet.conditions.map(conditionJson),
+    rollout: fleet.rollout ?? null,
   };
 }
 

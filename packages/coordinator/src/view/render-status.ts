@@ -25,6 +25,7 @@ function renderRemark(remark: Remark, paint: Paint): string[] {
 export function renderStatus(model: StatusModel, width: number | undefined, paint: Paint): string[] {
   return [
     model.headline,
+    ...(model.rollout === undefined ? [] : [paint(model.rollout.tone, model.rollout.text)]),
     "",
     ...(model.rows.length === 0 ? ["no nodes"] : renderTable(columns, model.rows, width, paint)),
     ...(model.remarks.length === 0

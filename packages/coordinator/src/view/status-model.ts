@@ -1,7 +1,7 @@
 // In: the fleet as the coordinator sees it. Out: what is shown of it: a row per node, the sentences worth reading. Pure;
 // "now" is the coordinator's own clock, so that a wrong clock on the operator's machine changes nothing.
 import { conditionKinds, type Severity, visibleConditions } from "@weft/shared/model/condition";
-import type { FleetStatus, NodeStatus } from "@weft/shared/model/fleet";
+import type { FleetStatus, NodeStatus, RolloutStatus } from "@weft/shared/model/fleet";
 import { floorSentence } from "@weft/shared/model/floor";
 import type { Condition } from "@weft/shared/model/report";
 import { durationText, untilText } from "./duration-text.ts";
@@ -36,6 +36,8 @@ export interface Remark {
 
 export interface StatusModel {
   readonly headline: string;
+  /** How far a change is, or that the last one was stopped; undefined: neither. */
+  readonly rollout: Cell | undefined;
   readonly rows: readonly StatusRow[];
   readonly remarks: readonly Remark[];
 }
@@ -134,12 +136,31 @@ function headlineOf(fleet: FleetStatus): string {
   ].join(", ");
 }
 
+function rolloutCell(rollout: RolloutStatus): Cell {
+  const { revision, base, wave, waves, nodes, given, waitingFor, absent, why, takenBackAs } = rollout;
+  if (rollout.state === "stopped") {
+    const back =
+      takenBackAs === 0
+        ? "nothing was taken back"
+        : `revision ${takenBackAs} has the files of revision ${base} again`;
+    return { text: `revision ${revision} was stopped: ${printable(why)}; ${back}`, tone: "bad" };
+  }
+  const text = [
+    `revision ${revision} is rolled out: wave ${wave} of ${waves}, given to ${given} of ${nodes} nodes`,
+    ...(waitingFor.length === 0 ? [] : [`waiting for ${waitingFor.join(", ")}`]),
+    ...(absent.length === 0 ? [] : [`absent: ${absent.join(", ")}`]),
+    `revision ${base} holds elsewhere`,
+  ].join("; ");
+  return { text, tone: "doubtful" };
+}
+
 const byName = (a: NodeStatus, b: NodeStatus) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
 export function statusModel(fleet: FleetStatus): StatusModel {
   const nodes = [...fleet.nodes].sort(byName);
   return {
     headline: headlineOf(fleet),
+    rollout: fleet.rollout === undefined ? undefined : rolloutCell(fleet.rollout),
     rows: nodes.map((node) => ({
       name: node.name,
       state: { text: node.state, tone: toneOfState[node.state] },

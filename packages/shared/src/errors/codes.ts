@@ -12,6 +12,7 @@ export const errorCodes = {
   "WEFT-E102": "the revision is not enforced everywhere yet",
   "WEFT-E103": "the mesh has no such node, service or revision",
   "WEFT-E104": "the mesh still names the node",
+  "WEFT-E105": "the rollout was stopped and taken back",
   "WEFT-E200": "the trust bundle is not signed by the pinned mesh root",
   "WEFT-E201": "the join token is wrong, used or expired",
   "WEFT-E202": "the peer is not who it should be",

@@ -22,6 +22,27 @@ export interface NodeStatus {
   readonly agentVersion: string;
 }
 
+/** Of the change that is on its way, or of the last one when it was stopped. */
+export interface RolloutStatus {
+  readonly revision: number;
+  /** In force where it has not come to. */
+  readonly base: number;
+  readonly state: "running" | "stopped";
+  /** How many waves have begun, the canaries counted as the first; and how many there are. */
+  readonly wave: number;
+  readonly waves: number;
+  /** How many nodes it concerns, and how many were given it. */
+  readonly nodes: number;
+  readonly given: number;
+  readonly waitingFor: readonly string[];
+  /** Given it, and not connected. */
+  readonly absent: readonly string[];
+  /** Of a stopped one. */
+  readonly why: string;
+  /** The revision that has the sources of `base` again; 0: none. */
+  readonly takenBackAs: number;
+}
+
 export interface FleetStatus {
   readonly mesh: string;
   readonly trustDomain: string;
@@ -30,4 +51,5 @@ export interface FleetStatus {
   readonly nodes: readonly NodeStatus[];
   readonly conditions: readonly Condition[];
   readonly coordinatorSvidExpires: Date | undefined;
+  readonly rollout?: RolloutStatus | undefined;
 }

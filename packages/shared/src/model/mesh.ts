@@ -61,6 +61,20 @@ export interface MeshPolicy {
   readonly places?: Places;
 }
 
+/** What ends a rollout: rules that undid themselves, a node that failed or fell silent, an error nobody had before. */
+export const stopCauses = ["reverted", "failed", "condition"] as const;
+export type StopCause = (typeof stopCauses)[number];
+
+/** How a change goes to the nodes it touches: canaries first, then wave after wave. */
+export interface RolloutWish {
+  /** How many, or which. */
+  readonly canary: number | readonly string[];
+  readonly wave: { readonly unit: "nodes" | "percent"; readonly size: number };
+  readonly stopOn: readonly StopCause[];
+  /** For each wave. */
+  readonly deadlineSeconds: number;
+}
+
 /** Which nodes an entry of the baseline is about. */
 export type NodeSelector =
   | { readonly kind: "node"; readonly name: string; readonly place: Place }
@@ -104,6 +118,8 @@ export interface Mesh {
     readonly mode: Mode;
     readonly boot: "guards-only" | "open";
   };
+  /** undefined: to all nodes at once. */
+  readonly rollout?: RolloutWish | undefined;
   /** Of the top-level fields ("dns/zone", "guard/admin/0"). */
   readonly places?: Places;
 }

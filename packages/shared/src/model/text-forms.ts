@@ -120,3 +120,31 @@ export const labelTextForm: TextForm<string> = {
   pattern: `^${labelPart}$`,
   parse: (text) => (new RegExp(`^${labelPart}$`).test(text) ? text : undefined),
 };
+
+export const percentForm: TextForm<{ readonly unit: "percent"; readonly size: number }> = {
+  what: "share of the nodes",
+  allowed: "a number of nodes, or a percentage such as 25%",
+  pattern: "^[0-9]{1,3}%$",
+  parse(text) {
+    const percent = Number(/^(\d{1,3})%$/.exec(text)?.[1]);
+    return percent >= 1 && percent <= 100 ? { unit: "percent", size: percent } : undefined;
+  },
+  near(text) {
+    const digits = /^\s*(\d{1,3})\s*(%|percent)?\s*$/.exec(text)?.[1];
+    const candidate = `${Number(digits)}%`;
+    return this.parse(candidate) === undefined ? undefined : candidate;
+  },
+};
+
+/** As seconds. */
+export const deadlineForm: TextForm<number> = {
+  what: "length of time",
+  allowed: "10s to 1h, such as 90s or 5m",
+  pattern: "^[0-9]{1,4}[smh]$",
+  parse(text) {
+    const match = /^([1-9]\d{0,3})([smh])$/.exec(text);
+    const seconds = Number(match?.[1]) * ({ s: 1, m: 60, h: 3600 }[match?.[2] ?? ""] ?? Number.NaN);
+    return seconds >= 10 && seconds <= 3600 ? seconds : undefined;
+  },
+  near: (text) => (/^\d{2,4}$/.test(text) ? `${text}s` : undefined),
+};

@@ -51,7 +51,7 @@ const input: readonly Chain[] = [
       "tcp dport @coordinator_ports goto guard_coordinator",
       "tcp dport @enrolment_ports goto guard_enrolment",
       // not what is for the coordinator: membership opens that, no policy
-      "meta l4proto { tcp, udp } ct state new meta pkttype host jump record_in",
+      "meta l4proto { tcp, udp } ct state new meta pkttype host jump record_arrival",
       "meta l4proto . th dport @guard_ports jump guard_admin",
       "tcp dport @tcp_ports goto judge_in",
       "udp dport @udp_ports goto judge_in",
@@ -221,6 +221,7 @@ const forward: readonly Chain[] = [
       ...twin("ip saddr @banned4 goto banned_forward"),
       ...twin("ip daddr @banned4 goto banned_forward"),
       `ct state established ${whatEnds}`,
+      "ct direction original ct status dnat ct state new meta l4proto { tcp, udp } jump record_published",
       `ct direction original ct status dnat ${published} @tcp_ports goto judge_published`,
       `ct direction original ct status dnat ${published} @udp_ports goto judge_published`.replaceAll(
         "tcp",

@@ -69,30 +69,61 @@ export const recordSets: readonly RecordSet[] = [
   { name: "spent_out", spec: lasting("typeof meta skuid", week, 1024) },
 ];
 
+interface Chain {
+  readonly name: string;
+  readonly rules: readonly string[];
+}
+
 const incoming = "ip saddr . meta l4proto . th dport";
+/** As it was asked for, before DNAT. nft wants the protocol in the same rule. */
+const published = "ip saddr . meta l4proto . ct original proto-dst";
 const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
+const ported = "meta l4proto { tcp, udp } ";
+const asked = "ct original ip daddr . meta l4proto . ct original proto-dst";
 const limit = (most: number): string => `limit rate ${most}/week burst ${most} packets`;
 
+/** Arrivals with so written a key: what nodes ask of declared ports, and the rest by the quota of its source. */
+function arrivals(suffix: "in" | "published", key: string, dport: (protocol: string) => string): Chain[] {
+  const before = suffix === "in" ? "" : ported;
+  const known = twin(`${before}${key} @known_in4 goto keep_${suffix}`);
+  const keep = (set: string) => twin(`${before}update @${set}_in4 { ${key} }`);
+  return [
+    {
+      name: `record_${suffix}`,
+      rules: [
+        ...["tcp", "udp"].flatMap((protocol) =>
+          twin(`${dport(protocol)} @${protocol}_ports ip saddr @nodes4 goto record_mesh_${suffix}`),
+        ),
+        ...known,
+        `${before}update @quota_in4 { ip saddr ${limit(quotas.in)} } update @known_in4 { ${key} }`,
+        `${before}update @quota_in6 { ${network6} ${limit(quotas.in)} } update @known_in6 { ${twin(key)[1]} }`,
+        ...known,
+        "update @spent_in4 { ip saddr }",
+        `update @spent_in6 { ${network6} }`,
+      ],
+    },
+    { name: `keep_${suffix}`, rules: [...keep("known"), ...keep("seen")] },
+    { name: `record_mesh_${suffix}`, rules: keep("seen_mesh") },
+  ];
+}
+
 /** Entered with the first packet of a connection, over TCP or UDP. */
-export const recordChains: readonly { readonly name: string; readonly rules: readonly string[] }[] = [
+export const recordChains: readonly Chain[] = [
   {
-    name: "record_in",
+    name: "record_arrival",
     rules: [
       ...twin("meta l4proto . th dport @guard_ports ip saddr @admin_host4 goto record_guard"),
       ...twin("meta l4proto . th dport @guard_ports ip saddr @admin4 goto record_guard"),
-      ...twin("tcp dport @tcp_ports ip saddr @nodes4 goto record_mesh_in"),
-      ...twin("udp dport @udp_ports ip saddr @nodes4 goto record_mesh_in"),
-      ...twin(`${incoming} @known_in4 goto keep_in`),
-      `update @quota_in4 { ip saddr ${limit(quotas.in)} } update @known_in4 { ${incoming} }`,
-      `update @quota_in6 { ${network6} ${limit(quotas.in)} } update @known_in6 { ${twin(incoming)[1]} }`,
-      ...twin(`${incoming} @known_in4 goto keep_in`),
-      "update @spent_in4 { ip saddr }",
-      `update @spent_in6 { ${network6} }`,
+      "goto record_in",
     ],
   },
+  ...arrivals("in", incoming, (protocol) => `${protocol} dport`),
+  ...arrivals("published", published, (protocol) => `meta l4proto ${protocol} ct original proto-dst`),
   {
     name: "record_out",
     rules: [
+      // what DNAT has rewritten here already is remembered as it was asked for
+      ...twin(`ct status dnat ${ported}${asked} @mesh4 goto record_rewritten`),
       ...twin("ip daddr . meta l4proto . th dport @mesh4 goto record_mesh_out"),
       ...twin(`${outgoing} @known_out4 goto keep_out`),
       // the family first: a packet of the other one is not to use up the quota here, too
@@ -105,14 +136,13 @@ export const recordChains: readonly { readonly name: string; readonly rules: rea
     ],
   },
   {
-    name: "keep_in",
-    rules: [...twin(`update @known_in4 { ${incoming} }`), ...twin(`update @seen_in4 { ${incoming} }`)],
-  },
-  {
     name: "keep_out",
     rules: [...twin(`update @known_out4 { ${outgoing} }`), ...twin(`update @seen_out4 { ${outgoing} }`)],
   },
   { name: "record_guard", rules: twin(`update @seen_guard_in4 { ${incoming} }`) },
-  { name: "record_mesh_in", rules: twin(`update @seen_mesh_in4 { ${incoming} }`) },
+  {
+    name: "record_rewritten",
+    rules: twin(`${ported}update @seen_mesh_out4 { ${asked} . meta skuid }`),
+  },
   { name: "record_mesh_out", rules: twin(`update @seen_mesh_out4 { ${outgoing} }`) },
 ];

@@ -1,6 +1,7 @@
 // FleetStatus and NodeStatus <-> weft.v1, between the coordinator and the command line.
 import type * as wire from "../gen/weft/v1/control.ts";
-import type { FleetStatus, NodeState, NodeStatus, Verdict } from "../model/fleet.ts";
+import type { RolloutStatus as RolloutMessage } from "../gen/weft/v1/rollout.ts";
+import type { FleetStatus, NodeState, NodeStatus, RolloutStatus, Verdict } from "../model/fleet.ts";
 import { decodeFacts, encodeFacts } from "./facts-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 import { decodeConditions, decodeReport, encodeCondition, encodeReport } from "./report-codec.ts";
@@ -36,6 +37,27 @@ export function decodeNodeStatus(message: wire.NodeStatus): NodeStatus {
   };
 }
 
+function encodeRollout(status: RolloutStatus): RolloutMessage {
+  return {
+    ...status,
+    revision: BigInt(status.revision),
+    base: BigInt(status.base),
+    takenBackAs: BigInt(status.takenBackAs),
+    waitingFor: [...status.waitingFor],
+    absent: [...status.absent],
+  };
+}
+
+function decodeRollout(message: RolloutMessage): RolloutStatus {
+  return {
+    ...message,
+    revision: toNumber(message.revision, "revision of a rollout"),
+    base: toNumber(message.base, "revision before a rollout"),
+    state: oneOf(message.state, ["running", "stopped"], "state of a rollout"),
+    takenBackAs: toNumber(message.takenBackAs, "revision after a rollout"),
+  };
+}
+
 export function encodeFleetStatus(status: FleetStatus): wire.FleetStatus {
   return {
     mesh: status.mesh,
@@ -45,6 +67,7 @@ export function encodeFleetStatus(status: FleetStatus): wire.FleetStatus {
     nodes: status.nodes.map(encodeNodeStatus),
     conditions: status.conditions.map(encodeCondition),
     coordinatorSvidExpires: status.coordinatorSvidExpires,
+    rollout: status.rollout === undefined ? undefined : encodeRollout(status.rollout),
   };
 }
 
@@ -57,5 +80,6 @@ export function decodeFleetStatus(message: wire.FleetStatus): FleetStatus {
     nodes: message.nodes.map(decodeNodeStatus),
     conditions: decodeConditions(message.conditions),
     coordinatorSvidExpires: message.coordinatorSvidExpires,
+    rollout: message.rollout === undefined ? undefined : decodeRollout(message.rollout),
   };
 }

@@ -110,7 +110,7 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       const fleet = await withControl(context, command, (control) => snapshot(control, context.signal));
       if (options.json) terminal.out(renderJson({ nodes: fleetJson(fleet).nodes }));
       else {
-        const model = { ...statusModel(fleet), remarks: [] };
+        const model = { ...statusModel(fleet), rollout: undefined, remarks: [] };
         for (const line of renderStatus(model, terminal.width(), terminal.paint).slice(2)) terminal.out(line);
       }
     });

@@ -24,7 +24,7 @@ const repaintMs = 1000;
 function onlyNode(fleet: FleetStatus, name: string | undefined): FleetStatus {
   if (name === undefined) return fleet;
   const nodes = fleet.nodes.filter((node) => node.name === name);
-  if (nodes.length > 0) return { ...fleet, nodes, conditions: [] };
+  if (nodes.length > 0) return { ...fleet, nodes, conditions: [], rollout: undefined };
   throw new WeftError("WEFT-E103", `the mesh has no node "${name}"`, {
     why: `Its nodes are: ${fleet.nodes.map((node) => node.name).join(", ") || "none"}.`,
   });

@@ -101,3 +101,15 @@ export const familiesAgree: Rule = (mesh) => {
     ),
   ];
 };
+
+export const canariesExist: Rule = (mesh, context) => {
+  const canaries = mesh.rollout?.canary;
+  if (canaries === undefined || typeof canaries === "number") return [];
+  const names = new Set([...mesh.nodes.map(({ name }) => name), ...context.broken.nodes]);
+  return canaries.flatMap((node, index) => {
+    const place = mesh.places?.[`rollout/canary/${index}`] ?? start(mesh);
+    if (canaries.indexOf(node) !== index) return [errorAt(place, `canary "${node}" is named twice`)];
+    if (names.has(node)) return [];
+    return [errorAt(place, `there is no node "${node}"`, { near: nearestName(node, names) })];
+  });
+};

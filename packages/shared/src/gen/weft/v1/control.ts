@@ -25,6 +25,7 @@ import { NodeFacts } from "./facts.ts";
 import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
 import { FlowEnd, Replay } from "./replay.ts";
 import { Condition, NodeCut, NodeReport } from "./report.ts";
+import { ApplyStopped, ApplyWave, EnforcedTimes, HistoryRequest, HistoryResponse, RolloutStatus } from "./rollout.ts";
 
 /** The local control socket: the CLI asks, the coordinator answers. Who calls is a claim, recorded as claimed. */
 
@@ -85,7 +86,13 @@ export interface ApplyRequest {
   acceptRisks: string[];
   /** established flows that are forbidden now live on */
   keepEstablished: boolean;
-  operator: OperatorSession | undefined;
+  operator:
+    | OperatorSession
+    | undefined;
+  /** whatever the mesh file says of a rollout */
+  atOnce: boolean;
+  /** the revision whose files these are: a rollback; 0: none */
+  restores: bigint;
 }
 
 export interface ApplyEvent {
@@ -94,6 +101,8 @@ export interface ApplyEvent {
     | { $case: "accepted"; value: ApplyAccepted }
     | { $case: "node"; value: ApplyNode }
     | { $case: "done"; value: ApplyDone }
+    | { $case: "wave"; value: ApplyWave }
+    | { $case: "stopped"; value: ApplyStopped }
     | { $case: "cut"; value: NodeCut }
     | undefined;
 }
@@ -122,33 +131,32 @@ export interface ApplyAccepted {
 
 export interface ApplyNode {
   node: string;
-  /** "enforced", "failed", "reverted" */
+  /** "enforced", "failed", "reverted"; "taken-back" after a stop */
   phase: string;
-  /** since the apply was accepted */
+  /** since the apply was accepted, by the coordinator's clock */
   afterMs: number;
   detail: string;
+  /** by the node's clock */
+  enforcedAt:
+    | Date
+    | undefined;
+  /** since the node was given it, until its kernel's word was heard; the coordinator's clock */
+  sinceGivenMs: number;
 }
 
 export interface ApplyDone {
   complete: boolean;
   missing: string[];
-}
-
-export interface HistoryRequest {
-}
-
-export interface HistoryResponse {
-  /** newest first */
-  revisions: RevisionEntry[];
-}
-
-export interface RevisionEntry {
-  revision: bigint;
-  at: Date | undefined;
-  claimedBy: string;
-  reason: string;
-  /** SHA-256 of the sources */
-  digest: string;
+  /** "in-force", "rolling-out" (it goes on), "stopped" or "superseded" */
+  outcome: string;
+  /** absent: nobody was heard */
+  times:
+    | EnforcedTimes
+    | undefined;
+  /** connected when they were given it, silent since */
+  frozen: string[];
+  /** not connected */
+  absent: string[];
 }
 
 export interface MeshFileRequest {
@@ -175,7 +183,11 @@ export interface FleetStatus {
   nodes: NodeStatus[];
   /** of the coordinator itself */
   conditions: Condition[];
-  coordinatorSvidExpires: Date | undefined;
+  coordinatorSvidExpires:
+    | Date
+    | undefined;
+  /** running, or the last one when it was stopped */
+  rollout: RolloutStatus | undefined;
 }
 
 export interface NodeStatus {
@@ -950,6 +962,8 @@ function createBaseApplyRequest(): ApplyRequest {
     acceptRisks: [],
     keepEstablished: false,
     operator: undefined,
+    atOnce: false,
+    restores: 0n,
   };
 }
 
@@ -987,6 +1001,15 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.operator !== undefined) {
       OperatorSession.encode(message.operator, writer.uint32(90).fork()).join();
+    }
+    if (message.atOnce !== false) {
+      writer.uint32(96).bool(message.atOnce);
+    }
+    if (message.restores !== 0n) {
+      if (BigInt.asUintN(64, message.restores) !== message.restores) {
+        throw new globalThis.Error("value provided for field message.restores of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.restores);
     }
     return writer;
   },
@@ -1084,6 +1107,22 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.operator = OperatorSession.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.atOnce = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.restores = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1132,6 +1171,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         ? globalThis.Boolean(object.keep_established)
         : false,
       operator: isSet(object.operator) ? OperatorSession.fromJSON(object.operator) : undefined,
+      atOnce: isSet(object.atOnce)
+        ? globalThis.Boolean(object.atOnce)
+        : isSet(object.at_once)
+        ? globalThis.Boolean(object.at_once)
+        : false,
+      restores: isSet(object.restores) ? BigInt(object.restores) : 0n,
     };
   },
 
@@ -1167,6 +1212,12 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.operator !== undefined) {
       obj.operator = OperatorSession.toJSON(message.operator);
     }
+    if (message.atOnce !== false) {
+      obj.atOnce = message.atOnce;
+    }
+    if (message.restores !== 0n) {
+      obj.restores = message.restores.toString();
+    }
     return obj;
   },
 
@@ -1189,6 +1240,8 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.operator = (object.operator !== undefined && object.operator !== null)
       ? OperatorSession.fromPartial(object.operator)
       : undefined;
+    message.atOnce = object.atOnce ?? false;
+    message.restores = (object.restores !== undefined && object.restores !== null) ? BigInt(object.restores) : 0n;
     return message;
   },
 };
@@ -1211,6 +1264,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "done":
         ApplyDone.encode(message.event.value, writer.uint32(34).fork()).join();
+        break;
+      case "wave":
+        ApplyWave.encode(message.event.value, writer.uint32(42).fork()).join();
+        break;
+      case "stopped":
+        ApplyStopped.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
       case "cut":
         NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
@@ -1264,6 +1323,22 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "done", value: ApplyDone.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.event = { $case: "wave", value: ApplyWave.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.event = { $case: "stopped", value: ApplyStopped.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -1294,6 +1369,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "node", value: ApplyNode.fromJSON(object.node) }
         : isSet(object.done)
         ? { $case: "done", value: ApplyDone.fromJSON(object.done) }
+        : isSet(object.wave)
+        ? { $case: "wave", value: ApplyWave.fromJSON(object.wave) }
+        : isSet(object.stopped)
+        ? { $case: "stopped", value: ApplyStopped.fromJSON(object.stopped) }
         : isSet(object.cut)
         ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
         : undefined,
@@ -1310,6 +1389,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.node = ApplyNode.toJSON(message.event.value);
     } else if (message.event?.$case === "done") {
       obj.done = ApplyDone.toJSON(message.event.value);
+    } else if (message.event?.$case === "wave") {
+      obj.wave = ApplyWave.toJSON(message.event.value);
+    } else if (message.event?.$case === "stopped") {
+      obj.stopped = ApplyStopped.toJSON(message.event.value);
     } else if (message.event?.$case === "cut") {
       obj.cut = NodeCut.toJSON(message.event.value);
     }
@@ -1343,6 +1426,18 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       case "done": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "done", value: ApplyDone.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "wave": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "wave", value: ApplyWave.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "stopped": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "stopped", value: ApplyStopped.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1617,7 +1712,7 @@ export const ApplyAccepted: MessageFns<ApplyAccepted> = {
 };
 
 function createBaseApplyNode(): ApplyNode {
-  return { node: "", phase: "", afterMs: 0, detail: "" };
+  return { node: "", phase: "", afterMs: 0, detail: "", enforcedAt: undefined, sinceGivenMs: 0 };
 }
 
 export const ApplyNode: MessageFns<ApplyNode> = {
@@ -1633,6 +1728,12 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     }
     if (message.detail !== "") {
       writer.uint32(34).string(message.detail);
+    }
+    if (message.enforcedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.enforcedAt), writer.uint32(42).fork()).join();
+    }
+    if (message.sinceGivenMs !== 0) {
+      writer.uint32(48).uint32(message.sinceGivenMs);
     }
     return writer;
   },
@@ -1682,6 +1783,22 @@ export const ApplyNode: MessageFns<ApplyNode> = {
             message.detail = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.enforcedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sinceGivenMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1704,6 +1821,16 @@ export const ApplyNode: MessageFns<ApplyNode> = {
         ? globalThis.Number(object.after_ms)
         : 0,
       detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+      enforcedAt: isSet(object.enforcedAt)
+        ? fromJsonTimestamp(object.enforcedAt)
+        : isSet(object.enforced_at)
+        ? fromJsonTimestamp(object.enforced_at)
+        : undefined,
+      sinceGivenMs: isSet(object.sinceGivenMs)
+        ? globalThis.Number(object.sinceGivenMs)
+        : isSet(object.since_given_ms)
+        ? globalThis.Number(object.since_given_ms)
+        : 0,
     };
   },
 
@@ -1721,6 +1848,12 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     if (message.detail !== "") {
       obj.detail = message.detail;
     }
+    if (message.enforcedAt !== undefined) {
+      obj.enforcedAt = message.enforcedAt.toISOString();
+    }
+    if (message.sinceGivenMs !== 0) {
+      obj.sinceGivenMs = Math.round(message.sinceGivenMs);
+    }
     return obj;
   },
 
@@ -1733,12 +1866,14 @@ export const ApplyNode: MessageFns<ApplyNode> = {
     message.phase = object.phase ?? "";
     message.afterMs = object.afterMs ?? 0;
     message.detail = object.detail ?? "";
+    message.enforcedAt = object.enforcedAt ?? undefined;
+    message.sinceGivenMs = object.sinceGivenMs ?? 0;
     return message;
   },
 };
 
 function createBaseApplyDone(): ApplyDone {
-  return { complete: false, missing: [] };
+  return { complete: false, missing: [], outcome: "", times: undefined, frozen: [], absent: [] };
 }
 
 export const ApplyDone: MessageFns<ApplyDone> = {
@@ -1748,6 +1883,18 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     }
     for (const v of message.missing) {
       writer.uint32(18).string(v!);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(26).string(message.outcome);
+    }
+    if (message.times !== undefined) {
+      EnforcedTimes.encode(message.times, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.frozen) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.absent) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1781,6 +1928,38 @@ export const ApplyDone: MessageFns<ApplyDone> = {
             message.missing.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.times = EnforcedTimes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frozen.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.absent.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1797,6 +1976,10 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     return {
       complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
       missing: globalThis.Array.isArray(object?.missing) ? object.missing.map((e: any) => globalThis.String(e)) : [],
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      times: isSet(object.times) ? EnforcedTimes.fromJSON(object.times) : undefined,
+      frozen: globalThis.Array.isArray(object?.frozen) ? object.frozen.map((e: any) => globalThis.String(e)) : [],
+      absent: globalThis.Array.isArray(object?.absent) ? object.absent.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1808,6 +1991,18 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     if (message.missing?.length) {
       obj.missing = message.missing;
     }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.times !== undefined) {
+      obj.times = EnforcedTimes.toJSON(message.times);
+    }
+    if (message.frozen?.length) {
+      obj.frozen = message.frozen;
+    }
+    if (message.absent?.length) {
+      obj.absent = message.absent;
+    }
     return obj;
   },
 
@@ -1818,269 +2013,12 @@ export const ApplyDone: MessageFns<ApplyDone> = {
     const message = createBaseApplyDone();
     message.complete = object.complete ?? false;
     message.missing = object.missing?.map((e) => e) || [];
-    return message;
-  },
-};
-
-function createBaseHistoryRequest(): HistoryRequest {
-  return {};
-}
-
-export const HistoryRequest: MessageFns<HistoryRequest> = {
-  encode(_: HistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): HistoryRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHistoryRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(_: any): HistoryRequest {
-    return {};
-  },
-
-  toJSON(_: HistoryRequest): unknown {
-    const obj: any = {};
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<HistoryRequest>, I>>(base?: I): HistoryRequest {
-    return HistoryRequest.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<HistoryRequest>, I>>(_: I): HistoryRequest {
-    const message = createBaseHistoryRequest();
-    return message;
-  },
-};
-
-function createBaseHistoryResponse(): HistoryResponse {
-  return { revisions: [] };
-}
-
-export const HistoryResponse: MessageFns<HistoryResponse> = {
-  encode(message: HistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.revisions) {
-      RevisionEntry.encode(v!, writer.uint32(10).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): HistoryResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHistoryResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.revisions.push(RevisionEntry.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): HistoryResponse {
-    return {
-      revisions: globalThis.Array.isArray(object?.revisions)
-        ? object.revisions.map((e: any) => RevisionEntry.fromJSON(e))
-        : [],
-    };
-  },
-
-  toJSON(message: HistoryResponse): unknown {
-    const obj: any = {};
-    if (message.revisions?.length) {
-      obj.revisions = message.revisions.map((e) => RevisionEntry.toJSON(e));
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<HistoryResponse>, I>>(base?: I): HistoryResponse {
-    return HistoryResponse.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<HistoryResponse>, I>>(object: I): HistoryResponse {
-    const message = createBaseHistoryResponse();
-    message.revisions = object.revisions?.map((e) => RevisionEntry.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseRevisionEntry(): RevisionEntry {
-  return { revision: 0n, at: undefined, claimedBy: "", reason: "", digest: "" };
-}
-
-export const RevisionEntry: MessageFns<RevisionEntry> = {
-  encode(message: RevisionEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.revision !== 0n) {
-      if (BigInt.asUintN(64, message.revision) !== message.revision) {
-        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
-      }
-      writer.uint32(8).uint64(message.revision);
-    }
-    if (message.at !== undefined) {
-      Timestamp.encode(toTimestamp(message.at), writer.uint32(18).fork()).join();
-    }
-    if (message.claimedBy !== "") {
-      writer.uint32(26).string(message.claimedBy);
-    }
-    if (message.reason !== "") {
-      writer.uint32(34).string(message.reason);
-    }
-    if (message.digest !== "") {
-      writer.uint32(42).string(message.digest);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): RevisionEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevisionEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.revision = reader.uint64() as bigint;
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.claimedBy = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.reason = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.digest = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): RevisionEntry {
-    return {
-      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
-      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
-      claimedBy: isSet(object.claimedBy)
-        ? globalThis.String(object.claimedBy)
-        : isSet(object.claimed_by)
-        ? globalThis.String(object.claimed_by)
-        : "",
-      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
-      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
-    };
-  },
-
-  toJSON(message: RevisionEntry): unknown {
-    const obj: any = {};
-    if (message.revision !== 0n) {
-      obj.revision = message.revision.toString();
-    }
-    if (message.at !== undefined) {
-      obj.at = message.at.toISOString();
-    }
-    if (message.claimedBy !== "") {
-      obj.claimedBy = message.claimedBy;
-    }
-    if (message.reason !== "") {
-      obj.reason = message.reason;
-    }
-    if (message.digest !== "") {
-      obj.digest = message.digest;
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<RevisionEntry>, I>>(base?: I): RevisionEntry {
-    return RevisionEntry.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<RevisionEntry>, I>>(object: I): RevisionEntry {
-    const message = createBaseRevisionEntry();
-    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
-    message.at = object.at ?? undefined;
-    message.claimedBy = object.claimedBy ?? "";
-    message.reason = object.reason ?? "";
-    message.digest = object.digest ?? "";
+    message.outcome = object.outcome ?? "";
+    message.times = (object.times !== undefined && object.times !== null)
+      ? EnforcedTimes.fromPartial(object.times)
+      : undefined;
+    message.frozen = object.frozen?.map((e) => e) || [];
+    message.absent = object.absent?.map((e) => e) || [];
     return message;
   },
 };
@@ -2337,6 +2275,7 @@ function createBaseFleetStatus(): FleetStatus {
     nodes: [],
     conditions: [],
     coordinatorSvidExpires: undefined,
+    rollout: undefined,
   };
 }
 
@@ -2365,6 +2304,9 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     }
     if (message.coordinatorSvidExpires !== undefined) {
       Timestamp.encode(toTimestamp(message.coordinatorSvidExpires), writer.uint32(58).fork()).join();
+    }
+    if (message.rollout !== undefined) {
+      RolloutStatus.encode(message.rollout, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2438,6 +2380,14 @@ export const FleetStatus: MessageFns<FleetStatus> = {
             message.coordinatorSvidExpires = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rollout = RolloutStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2469,6 +2419,7 @@ export const FleetStatus: MessageFns<FleetStatus> = {
         : isSet(object.coordinator_svid_expires)
         ? fromJsonTimestamp(object.coordinator_svid_expires)
         : undefined,
+      rollout: isSet(object.rollout) ? RolloutStatus.fromJSON(object.rollout) : undefined,
     };
   },
 
@@ -2495,6 +2446,9 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     if (message.coordinatorSvidExpires !== undefined) {
       obj.coordinatorSvidExpires = message.coordinatorSvidExpires.toISOString();
     }
+    if (message.rollout !== undefined) {
+      obj.rollout = RolloutStatus.toJSON(message.rollout);
+    }
     return obj;
   },
 
@@ -2510,6 +2464,9 @@ export const FleetStatus: MessageFns<FleetStatus> = {
     message.nodes = object.nodes?.map((e) => NodeStatus.fromPartial(e)) || [];
     message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
     message.coordinatorSvidExpires = object.coordinatorSvidExpires ?? undefined;
+    message.rollout = (object.rollout !== undefined && object.rollout !== null)
+      ? RolloutStatus.fromPartial(object.rollout)
+      : undefined;
     return message;
   },
 };
