@@ -41,14 +41,20 @@ const closed = compile("policies: []\n").get("api1")!;
 class NamespaceExec implements Exec {
   readonly #inner = new LinuxExec();
   readonly #root: string;
+  readonly #machine: string;
 
-  constructor(root: string) {
+  constructor(root: string, machine: string) {
     this.#root = root;
+    this.#machine = machine;
   }
 
   run(program: string, args: readonly string[], options: ExecOptions = {}) {
     const placed = args.map((arg) => (arg.startsWith("/var/") ? `${this.#root}${arg}` : arg));
-    return this.#inner.run("ip", ["netns", "exec", net.namespaceOf("api1"), program, ...placed], options);
+    return this.#inner.run(
+      "ip",
+      ["netns", "exec", net.namespaceOf(this.#machine), program, ...placed],
+      options,
+    );
   }
 
   lines(): { readonly done: Promise<number> } {
@@ -56,18 +62,22 @@ class NamespaceExec implements Exec {
   }
 }
 
-const root = mkdtempSync(join(tmpdir(), "weft-dead-man-"));
-const host: Host = {
-  files: new LinuxFiles(root),
-  exec: new NamespaceExec(root),
-  units: new FakeUnits(),
-  clock: new LinuxClock(),
-};
+const folder = mkdtempSync(join(tmpdir(), "weft-dead-man-"));
+function hostOf(machine: string): Host {
+  const root = join(folder, machine);
+  return {
+    files: new LinuxFiles(root),
+    exec: new NamespaceExec(root, machine),
+    units: new FakeUnits(),
+    clock: new LinuxClock(),
+  };
+}
+const host = hostOf("api1");
 
 beforeAll(() => lab.up(), 300_000);
 afterAll(async () => {
   await net.down();
-  rmSync(root, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(() => lab.clear());
 
@@ -86,12 +96,13 @@ function arm(content: typeof open, revision: number, slot: Slot, timeoutMs: numb
   net.nft("api1", renderArming(input.digest, timeoutMs));
 }
 
-async function confirm(content: typeof open, revision: number, slot: Slot): Promise<void> {
+async function confirm(content: typeof open, revision: number, slot: Slot, on = host): Promise<void> {
   const input = inputOf(content, revision);
   const text = renderNftables(input, slot);
-  net.nft("api1", text);
-  await writeScript(host.files, places.confirmedPolicy, text);
-  await writeConfirmedRecord(host.files, { ...input, fingerprint: rulesetFingerprint(listing()) });
+  await on.exec.run("nft", ["-f", "-"], { input: text });
+  await writeScript(on.files, places.confirmedPolicy, text);
+  const fingerprint = (await readKernelTable(on.exec))?.fingerprint ?? "";
+  await writeConfirmedRecord(on.files, { ...input, fingerprint });
 }
 
 describe("a candidate beside the confirmed policy", () => {
@@ -170,45 +181,83 @@ describe("break-glass", () => {
 });
 
 describe("a confirm within 50 ms of the expiry", () => {
-  it(`never leaves kernel and disk at odds (${rounds} times)`, async () => {
-    const timeoutMs = 300;
-    const ends = { confirmed: 0, undone: 0 };
-    await confirm(open, 1, "a");
-    for (let round = 0; round < rounds; round++) {
-      const before = await readConfirmed(host.files);
+  const windowMs = 50;
+  /** Longer on a machine so busy that nothing is left of it when the confirm comes. */
+  let timeoutMs = 400;
+
+  /** Half of what a confirm takes: the kernel decides about in the middle of it. */
+  let leadMs = 10;
+
+  /** Confirms one policy after the other on one machine, each at a moment around its expiry. */
+  async function* confirms(
+    machine: string,
+  ): AsyncGenerator<{ end: "confirmed" | "undone"; from: number; to: number }> {
+    const on = hostOf(machine);
+    await confirm(open, 1, "a", on);
+    for (let round = 0; ; round++) {
+      const before = await readConfirmed(on.files);
+      const time = Math.round(timeoutMs);
       const slot = otherSlot(before?.slot ?? "a");
       const content = before?.digest === digestOf(open) ? closed : open;
       const input = inputOf(content, round + 2);
-      const [stage, arm] = [renderStaging(input, slot), renderArming(input.digest, timeoutMs)];
-      // the proof comes at a moment spread evenly around the expiry; the confirm itself takes some milliseconds
-      const at = timeoutMs - 50 + (100 * round) / rounds;
-      let armedAt = 0;
-      const exec = host.exec;
+      const [stage, arm] = [renderStaging(input, slot), renderArming(input.digest, time)];
+      // spread evenly over the window, in an order of no meaning
+      const aim = -windowMs + ((round * 37) % (2 * windowMs));
+      // when the confirm began and ended, by the expiry: the kernel decided somewhere between
+      let [expiry, from, to] = [0, Number.NaN, Number.NaN];
       const timed: Exec = {
-        lines: exec.lines.bind(exec),
+        lines: on.exec.lines.bind(on.exec),
         run: async (program, args, options) => {
-          const result = await exec.run(program, args, options);
-          if (options?.input === arm) armedAt = performance.now();
-          return result;
+          const isConfirm = options?.input?.startsWith("delete element inet weft armed") === true;
+          if (isConfirm) await delay(Math.max(0, expiry + aim - leadMs - performance.now()));
+          const began = performance.now();
+          // what the kernel refuses comes too late, and is an error of nft's
+          const done = (ended = performance.now()) => {
+            const middle = (began + ended) / 2;
+            if (options?.input === arm) expiry = middle + time;
+            if (!isConfirm) return;
+            [from, to] = [began - expiry, ended - expiry];
+            leadMs += ((ended - began) / 2 - leadMs) / 10;
+          };
+          return on.exec.run(program, args, options).finally(done);
         },
       };
-      const prove = () => delay(Math.max(0, armedAt + at - performance.now()));
-      const man = new DeadMan({ ...host, exec: timed }, { ready: true, reached: async () => [], prove });
+      const proof = { ready: true, reached: async () => [], prove: async () => {} };
       const text = renderNftables(input, slot);
       const { revision, digest } = input;
-      const end = await man.put({ text, stage, arm, revision, digest, generation: revision }, never).then(
-        () => "confirmed" as const,
-        () => "undone" as const,
-      );
-      ends[end]++;
-      const [kernel, disk] = [await readKernelTable(host.exec), await readConfirmed(host.files)];
+      const end = await new DeadMan({ ...on, exec: timed }, proof)
+        .put({ text, stage, arm, revision, digest, generation: revision }, never)
+        .then(
+          () => "confirmed" as const,
+          () => "undone" as const,
+        );
+      const [kernel, disk] = [await readKernelTable(on.exec), await readConfirmed(on.files)];
       expect([round, kernel?.digest, kernel?.revision]).toEqual([round, disk?.digest, disk?.revision]);
       expect([round, disk?.digest]).toEqual([round, end === "confirmed" ? digest : before?.digest]);
       expect([round, kernel?.fingerprint]).toEqual([round, disk?.fingerprint]);
-      expect(await readArmed(host.exec)).toBeUndefined();
-      expect(await dial()).toBe(disk?.digest === digestOf(open) ? "open" : "ECONNREFUSED");
+      expect(await readArmed(on.exec)).toBeUndefined();
+      if (machine === "api1")
+        expect(await dial()).toBe(disk?.digest === digestOf(open) ? "open" : "ECONNREFUSED");
+      yield { end, from, to };
     }
-    process.stderr.write(`confirms around the expiry: ${JSON.stringify(ends)}\n`);
+  }
+
+  it(`never leaves kernel and disk at odds (${rounds} times)`, async () => {
+    const ends = { confirmed: 0, undone: 0 };
+    let [certain, elsewhere] = [0, 0];
+    const lane = async (machine: string) => {
+      for await (const { end, from, to } of confirms(machine)) {
+        if (from <= windowMs && to >= -windowMs) ends[end]++;
+        else elsewhere++;
+        if (!(from <= windowMs)) timeoutMs = Math.min(timeoutMs * 1.5, 4_000);
+        if (from >= -windowMs && to <= windowMs) certain++;
+        if (ends.confirmed + ends.undone >= rounds) return;
+      }
+    };
+    await Promise.all(["api1", "hub", "rogue"].map(lane));
+    process.stderr.write(
+      `confirms within ${windowMs} ms of the expiry: ${JSON.stringify(ends)}, ${certain} of them from beginning to end; ${elsewhere} more, earlier or later\n`,
+    );
     expect(ends.confirmed).toBeGreaterThan(0);
     expect(ends.undone).toBeGreaterThan(0);
   }, 1_800_000);

@@ -73,11 +73,13 @@ async function foreign(): Promise<string> {
 const journal = async () => on("web1", "journalctl", "-u", "weft-node-agent", "-o", "cat", "--no-pager");
 const repairLine = /policy: table inet weft was .*; put back /;
 const repairsIn = (text: string) => text.split("\n").filter((line) => repairLine.test(line)).length;
+/** A number, none, or a bound where the record was flushed as well. */
+const countLine =
+  /policy: (?:(?:at least )?(\d+) first packets|no connection|the record .* at most the (\d+) TCP)/g;
 /** All that the agent says it counted. */
 const countedIn = (text: string) =>
-  [...text.matchAll(/policy: (?:at least )?(\d+) first packets/g)].reduce((sum, [, n]) => sum + Number(n), 0);
-const countsIn = (text: string) =>
-  text.split(/policy: (?:at least )?\d+ first packets|policy: no connection/).length - 1;
+  [...text.matchAll(countLine)].reduce((sum, [, n, bound]) => sum + Number(n ?? bound ?? 0), 0);
+const countsIn = (text: string) => [...text.matchAll(countLine)].length;
 
 async function conditions(): Promise<readonly { readonly code: string; readonly detail: string }[]> {
   const status = JSON.parse(await on("web1", "weft-node-agent", "status", "--json")) as {
@@ -204,8 +206,11 @@ describe("whoever changes Weft's rules", () => {
       );
       // every attack opened the port, or nothing was shown
       expect(seen.filter((item) => item.passed === 0)).toEqual([]);
-      // whoever got through had sent a first packet that the witness saw
-      expect(seen.filter((item) => item.counted < item.passed)).toEqual([]);
+      // whoever got through had sent a first packet that the witness saw; who flushes everything leaves a bound, and a
+      // connection may be open at one end only when the rules come back
+      const isCounted = (item: Round) =>
+        item.counted >= item.passed - (item.attack === "flush ruleset" ? 2 + item.passed / 10 : 0);
+      expect(seen.filter((item) => !isCounted(item))).toEqual([]);
       expect(seen.filter((item) => !/by nft \(process \d+/.test(item.said))).toEqual([]);
       expect(quantile(times, 0.99)).toBeLessThan(1_000);
       expect((await conditions()).map(({ code }) => code)).not.toContain("POLICY_FIGHT");

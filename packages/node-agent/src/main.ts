@@ -15,7 +15,6 @@ import { runLeave } from "./commands/leave.ts";
 import { runAgent } from "./commands/run.ts";
 import { runStatus } from "./commands/status.ts";
 import { UdpDnsClient } from "./dns/query.ts";
-import { LinuxExec } from "./host/linux-exec.ts";
 import { linuxHost } from "./host/linux-host.ts";
 import { askSpireHealth } from "./identity/spire-health.ts";
 import { makeLog } from "./log.ts";
@@ -73,7 +72,7 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
       const { host, signal } = context;
       const random = () => randomInt(2 ** 32) / 2 ** 32;
       const [dns, health, log] = [new UdpDnsClient(), askSpireHealth, makeLog()];
-      await runAgent({ host, log, version, random, dns, health, feeder: new LinuxExec(), signal });
+      await runAgent({ host, log, version, random, dns, health, signal });
       ended(exitCodes.done);
     });
   command

@@ -238,7 +238,27 @@ printf '[Service]\\nRestart=no\\n' > /etc/systemd/system/${unit}.service.d/dead.
     await until(
       `port 22 of ${nodes.join(", ")} is ${isOpen ? "open" : "closed"} to the client`,
       deadlineMs,
-      async () => (nodes.every((node) => this.isOpen(node) === isOpen) ? true : undefined),
+      async () => {
+        const others = nodes.filter((node) => this.isOpen(node) !== isOpen);
+        if (others.length === 0) return true;
+        throw new Error(`not ${others.join(", ")}`);
+      },
+      10,
+    );
+  }
+
+  /** Each of them was closed to the client at some moment since; on a busy machine not all at the same one. */
+  async untilCut(since: number, deadlineMs: number): Promise<void> {
+    await until(
+      "every node has cut the client off",
+      deadlineMs,
+      async () => {
+        const cut = (node: string) =>
+          this.seen(node, sshPort).some(({ at, isOpen }) => at >= since && !isOpen);
+        const others = this.nodes.filter((node) => !cut(node));
+        if (others.length === 0) return true;
+        throw new Error(`not ${others.join(", ")}`);
+      },
       10,
     );
   }

@@ -150,6 +150,13 @@ describe("the replay of remembered flows", () => {
     const ssh = { api1: [arrived("198.51.100.9", { port: 22 })] };
     const declared = guarded.replace("http: 8080/tcp", "http: 8080/tcp, ssh: 22/tcp");
     expect(replayed(ssh, declared, guarded)).toMatchObject([{ becomes: "refused", isGuard: true }]);
+    // the coordinator tries guard ports itself; an operator on its machine is somebody else
+    const from = (user: string) => ({
+      hub: [sent(user, { port: 22 })],
+      api1: [arrived("10.77.0.10", { port: 22 })],
+    });
+    expect(replayed(from("weft"), declared, guarded)).toMatchObject([{ becomes: "refused", isGuard: false }]);
+    expect(replayed(from("root"), declared, guarded)).toMatchObject([{ becomes: "refused", isGuard: true }]);
     const change = (after: string) => ({
       before: { mesh: meshOf(guarded), contents: compile(guarded) },
       after: { mesh: meshOf(after), contents: compile(after) },

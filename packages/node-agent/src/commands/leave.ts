@@ -5,6 +5,7 @@ import { createInterface } from "node:readline/promises";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { floorPath } from "@weft/shared/model/floor";
 import { renderRemoval } from "@weft/shared/render/nftables";
+import { renderWitnessRemoval } from "@weft/shared/render/nftables-witness";
 import { GiveResolver } from "../dns/take-resolver.ts";
 import type { Host } from "../host/host.ts";
 import { sayFarewell } from "../link/exchange.ts";
@@ -56,8 +57,9 @@ async function giveResolver(host: Host): Promise<string | undefined> {
 }
 
 async function removeTable(host: Host): Promise<string | undefined> {
-  if ((await readKernelTable(host.exec)) === undefined) return undefined;
-  await loadScript(host.exec, renderRemoval());
+  const table = await readKernelTable(host.exec);
+  await loadScript(host.exec, (table === undefined ? "" : renderRemoval()) + renderWitnessRemoval());
+  if (table === undefined) return undefined;
   return "the kernel holds no rule of Weft any more";
 }
 

@@ -14,7 +14,7 @@ import { readForeignHooks } from "../facts/foreign-hooks.ts";
 import { readCpuModel } from "../facts/hardware.ts";
 import { probeSocketDestroy } from "../facts/socket-destroy.ts";
 import { FloorGate } from "../floor/floor-gate.ts";
-import type { Feeder, Host } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
@@ -45,7 +45,6 @@ export interface RunParts {
   readonly random: () => number;
   readonly dns: DnsClient;
   readonly health: HealthProbe;
-  readonly feeder: Feeder;
   readonly signal: AbortSignal;
 }
 
@@ -104,7 +103,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     others: new NamespaceNetworks(new SystemdExec(host.exec), host.files),
     canEndSockets: () => probeSocketDestroy(host.exec),
   });
-  const witness = new LeakWitness(host, parts.feeder);
+  const witness = new LeakWitness(host);
   const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
   const foreign = new ForeignWatch({
     host,

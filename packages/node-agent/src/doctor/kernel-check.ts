@@ -9,9 +9,6 @@ import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.t
 import { resolveUsers } from "../policy/users.ts";
 import { type Finding, good, notice, trouble } from "./finding.ts";
 
-/** The first with everything that is used here: intervals in concatenations are much older, `flags owner` is not. */
-const oldestNft = [0, 9, 9] as const;
-
 export async function checkPrograms({ exec }: Host): Promise<Finding[]> {
   const findings: Finding[] = [];
   const run = async (program: string, ...args: string[]): Promise<string | undefined> => {
@@ -24,21 +21,11 @@ export async function checkPrograms({ exec }: Host): Promise<Finding[]> {
     }
   };
   const nft = await run("nft", "--version");
-  const version = nft === undefined ? "" : parseNftVersion(nft);
-  if (nft === undefined)
-    findings.push(
-      trouble("nft", "nft is not installed", "Nothing can be enforced.", "install package nftables"),
-    );
-  else if (isOlder(version, oldestNft))
-    findings.push(
-      notice(
-        "nft",
-        `nft is ${version}`,
-        `Before ${oldestNft.join(".")} it knows no tables with an owner: what passes while rules are gone is not counted.`,
-        "update package nftables",
-      ),
-    );
-  else findings.push(good("nft", `nft is ${version}`));
+  findings.push(
+    nft === undefined
+      ? trouble("nft", "nft is not installed", "Nothing can be enforced.", "install package nftables")
+      : good("nft", `nft is ${parseNftVersion(nft)}`),
+  );
   for (const [program, wanted] of [
     ["ss", "iproute2"],
     ["conntrack", "conntrack"],
@@ -60,20 +47,11 @@ export async function checkPrograms({ exec }: Host): Promise<Finding[]> {
       : notice(
           "witness",
           `there is no table ${witnessTable}`,
-          "What passes while Weft's rules are gone is not counted: the agent does not run, or the kernel is older than 5.12.",
+          "What passes while Weft's rules are gone is not counted: the agent does not run, or the ruleset was flushed just now.",
           "systemctl status weft-node-agent",
         ),
   );
   return findings;
-}
-
-function isOlder(version: string, than: readonly number[]): boolean {
-  const parts = version.split(".").map(Number);
-  for (const [index, wanted] of than.entries()) {
-    const part = parts[index] ?? 0;
-    if (part !== wanted) return part < wanted;
-  }
-  return false;
 }
 
 export async function checkSwitches({ files }: Host, desired: DesiredState | undefined): Promise<Finding[]> {

@@ -74,16 +74,6 @@ export interface Exec {
   ): { readonly done: Promise<number> };
 }
 
-export interface Feeder {
-  /** A long-running program that is told things, line by line; what it answers is not read. Ended by the signal. */
-  feed(program: string, args: readonly string[], signal: AbortSignal): Fed;
-}
-
-export interface Fed {
-  say(line: string): void;
-  readonly done: Promise<number>;
-}
-
 export interface UnitState {
   /** ActiveState of systemd: active, inactive, failed, activating, ... */
   readonly active: string;

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import type { Exec, ExecOptions, ExecResult, Fed, Feeder } from "./host.ts";
+import type { Exec, ExecOptions, ExecResult } from "./host.ts";
 import { lineSplitter } from "./line-splitter.ts";
 
 const outputLimit = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ export function briefly(text: string): string {
   return text.trim().split("\n").slice(0, 6).join("; ").slice(0, 600);
 }
 
-export class LinuxExec implements Exec, Feeder {
+export class LinuxExec implements Exec {
   run(program: string, args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const { input, timeoutMs = defaultTimeoutMs, signal, allow = [0], started } = options;
     return new Promise((resolve, reject) => {
@@ -102,16 +102,5 @@ export class LinuxExec implements Exec, Feeder {
       child.once("close", (code) => resolve(code ?? 0));
     });
     return { done };
-  }
-
-  feed(program: string, args: readonly string[], signal: AbortSignal): Fed {
-    const child = spawn(program, args, { env: environment, stdio: ["pipe", "ignore", "ignore"], signal });
-    // Who does not read any more has ended, and that is told.
-    child.stdin.on("error", () => {});
-    const done = new Promise<number>((resolve, reject) => {
-      child.once("error", (cause) => (signal.aborted ? resolve(0) : reject(cannotStart(program, cause))));
-      child.once("close", (code) => resolve(code ?? 0));
-    });
-    return { say: (line) => void child.stdin.write(`${line}\n`), done };
   }
 }

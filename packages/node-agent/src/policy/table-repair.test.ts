@@ -4,8 +4,8 @@ import { rulesetFingerprint } from "@weft/shared/render/nftables";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
 import { places } from "../state/places.ts";
-import { writeConfirmedRecord } from "./confirmed.ts";
-import type { Leaks } from "./leak-witness.ts";
+import { writeConfirmedRecord, writeScript } from "./confirmed.ts";
+import type { LeakBound, Leaks } from "./leak-witness.ts";
 import { TableRepair } from "./table-repair.ts";
 
 const digest = "a".repeat(64);
@@ -19,7 +19,7 @@ const nft = { author: { pid: 70, comm: "nft" }, acts: ["delete table"], isElsewh
 let host: FakeHost;
 let kernel: PolicyKernel;
 let repair: TableRepair;
-let leaks: Leaks | undefined;
+let leaks: Leaks | LeakBound | undefined;
 let told: number;
 let stop: AbortController;
 let running: Promise<void>;
@@ -43,16 +43,16 @@ beforeEach(async () => {
     (path) => host.files.readText(path),
   );
   host.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
-  await host.files.write(places.confirmedPolicy, script);
+  await writeScript(host.files, places.confirmedPolicy, script);
   await kernel.nft(["-f", places.confirmedPolicy], {});
   const listed = (await kernel.nft(["-j", "list", "table"], {})).stdout ?? "";
   await writeConfirmedRecord(host.files, { revision: 3, digest, fingerprint: rulesetFingerprint(listed) });
-  leaks = { packets: 0, flows: 0, isAtLeast: false };
+  leaks = { kind: "counted", packets: 0, flows: 0, isAtLeast: false };
   told = 0;
   repair = new TableRepair({
     host,
     log: { info: () => {}, warn: () => {}, error: () => {} },
-    witness: { takeLeaks: async () => leaks, forget: () => {} },
+    witness: { takeLeaks: async () => leaks, forget: async () => {} },
     onRepair: () => {
       told += 1;
     },
@@ -69,7 +69,7 @@ afterEach(async () => {
 
 describe("TableRepair", () => {
   it("puts the confirmed file back, and says what was wrong, who did it and what passed", async () => {
-    leaks = { packets: 7, flows: 2, isAtLeast: false };
+    leaks = { kind: "counted", packets: 7, flows: 2, isAtLeast: false };
     kernel.confirmed = undefined;
     repair.heard(nft);
     await until("it is back", () => kernel.confirmed?.digest === digest && told === 2);
@@ -91,6 +91,21 @@ describe("TableRepair", () => {
     await until("it has looked", () => reads().length === 1);
     await until("it rests", () => host.clock.sleeping === 1);
     expect([loads(), codes(), repair.takeCutDue()]).toEqual([[], [], false]);
+  });
+
+  it("looks again after a word that came while it was reading", async () => {
+    let isFirst = true;
+    host.exec.programs.set("nft", async (args, options) => {
+      const said = await kernel.nft(args, options);
+      if (isFirst && args[0] === "-j") {
+        isFirst = false;
+        kernel.confirmed = undefined;
+        repair.heard(nft);
+      }
+      return said;
+    });
+    repair.heard({ author: undefined, acts: [], isElsewhere: false });
+    await until("it is back", () => kernel.confirmed?.digest === digest && loads().length === 1);
   });
 
   it("leaves a pending policy to the dead-man switch, and has the agent look", async () => {
@@ -139,6 +154,14 @@ describe("TableRepair", () => {
     repair.heard({ author: undefined, acts: [], isElsewhere: false });
     await until("it was told", () => told === 2);
     expect(repair.findings()[0]?.detail).toMatch(/by unknown process;.*cannot be counted here$/);
+  });
+
+  it("gives a bound when the record is gone as well", async () => {
+    leaks = { kind: "bound", accepted: 25, withinMs: 2_345 };
+    kernel.confirmed = undefined;
+    repair.heard(nft);
+    await until("it was told", () => told === 2);
+    expect(repair.findings()[0]?.detail).toMatch(/at most the 25 TCP connections .* in 2.3 s, allowed ones/);
   });
 
   it("has the agent look when the kernel takes nothing", async () => {

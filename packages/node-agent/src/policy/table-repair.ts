@@ -15,7 +15,7 @@ import { type ConfirmedPolicy, readConfirmed } from "./confirmed.ts";
 import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
 import { forgetMemory, type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
-import type { Leaks, LeakWitness } from "./leak-witness.ts";
+import type { LeakBound, Leaks, LeakWitness } from "./leak-witness.ts";
 import { driftOf } from "./plan-policy.ts";
 import { RepairFight } from "./repair-fight.ts";
 
@@ -135,21 +135,21 @@ export class TableRepair {
 
   async #look(): Promise<void> {
     const { files, exec } = this.#parts.host;
+    // Taken before the reading: a word that comes meanwhile may be of what was not read any more.
+    const heard = this.#heard;
+    this.#heard = [];
     try {
       if ((await files.info(places.pendingPolicy)) !== undefined) {
-        this.#heard = [];
         this.#parts.onRepair();
         return;
       }
       const confirmed = await readConfirmed(files);
       const kernel = await readKernelTable(exec, this.#memory);
-      if (confirmed !== undefined) await this.putBack(confirmed, kernel);
-      else this.#heard = [];
+      if (confirmed !== undefined) await this.putBack(confirmed, kernel, heard);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
       // The agent's own look finds it as well, plans anew, and says what is in the way.
       this.#parts.log.error(`policy: the table cannot be put back: ${messageOf(failure)}`);
-      this.#heard = [];
       this.#parts.onRepair();
     }
   }
@@ -158,17 +158,16 @@ export class TableRepair {
   async putBack(
     confirmed: ConfirmedPolicy,
     kernel: KernelTable | undefined,
+    before: readonly Heard[] = [],
   ): Promise<KernelTable | undefined> {
     const { log, host } = this.#parts;
-    if (confirmed.slot === undefined || driftOf(confirmed, kernel) === undefined) {
-      this.#heard = [];
-      return kernel;
-    }
+    if (confirmed.slot === undefined || driftOf(confirmed, kernel) === undefined) return kernel;
     const found = await this.#afterPause(kernel);
-    const heard = this.#heard;
-    this.#heard = [];
     const drift = driftOf(confirmed, found);
     if (drift === undefined) return found;
+    // Whatever was done until now, the load undoes.
+    const heard = [...before, ...this.#heard];
+    this.#heard = [];
     const named = heard.filter(({ pid }) => pid !== undefined);
     const word = named.findLast(({ isElsewhere }) => !isElsewhere) ?? named.at(-1) ?? heard.at(-1);
     const began = this.#now();
@@ -204,21 +203,21 @@ export class TableRepair {
 
   async #count(repair: Repair): Promise<void> {
     const { log, witness, onRepair } = this.#parts;
-    let leaks: Leaks | undefined;
+    let leaks: Leaks | LeakBound | undefined;
     try {
       leaks = await witness.takeLeaks();
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
     }
     repair.leaks = leaksText(leaks);
-    this.#leaked += leaks?.packets ?? 0;
+    this.#leaked += leaks?.kind === "counted" ? leaks.packets : 0;
     log.warn(`policy: ${repair.leaks}`);
     onRepair();
   }
 
   /** The rules are about to become, or have become, others: what passed before is no leak by them. */
   changed(): void {
-    this.#parts.witness.forget();
+    this.#counting = this.#counting.then(() => this.#parts.witness.forget());
   }
 
   /** Flows that were opened meanwhile are to be looked at, once. */
@@ -258,8 +257,12 @@ export class TableRepair {
   }
 }
 
-function leaksText(leaks: Leaks | undefined): string {
+function leaksText(leaks: Leaks | LeakBound | undefined): string {
   if (leaks === undefined) return "what passed meanwhile cannot be counted here";
+  if (leaks.kind === "bound") {
+    const seconds = (leaks.withinMs / 1000).toFixed(1);
+    return `the record of what passed was flushed as well: at most the ${leaks.accepted} TCP connections that this machine accepted in ${seconds} s, allowed ones among them`;
+  }
   const { packets, flows, isAtLeast } = leaks;
   const atLeast = isAtLeast ? "at least " : "";
   if (packets === 0 && !isAtLeast) return "no connection that it forbids was seen to pass meanwhile";

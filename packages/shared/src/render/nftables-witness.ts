@@ -1,5 +1,8 @@
-// In: nothing. Out: the table that records what passed Weft's own, line by line for `nft -i`: each line is a transaction.
-// Pure. Its sets are named like those of Weft's table, since they record the same; none of its rules has a verdict.
+// In: nothing. Out: the table that records what passed Weft's own, as one transaction. Pure. Its sets are named like those
+// of Weft's table, since they record the same; none of its rules has a verdict.
+//
+// It is not owned by a process (`flags owner`), which would save it from `flush ruleset`: nft 1.0.6 prints such a table as
+// broken JSON, and with it everybody's `nft -j list ruleset`.
 
 export const witnessTable = "inet weft-witness";
 
@@ -19,7 +22,8 @@ const families = [4, 6] as const;
 const keyOf = (key: string, family: 4 | 6): string =>
   family === 4 ? key : key.replaceAll(/\bip (saddr|daddr)/g, "ip6 $1");
 
-export function renderWitness(): string[] {
+/** Made anew, and empty. */
+export function renderWitness(): string {
   const table = witnessTable;
   const sets = records.flatMap(({ set, key }) =>
     families.map(
@@ -38,11 +42,10 @@ export function renderWitness(): string[] {
         `add rule ${table} ${chain} ct state new meta l4proto { tcp, udp } update @${set}${family} { ${keyOf(key, family)} }`,
     ),
   ]);
-  return [`add table ${table} { flags owner; }`, [...sets, ...chains].join("; ")];
+  return `${[renderWitnessRemoval().trimEnd(), `add table ${table}`, ...sets, ...chains].join("\n")}\n`;
 }
 
-export function renderWitnessForgets(): string {
-  return records
-    .flatMap(({ set }) => families.map((family) => `flush set ${witnessTable} ${set}${family}`))
-    .join("; ");
+/** Takes it away, if it is there. */
+export function renderWitnessRemoval(): string {
+  return `add table ${witnessTable}\ndelete table ${witnessTable}\n`;
 }
