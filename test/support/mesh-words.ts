@@ -7,7 +7,6 @@ import type {
   MeshPolicy,
   MeshService,
 } from "../../packages/shared/src/model/mesh.ts";
-import type { Asked } from "./oracle.ts";
 
 export function inside(cidr: string, address: string): boolean {
   const family = address.includes(":") ? "ipv6" : "ipv4";
@@ -22,7 +21,11 @@ export function hasLabels(of: MeshService | MeshNode, labels: Readonly<Record<st
   return Object.entries(labels).every(([key, value]) => of.labels[key] === value);
 }
 
-export function coversPort(policy: MeshPolicy, name: string | undefined, { protocol, port }: Asked): boolean {
+export function coversPort(
+  policy: MeshPolicy,
+  name: string | undefined,
+  { protocol, port }: { readonly protocol: string; readonly port: number },
+): boolean {
   if (policy.ports === undefined) return true;
   return policy.ports.some((each) =>
     typeof each === "string"
