@@ -112,7 +112,11 @@ ${more}`;
     const { lab } = this.#world;
     await lab.writeFile("hub", "/root/mesh.yaml", text, 0o644);
     const command = ["weft", "apply", "/root/mesh.yaml", "--confirm-timeout", `${confirmSeconds}s`] as const;
-    return textOf(await lab.exec("hub", [...command, ...allowKills, ...flags]));
+    const result = await lab.exec("hub", [...command, ...allowKills, ...flags]);
+    const said = textOf(result);
+    // 1 and 4: undone by nodes, which is what is looked for here
+    if (![0, 1, 4].includes(result.code) || said.includes("nothing was changed")) throw new Error(said);
+    return said;
   }
 
   /** A good one, and in force everywhere before it returns. */
