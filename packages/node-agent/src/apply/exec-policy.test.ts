@@ -6,8 +6,14 @@ import { LoadPolicy } from "./exec-policy.ts";
 
 const digest = "a".repeat(64);
 const never = new AbortController().signal;
+/** What a script says of itself, and a last line to tell it by. */
+const rules = (revision: number) => `add rule inet weft input goto a_input
+add element inet weft rev {
+  ${revision} comment "digest=${digest}"
+}
+rules ${revision}`;
 const args = (revision: number, changes: { tracking?: string } = {}) => ({
-  text: `rules ${revision}`,
+  text: rules(revision),
   revision,
   digest,
   tracking: changes.tracking,
@@ -62,7 +68,7 @@ describe("LoadPolicy", () => {
     await executor.apply(args(1), never);
     await executor.verify(args(1));
     expect(order).toEqual(["check rules 1", "load rules 1"]);
-    expect(await confirmed()).toBe("rules 1");
+    expect(await confirmed()).toBe(rules(1));
     expect(await host.files.info(places.loadingPolicy)).toBeUndefined();
     expect((await host.files.info(places.confirmedPolicy))?.mode).toBe(0o600);
   });
@@ -70,9 +76,9 @@ describe("LoadPolicy", () => {
   it("keeps the rules before it as previous, and undo brings them back to kernel and disk", async () => {
     await loader().apply(args(1), never);
     const undo = await loader().apply(args(2), never);
-    expect(await readScript(host.files, places.previousPolicy)).toBe("rules 1");
+    expect(await readScript(host.files, places.previousPolicy)).toBe(rules(1));
     await undo();
-    expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
+    expect([carried, await confirmed()]).toEqual([1, rules(1)]);
   });
 
   it("has the kernel forget how long it has remembered before rules are repaired, and only then", async () => {
@@ -98,14 +104,14 @@ describe("LoadPolicy", () => {
     await loader().apply(args(1), never);
     refuses = refusal;
     await expect(loader().apply(args(2), never)).rejects.toMatchObject({ code: "WEFT-E400" });
-    expect([carried, await confirmed()]).toEqual([1, "rules 1"]);
+    expect([carried, await confirmed()]).toEqual([1, rules(1)]);
   });
 
   it("does not believe nft: what the kernel does not carry is not confirmed", async () => {
     await loader().apply(args(1), never);
     lies = true;
     await expect(loader().apply(args(2), never)).rejects.toMatchObject({ code: "WEFT-E400" });
-    expect(await confirmed()).toBe("rules 1");
+    expect(await confirmed()).toBe(rules(1));
   });
 
   it("keeps the good previous rules when the confirmed file was damaged", async () => {
@@ -114,8 +120,8 @@ describe("LoadPolicy", () => {
     await host.files.write(places.confirmedPolicy, "rules");
     await loader().apply(args(3), never);
     expect([await confirmed(), await readScript(host.files, places.previousPolicy)]).toEqual([
-      "rules 3",
-      "rules 1",
+      rules(3),
+      rules(1),
     ]);
   });
 
