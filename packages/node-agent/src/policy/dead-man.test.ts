@@ -117,8 +117,14 @@ describe("DeadMan", () => {
     prove = async () => {
       order.push(`proof: judging ${kernel.judging === next.digest ? "new" : "old"}`);
       order.push(`proof: pending ${await isPending()}, confirmed ${(await onDisk()) === old.text}`);
+      armedAt = deadMan.judgesSince?.at;
     };
-    await new DeadMan(host, proof).put(next, never);
+    let armedAt: Date | undefined;
+    const deadMan = new DeadMan(host, proof);
+    expect(deadMan.judgesSince).toBeUndefined();
+    await deadMan.put(next, never);
+    expect(armedAt).toBeDefined();
+    expect(deadMan.judgesSince).toEqual({ digest: next.digest, at: armedAt });
     expect((await readConfirmed(fake.files))?.fingerprint).not.toBe("");
     expect(order).toEqual(["proof: judging new", "proof: pending true, confirmed true"]);
     expect(await agreement()).toBe("new");

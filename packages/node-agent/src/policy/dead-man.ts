@@ -58,10 +58,16 @@ const lookAgainMs = 50;
 export class DeadMan {
   readonly #host: Host;
   readonly #proof: ReachProof;
+  #judgesSince: { readonly digest: string; readonly at: Date } | undefined;
 
   constructor(host: Host, proof: ReachProof) {
     this.#host = host;
     this.#proof = proof;
+  }
+
+  /** When the kernel began to judge by what was armed last: a confirm changes no verdict. undefined: another process did it. */
+  get judgesSince(): { readonly digest: string; readonly at: Date } | undefined {
+    return this.#judgesSince;
   }
 
   /**
@@ -107,7 +113,7 @@ export class DeadMan {
     { stage, arm, digest }: StepArgs["armPolicy"],
     signal: AbortSignal,
   ): Promise<PendingPolicy> {
-    const { files, exec } = this.#host;
+    const { files, exec, clock } = this.#host;
     const { slot } = headerOf(pending.text);
     await checkFile(exec, places.pendingPolicy);
     signal.throwIfAborted();
@@ -125,6 +131,7 @@ export class DeadMan {
       // nft may have been killed after the kernel had taken it
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
+    this.#judgesSince = { digest, at: clock.now() };
     return complete;
   }
 

@@ -259,8 +259,12 @@ export class PolicySection {
 
   #note(kernel: KernelTable | undefined): void {
     if (kernel === undefined || kernel.revision === 0) this.#enforced = undefined;
-    else if (this.#enforced?.revision !== kernel.revision || this.#enforced.digest !== kernel.digest)
-      this.#enforced = { revision: kernel.revision, digest: kernel.digest, at: this.#host.clock.now() };
+    else if (this.#enforced?.revision !== kernel.revision || this.#enforced.digest !== kernel.digest) {
+      const { revision, digest } = kernel;
+      const since = this.#deadMan.judgesSince;
+      const at = since?.digest === digest ? since.at : this.#host.clock.now();
+      this.#enforced = { revision, digest, at };
+    }
   }
 
   async #users(desired: DesiredState): Promise<ResolvedUsers> {
