@@ -288,8 +288,10 @@ it(`whatever fails after a change was foretold, in ${pairs} changes`, async () =
         [source.node, destination.node].some((node) => node !== "" && node !== witnesses[0])
       )
         expect(isClaim).toBe(true);
+    told.missed = missed.length;
+    // a long run says how far it is
+    if (told.changes % 20 === 0) process.stderr.write(`${JSON.stringify(told)}\n`);
   }
-  told.missed = missed.length;
   process.stderr.write(`${JSON.stringify(told)}\n`);
   expect(missed).toEqual([]);
   expect(told.losses).toBeGreaterThan(pairs);
