@@ -32,7 +32,15 @@ function declaration(slot: Slot, { name, type, interval }: PolicySet): string {
 }
 
 /**
- * Taken away and made anew: the kernel empties a set of concatenated ranges element by element, each at a cost that grows
+ * Of the slot that judges, before and after: elements that stay are found at every moment. A set that is taken away and
+ * made anew is empty for the packets that come before the kernel has committed it, and what it refuses gets through.
+ */
+function flushSets(slot: Slot): string[] {
+  return policySets.map(({ name }) => `flush set ${table} ${inSlot(slot, name)}`);
+}
+
+/**
+ * Of a slot that does not judge. Taken away and made anew: the kernel empties a set of concatenated ranges element by element, each at a cost that grows
  * with their number (5,000 elements: half a second), and drops it at once. The chains over them are emptied before.
  */
 function emptySets(slot: Slot): string[] {
@@ -72,7 +80,8 @@ export function directScript(slot: Slot, elements: Elements, rev: string): strin
   return textOf([
     ...declarations(),
     `flush table ${table}`,
-    ...slots.flatMap(emptySets),
+    ...flushSets(slot),
+    ...emptySets(otherSlot(slot)),
     `flush set ${table} rev`,
     `flush set ${table} armed`,
     ...choose(slot),
