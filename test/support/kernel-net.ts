@@ -81,11 +81,11 @@ export class KernelNet {
     this.#ip(bridge, "link set br0 up");
     for (const [name, { v4, v6 }] of Object.entries(hosts)) {
       const namespace = this.#make(name);
-      this.#ip(namespace, `link add eth0 type veth peer name ${name} netns ${bridge}`);
-      this.#ip(bridge, `link set ${name} master br0 up`);
-      // no waiting for duplicate address detection
+      // no waiting for duplicate address detection: before there is a link, which takes the default at its birth
       this.#kernelSwitch(name, "ipv6/conf/all/accept_dad", "0");
       this.#kernelSwitch(name, "ipv6/conf/default/accept_dad", "0");
+      this.#ip(namespace, `link add eth0 type veth peer name ${name} netns ${bridge}`);
+      this.#ip(bridge, `link set ${name} master br0 up`);
       // any user may ping, by a socket of its own
       this.#kernelSwitch(name, "ipv4/ping_group_range", "0 2147483647");
       this.#ip(namespace, "link set lo up");
