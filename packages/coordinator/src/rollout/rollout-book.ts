@@ -8,10 +8,12 @@ import type { GivingFlags, RolloutRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { beginWave, type CourseWord, planWaves } from "./course.ts";
 import { newGenerations } from "./generations.ts";
-import type { CompiledMesh } from "./mesh-compiler.ts";
+import type { CompiledMesh, MeshCompiler } from "./mesh-compiler.ts";
 
 export interface RolloutBookParts {
   readonly store: Store;
+  /** Remembers the digests of what it compiled: a mesh is asked about several times in one apply. */
+  readonly compiler: Pick<MeshCompiler, "digest">;
   /** The node that carries the coordinator. */
   readonly hub: string;
   readonly word: (node: string) => CourseWord;
@@ -131,9 +133,9 @@ export class RolloutBook {
   }
 
   #new(contents: CompiledMesh, revision: number): DesiredState[] {
-    const { store } = this.#parts;
+    const { store, compiler } = this.#parts;
     const last = store.desired.given();
-    return newGenerations(last, contents, revision);
+    return newGenerations(last, contents, revision, (content) => compiler.digest(content));
   }
 
   #audit(revision: number, action: string, detail: string): void {
