@@ -57,7 +57,7 @@ services:
     return {
       run: (program, args, options) =>
         this.exec.run("ip", ["netns", "exec", this.lab.net.namespaceOf(host), program, ...args], options),
-      lines: () => ({ done: Promise.resolve(0) }),
+      lines: () => ({ done: Promise.resolve(0), pid: undefined }),
     };
   }
 

@@ -36,8 +36,8 @@ export class FakeExec implements Exec {
     throw new WeftError("WEFT-E004", `${program} failed`, { why: result.stderr });
   }
 
-  lines(): { readonly done: Promise<number> } {
-    return { done: Promise.resolve(0) };
+  lines(): { readonly done: Promise<number>; readonly pid: number | undefined } {
+    return { done: Promise.resolve(0), pid: undefined };
   }
 }
 

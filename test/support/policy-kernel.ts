@@ -50,7 +50,7 @@ export class PolicyKernel {
   }
 
   async nft(args: readonly string[], { input }: ExecOptions): Promise<Partial<ExecResult>> {
-    if (args[0] === "-j") return args[2] === "set" ? this.#listArmed() : this.#listTable();
+    if (args[0] === "-j") return args[2] === "set" ? this.#listSet(args[5]) : this.#listTable();
     if (args[0] === "-c") return {};
     const text = input ?? (await this.#readText(args.at(-1) ?? "")) ?? "";
     return this.#load(text) ? {} : { code: 1, stderr: "Error: No such file or directory" };
@@ -91,18 +91,28 @@ export class PolicyKernel {
 
   #listTable(): Partial<ExecResult> {
     if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
-    const { slot, revision, digest } = this.confirmed;
-    const elem = [{ elem: { val: revision, comment: `digest=${digest}` } }];
+    const { slot } = this.confirmed;
     const rule = { chain: "input", expr: [slot, this.#staged, this.#foreign] };
     const inSlots = ["a", "b"].map((name) => ({ rule: { chain: `${name}_input`, expr: [this.#inSlot] } }));
-    const nftables = [{ set: { name: "rev", elem } }, { rule }, ...inSlots];
+    const nftables = [this.#set("rev"), this.#set("armed"), { rule }, ...inSlots];
     return { stdout: JSON.stringify({ nftables }) };
   }
 
-  #listArmed(): Partial<ExecResult> {
-    const { armed } = this;
-    const elem =
-      armed === undefined ? [] : [{ elem: { val: "ipv4", expires: 1, comment: `digest=${armed.digest}` } }];
-    return { stdout: JSON.stringify({ nftables: [{ set: { name: "armed", elem } }] }) };
+  #listSet(name: string | undefined): Partial<ExecResult> {
+    if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
+    return { stdout: JSON.stringify({ nftables: [this.#set(name)] }) };
+  }
+
+  #set(name: string | undefined) {
+    const { confirmed, armed } = this;
+    const element = (val: unknown, digest: string, more = {}) => ({
+      elem: { val, ...more, comment: `digest=${digest}` },
+    });
+    const isRevision = name === "rev" && confirmed !== undefined;
+    const revision = isRevision ? [element(confirmed.revision, confirmed.digest)] : [];
+    const waiting = armed === undefined ? [] : [element("ipv4", armed.digest, { expires: 1 })];
+    return name === "armed"
+      ? { set: { name, flags: ["timeout"], elem: waiting } }
+      : { set: { name, elem: revision } };
   }
 }

@@ -57,8 +57,8 @@ class NamespaceExec implements Exec {
     );
   }
 
-  lines(): { readonly done: Promise<number> } {
-    return { done: Promise.resolve(0) };
+  lines(): { readonly done: Promise<number>; readonly pid: number | undefined } {
+    return { done: Promise.resolve(0), pid: undefined };
   }
 }
 

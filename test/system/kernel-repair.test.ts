@@ -10,7 +10,7 @@ import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
 import { writeConfirmedRecord, writeScript } from "../../packages/node-agent/src/policy/confirmed.ts";
-import { readKernelTable } from "../../packages/node-agent/src/policy/kernel-table.ts";
+import { readKernelTable, TableMemory } from "../../packages/node-agent/src/policy/kernel-table.ts";
 import { type ChangeWord, KernelWatch } from "../../packages/node-agent/src/policy/kernel-watch.ts";
 import { LeakWitness } from "../../packages/node-agent/src/policy/leak-witness.ts";
 import { TableRepair } from "../../packages/node-agent/src/policy/table-repair.ts";
@@ -133,8 +133,8 @@ beforeEach(async () => {
   const say = (line: string) => void logged.push(line);
   const log = { info: say, warn: say, error: say };
   witness = new LeakWitness(host);
-  repair = new TableRepair({ host, log, witness, onRepair: () => {} });
-  watch = new KernelWatch(exec, host.clock, (word) => {
+  repair = new TableRepair({ host, log, witness, memory: new TableMemory(), onRepair: () => {} });
+  watch = new KernelWatch(host, (word) => {
     heard.push(word);
     repair.heard(word);
   });

@@ -9,8 +9,8 @@ import type { DeadManFleet } from "./fleet.ts";
 export const gaps = [
   "pending written",
   "staged in the kernel",
-  "record completed",
   "armed in the kernel",
+  "record completed",
   "proof under way",
   "kernel confirmed",
   "previous kept",
@@ -23,8 +23,8 @@ export type Gap = (typeof gaps)[number];
 const moments: Readonly<Record<Gap, string>> = {
   "pending written": "pending",
   "staged in the kernel": "staged",
-  "record completed": "completed",
   "armed in the kernel": "armed",
+  "record completed": "completed",
   "proof under way": "proof",
   "kernel confirmed": "confirmed",
   "previous kept": "previous",
@@ -50,9 +50,11 @@ interface Left {
 function gapOf(left: Left, old: string): Gap | undefined {
   if (left.kernel === old) {
     if (left.pending === "") return undefined;
-    if (left.record !== "complete") return left.staged ? "staged in the kernel" : "pending written";
-    if (left.armed !== "") return left.proving ? "proof under way" : "armed in the kernel";
-    return left.seen.includes("armed") ? undefined : "record completed";
+    // its time may be over
+    if (left.armed === "" && left.seen.includes("armed")) return undefined;
+    if (left.armed === "") return left.staged ? "staged in the kernel" : "pending written";
+    if (left.record !== "complete") return "armed in the kernel";
+    return left.proving ? "proof under way" : "record completed";
   }
   if (left.pending !== "") return left.previous === old ? "previous kept" : "kernel confirmed";
   if (left.confirmed !== left.kernel) return undefined;

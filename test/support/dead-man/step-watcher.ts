@@ -115,7 +115,7 @@ if (!existsSync("/run/ssh22/coordinator")) {
   writeFileSync("/run/ssh22/coordinator", "");
 }
 watch("/run/ssh22", () => {
-  if (seen.has("armed") && !seen.has("confirmed")) happened("proof");
+  if (seen.has("completed") && !seen.has("confirmed")) happened("proof");
 });
 
 // The agent's transactions, in their order. Not by `nft monitor`, which dies of the elements of interval sets.
@@ -123,8 +123,8 @@ const generations = spawn("perl", ["/srv/generations.pl"], { stdio: ["ignore", "
 createInterface({ input: generations.stdout }).on("line", () => {
   if (!seen.has("pending")) return;
   if (!seen.has("staged")) happened("staged");
-  else if (seen.has("armed")) happened("confirmed");
-  else if (seen.has("completed")) happened("armed");
+  else if (seen.has("completed")) happened("confirmed");
+  else happened("armed");
 });
 
 createInterface({ input: process.stdin })

@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { goBack } from "../policy/go-back.ts";
-import { readKernelTable } from "../policy/kernel-table.ts";
+import { readCarried } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
 
@@ -27,7 +27,7 @@ export class ArmPolicy implements Executor<"armPolicy"> {
   }
 
   async verify({ revision, digest, text }: Args): Promise<void> {
-    const kernel = await readKernelTable(this.#host.exec);
+    const kernel = await readCarried(this.#host.exec);
     if (kernel?.revision !== revision || kernel.digest !== digest)
       throw new WeftError("WEFT-E400", `the kernel does not carry revision ${revision}`);
     if ((await readConfirmed(this.#host.files))?.text !== text)

@@ -28,6 +28,7 @@ import { Observer } from "../observe/observer.ts";
 import { DeadMan } from "../policy/dead-man.ts";
 import { KernelFlowCutter } from "../policy/flow-cutter.ts";
 import { ForeignWatch } from "../policy/foreign-watch.ts";
+import { TableMemory } from "../policy/kernel-table.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
@@ -86,9 +87,10 @@ export async function runAgent(parts: RunParts): Promise<void> {
   };
   const reach = new CoordinatorReach({
     freshClient: () => identity.client(true),
-    isLinked: () => client() !== undefined,
+    linkedClient: client,
   });
-  const deadMan = new DeadMan(host, reach);
+  const memory = new TableMemory();
+  const deadMan = new DeadMan(host, reach, memory);
   const spire = { health: parts.health, mint };
   const table = makeExecutors({ host, components, dns: parts.dns, deadMan, spire });
   const identitySection = new IdentitySection(host, table, {
@@ -104,7 +106,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     canEndSockets: () => probeSocketDestroy(host.exec),
   });
   const witness = new LeakWitness(host);
-  const repair = new TableRepair({ host, log, witness, onRepair: () => agent.lookAgain() });
+  const repair = new TableRepair({ host, log, witness, memory, onRepair: () => agent.lookAgain() });
   const foreign = new ForeignWatch({
     host,
     log,
@@ -114,7 +116,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.lookAgain();
     },
   });
-  const watch = new KernelWatch(host.exec, host.clock, (word) => {
+  const watch = new KernelWatch(host, (word) => {
     repair.heard(word);
     // Elements of interval sets are changed without a word of whose they are.
     if (word.acts.length === 0) foreign.heard();
@@ -125,7 +127,16 @@ export async function runAgent(parts: RunParts): Promise<void> {
     node,
     floor: new FloorGate(host.files),
     cuts: new CutSection({ cutter, clock: host.clock, log }),
-    policy: new PolicySection({ host, table, log, watch, deadMan, repair, canProve: () => reach.ready }),
+    policy: new PolicySection({
+      host,
+      table,
+      log,
+      watch,
+      deadMan,
+      repair,
+      memory,
+      canProve: () => reach.ready,
+    }),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),

@@ -64,14 +64,14 @@ export interface Exec {
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /**
    * A long-running program, line by line; `done` settles when it ends. Ended by the signal. Of a long line only the
-   * beginning is kept, and how long it was is told.
+   * beginning is kept, and how long it was is told. `pid` is undefined when it could not be started.
    */
   lines(
     program: string,
     args: readonly string[],
     onLine: (line: string, length: number) => void,
     signal: AbortSignal,
-  ): { readonly done: Promise<number> };
+  ): { readonly done: Promise<number>; readonly pid: number | undefined };
 }
 
 export interface UnitState {

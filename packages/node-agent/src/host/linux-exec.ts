@@ -94,13 +94,13 @@ export class LinuxExec implements Exec {
     args: readonly string[],
     onLine: (line: string, length: number) => void,
     signal: AbortSignal,
-  ): { readonly done: Promise<number> } {
+  ): { readonly done: Promise<number>; readonly pid: number | undefined } {
+    const child = spawn(program, args, { env: environment, stdio: ["ignore", "pipe", "ignore"], signal });
     const done = new Promise<number>((resolve, reject) => {
-      const child = spawn(program, args, { env: environment, stdio: ["ignore", "pipe", "ignore"], signal });
       child.stdout.on("data", lineSplitter(onLine));
       child.once("error", (cause) => (signal.aborted ? resolve(0) : reject(cannotStart(program, cause))));
       child.once("close", (code) => resolve(code ?? 0));
     });
-    return { done };
+    return { done, pid: child.pid };
   }
 }

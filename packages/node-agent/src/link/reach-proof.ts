@@ -12,7 +12,8 @@ import type { ReachProof } from "../policy/dead-man.ts";
 export interface ReachParts {
   /** Shares no connection with another client. */
   readonly freshClient: () => AgentServiceClient;
-  readonly isLinked: () => boolean;
+  /** Of the stream that is open; undefined while the coordinator is away. */
+  readonly linkedClient: () => AgentServiceClient | undefined;
 }
 
 const triesBefore = 3;
@@ -25,22 +26,26 @@ export class CoordinatorReach implements ReachProof {
   }
 
   get ready(): boolean {
-    return this.#parts.isLinked();
+    return this.#parts.linkedClient() !== undefined;
   }
 
   async reached(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<number[]> {
-    return this.#ask(async (client) => {
-      const open = new Set<number>();
-      const ports = guardPorts.filter(({ protocol }) => protocol === "tcp");
-      // One connection that was lost on the way must not make the port count for closed.
-      for (let tries = 0; tries < triesBefore; tries++)
-        for (const port of await openPorts(client, ports, signal)) open.add(port);
-      return [...open].sort((a, b) => a - b);
-    });
+    // Only the coordinator's connections to the ports have to be fresh ones.
+    const client = this.#parts.linkedClient();
+    if (client === undefined) throw new WeftError("WEFT-E500", "the coordinator cannot be reached");
+    const open = new Set<number>();
+    const isLeft = ({ from, to }: PortRange) => from !== to || !open.has(from);
+    // One connection that was lost on the way must not make the port count for closed.
+    for (let tries = 0; tries < triesBefore; tries++) {
+      const left = guardPorts.filter((port) => port.protocol === "tcp" && isLeft(port));
+      for (const port of await openPorts(client, left, signal)) open.add(port);
+    }
+    return [...open].sort((a, b) => a - b);
   }
 
   async prove(ports: readonly number[], signal: AbortSignal): Promise<void> {
-    await this.#ask(async (client) => {
+    const client = this.#parts.freshClient();
+    try {
       const there = reachThere(client, signal);
       const wanted = ports.map((port): PortRange => ({ protocol: "tcp", from: port, to: port }));
       const [open] = await Promise.all([openPorts(client, wanted, signal), there]);
@@ -48,13 +53,6 @@ export class CoordinatorReach implements ReachProof {
       if (lost.length === 0) return;
       const sentences = lost.map((port) => `the coordinator reaches guard port ${port} no more`);
       throw new WeftError("WEFT-E403", sentences.join("; "));
-    });
-  }
-
-  async #ask<T>(work: (client: AgentServiceClient) => Promise<T>): Promise<T> {
-    const client = this.#parts.freshClient();
-    try {
-      return await work(client);
     } finally {
       client.close();
     }

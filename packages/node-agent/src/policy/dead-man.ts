@@ -2,14 +2,16 @@
 // the policy confirmed in kernel and on disk, or the one before it in force as if nothing had been tried.
 //
 // INVARIANTS
-// - The order is: the guard ports that are reached, pending on disk, staged in the kernel, the record completed on disk,
-//   armed in the kernel, proof, confirmed in the kernel, read back, confirmed on disk.
+// - The order is: the guard ports that are reached, pending on disk, staged in the kernel, armed in the kernel, the record
+//   completed on disk, proof, confirmed in the kernel, read back, confirmed on disk. What need not come before the
+//   arming comes after it: until then nothing is in force.
 // - What must be reached is measured while the confirmed rules judge, and written down before the others do. A pending
-//   policy of which it is not known is never confirmed.
+//   policy of which it is not known is never confirmed, nor one whose record was not completed.
 // - Nothing is confirmed if the table is not the one that was armed: then something else was proved.
 // - The confirming transaction begins by deleting the armed elements, which the kernel refuses once they have expired;
 //   what then counts is what the kernel says when asked, never what nft returned.
-// - The confirmed file can be loaded on an empty kernel at any moment, and no armed policy is in it.
+// - The confirmed file can be loaded on an empty kernel at any moment, which nft has said before anything is confirmed,
+//   and no armed policy is in it.
 // - What was not confirmed is written down before it is cleared away: it is not tried again by itself.
 import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import type { PortRange } from "@weft/shared/model/desired";
@@ -19,9 +21,17 @@ import { parseScriptHeader, type ScriptHeader } from "@weft/shared/render/nftabl
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
+import { sentenceOf } from "./attempt-failure.ts";
 import { keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
 import { goBack } from "./go-back.ts";
-import { checkFile, type KernelTable, loadScript, readArmed, readKernelTable } from "./kernel-table.ts";
+import {
+  checkFile,
+  type KernelTable,
+  loadScript,
+  readArmed,
+  readKernelTable,
+  TableMemory,
+} from "./kernel-table.ts";
 import {
   dropPending,
   type PendingPolicy,
@@ -44,12 +54,12 @@ export interface ReachProof {
 }
 
 /** What became of a policy that was pending when the agent started. */
-export type Settled = "confirmed" | "reverted" | "never-armed";
+export type Settled = "confirmed" | "reverted";
 
 const oneProofMs = 5_000;
 /** Every port may take its time to be found closed. */
 const reachedMs = 10_000;
-const unknownReach = "what was reached before it is not known";
+const unknownReach = "the agent ended before it had written down what is to be proved";
 const tooLate = "the proof came when its time was over";
 const tampered = "somebody changed the rules in the kernel while they waited for their proof";
 const proveAgainMs = 250;
@@ -58,11 +68,17 @@ const lookAgainMs = 50;
 export class DeadMan {
   readonly #host: Host;
   readonly #proof: ReachProof;
+  readonly #memory: TableMemory;
   #judgesSince: { readonly digest: string; readonly at: Date } | undefined;
 
-  constructor(host: Host, proof: ReachProof) {
+  constructor(host: Host, proof: ReachProof, memory = new TableMemory()) {
     this.#host = host;
     this.#proof = proof;
+    this.#memory = memory;
+  }
+
+  #readKernel(): Promise<KernelTable | undefined> {
+    return readKernelTable(this.#host.exec, this.#memory);
   }
 
   /** When the kernel began to judge by what was armed last: a confirm changes no verdict. undefined: another process did it. */
@@ -72,7 +88,7 @@ export class DeadMan {
 
   /**
    * Throws WEFT-E403 when it was not confirmed; WEFT-E404 when nobody says what is reached now, and WEFT-E400 when the
-   * kernel refuses it: nothing is changed then.
+   * kernel refuses it: what judges is not changed then.
    */
   async put(args: StepArgs["armPolicy"], signal: AbortSignal): Promise<void> {
     const { files } = this.#host;
@@ -107,7 +123,7 @@ export class DeadMan {
     }
   }
 
-  /** Out: the pending policy as its record on disk tells it, from before the kernel began to judge by it. */
+  /** Out: the pending policy as its record on disk tells it. */
   async #arm(
     pending: PendingPolicy,
     { stage, arm, digest }: StepArgs["armPolicy"],
@@ -115,16 +131,9 @@ export class DeadMan {
   ): Promise<PendingPolicy> {
     const { files, exec, clock } = this.#host;
     const { slot } = headerOf(pending.text);
-    await checkFile(exec, places.pendingPolicy);
     signal.throwIfAborted();
     await loadScript(exec, stage);
-    const table = await readKernelTable(exec);
-    const complete = {
-      ...pending,
-      fingerprint: table?.fingerprint ?? "",
-      slotFingerprint: table?.slots[slot] ?? "",
-    };
-    await writePendingRecord(files, complete);
+    // Not in one transaction: the kernel would judge by the new rules before all of their sets are filled.
     try {
       await loadScript(exec, arm);
     } catch (failure) {
@@ -132,6 +141,13 @@ export class DeadMan {
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
     this.#judgesSince = { digest, at: clock.now() };
+    const table = await this.#readKernel();
+    const complete = {
+      ...pending,
+      fingerprint: table?.fingerprint ?? "",
+      slotFingerprint: table?.slots[slot] ?? "",
+    };
+    await writePendingRecord(files, complete);
     return complete;
   }
 
@@ -140,7 +156,7 @@ export class DeadMan {
    * in the time it has left. undefined: none was pending.
    */
   async settle(signal: AbortSignal): Promise<Settled | undefined> {
-    const { files, exec } = this.#host;
+    const { files } = this.#host;
     const pending = await readPending(files);
     if (pending === undefined) {
       // A damaged one can never be confirmed, and while there is one nothing is repaired.
@@ -148,38 +164,32 @@ export class DeadMan {
       return undefined;
     }
     const header = headerOf(pending.text);
-    const kernel = await readKernelTable(exec);
+    const kernel = await this.#readKernel();
     if (kernel?.revision === header.revision && kernel.digest === header.digest) {
       await this.#keep(pending, header, kernel);
       return "confirmed";
     }
-    const isArmed = (await readArmed(exec))?.digest === header.digest;
+    const isArmed = kernel?.armed === header.digest;
     if (isArmed && pending.reached !== undefined && pending.fingerprint !== "") {
       await this.#conclude(pending, header, signal);
       return "confirmed";
     }
-    if (isArmed) {
-      await this.#revert(pending, unknownReach);
-      return "reverted";
-    }
     const reverted = await readReverted(files);
     const isKnown = reverted?.generation === pending.generation && reverted.digest === pending.digest;
     const isRebooted = pending.bootId !== (await readBootId(files));
-    if (pending.fingerprint === "" && !isKnown && !isRebooted) {
-      await goBack(this.#host);
-      await dropPending(files);
-      return "never-armed";
-    }
+    // Whether one without a whole record ever judged, nobody can tell: it is not tried again by itself either.
     const otherwise = isRebooted
       ? "the machine started anew before it was confirmed"
-      : "its time was over while the agent was not there";
+      : isArmed || pending.fingerprint === ""
+        ? unknownReach
+        : "its time was over while the agent was not there";
     await this.#revert(pending, isKnown ? reverted.reason : otherwise);
     return "reverted";
   }
 
   async #conclude(pending: PendingPolicy, header: ScriptHeader, signal: AbortSignal): Promise<void> {
     const { exec, clock } = this.#host;
-    let reason = await this.#proved(pending, signal);
+    let reason = (await this.#unfitForBoot()) ?? (await this.#proved(pending, signal));
     if (reason === undefined) {
       try {
         await loadScript(exec, renderConfirm(header.slot, header));
@@ -188,13 +198,13 @@ export class DeadMan {
         reason = tooLate;
       }
     }
-    while (reason !== tampered) {
-      const kernel = await readKernelTable(exec);
+    while (reason === undefined || reason === tooLate) {
+      const kernel = await this.#readKernel();
       if (kernel?.revision === header.revision && kernel.digest === header.digest) {
         await this.#keep(pending, header, kernel);
         return;
       }
-      if ((await readArmed(exec))?.digest !== pending.digest) break;
+      if (kernel?.armed !== pending.digest) break;
       await clock.sleep(lookAgainMs);
     }
     const why = reason ?? "the kernel did not keep it";
@@ -202,9 +212,20 @@ export class DeadMan {
     throw new WeftError("WEFT-E403", `revision ${header.revision} was not confirmed and is undone`, { why });
   }
 
+  /** Why boot could not load it; undefined: it could. */
+  async #unfitForBoot(): Promise<string | undefined> {
+    try {
+      await checkFile(this.#host.exec, places.pendingPolicy);
+      return undefined;
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return `nft would not load it at boot: ${failure.why ?? messageOf(failure)}`;
+    }
+  }
+
   /** undefined: proved. Otherwise why not, after the kernel has gone back, or must. */
   async #proved(pending: PendingPolicy, signal: AbortSignal): Promise<string | undefined> {
-    const { exec, clock } = this.#host;
+    const { clock } = this.#host;
     let missed: string | undefined;
     while (true) {
       let reason: string | undefined;
@@ -217,9 +238,10 @@ export class DeadMan {
       }
       // A proof that came afterwards is one of the rules before: what was missing while these judged is the reason.
       missed = reason ?? missed;
-      if ((await readArmed(exec))?.digest !== pending.digest) return missed ?? tooLate;
+      const kernel = await this.#readKernel();
+      if (kernel?.armed !== pending.digest) return missed ?? tooLate;
       // What was proved, or not, is the table as it is now.
-      if ((await readKernelTable(exec))?.fingerprint !== pending.fingerprint) return tampered;
+      if (kernel.fingerprint !== pending.fingerprint) return tampered;
       if (reason === undefined) return undefined;
       await clock.sleep(proveAgainMs, signal).catch(() => {});
       if (signal.aborted) throw await this.#letGo(signal);
@@ -265,19 +287,4 @@ function headerOf(text: string): ScriptHeader {
 
 function distinctPorts(ports: readonly PortRange[]): PortRange[] {
   return [...new Map(ports.map((port) => [`${port.protocol} ${port.from}-${port.to}`, port])).values()];
-}
-
-function sentenceOf(failure: unknown, withinMs: number): string {
-  if (!isWeftError(failure)) {
-    // the time of one attempt was up
-    if (
-      typeof failure === "object" &&
-      failure !== null &&
-      "name" in failure &&
-      failure.name === "TimeoutError"
-    )
-      return `no answer within ${withinMs / 1000} s`;
-    throw failure;
-  }
-  return failure.why === undefined ? messageOf(failure) : `${messageOf(failure)}: ${failure.why}`;
 }

@@ -4,15 +4,20 @@
 //
 // nft 1.0.6 cannot be believed on elements of interval sets: of sets it knew when it started it says nothing of a first
 // one and dies of a second one; of others it prints 350 KB of its own stray memory with each. So every transaction is
-// told of, whatever was printed of it; a monitor that dies is followed by a look and another one; and one that prints a
-// torrent is ended.
+// told of, whatever was printed of it; a monitor that dies is followed by a look and another one; one that prints a
+// torrent is ended; and while the agent changes the rules itself, and reads them back, nobody listens.
 import { isWeftError } from "@weft/shared/errors/weft-error";
-import type { Clock, Exec } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 
 /** Whoever has read the kernel asks this before it reads again. */
 export interface Unchanged {
   /** True only when every change since then would have been heard. @param at ms, taken before the reading began */
   unchangedSince(at: number): boolean;
+}
+
+export interface ChangeListener extends Unchanged {
+  /** Work that changes the rules and reads back what came of it: nothing is heard of it. One at a time. */
+  apart<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** The process that made a transaction, by the kernel's word. */
@@ -34,10 +39,11 @@ export interface ChangeWord {
 
 const unheard: ChangeWord = { author: undefined, acts: [], isElsewhere: false };
 
-/** A monitor that has just been started may not be listening yet. */
-const listensAfterMs = 2_000;
-/** So meanwhile the table is looked at. */
-const looksWhileStarting: readonly number[] = [50, 150, 300, 500, 1_000];
+/** A monitor that has just been started is not listening yet. */
+const listensWithinMs = 2_000;
+const firstAskMs = 10;
+/** Its socket's, in the kernel's list: NETLINK_NETFILTER, and NFNLGRP_NFTABLES among the groups. */
+const [netfilterFamily, tablesGroup] = ["12", 1 << 6];
 /** One that ends sooner was not worth its start; the next one waits, ever longer. */
 const worthMs = 1_000;
 const firstPauseMs = 25;
@@ -48,37 +54,58 @@ const mostPerTransaction = 8 << 20;
 /** In one second. */
 const mostPerSecond = 32 << 20;
 
+/** Why a monitor is ended before its time. */
+const ownWork = Symbol("work of the agent's own");
+
 const act = /^(add|delete|insert|replace|destroy) (table|chain|rule|set|map|element) inet weft(?: (\S+))?/;
 const generation = /^# new generation \d+(?: by process (\d+) \((.*)\))?/;
 const lost = "# ERROR";
 
-export class KernelWatch implements Unchanged {
-  readonly #exec: Exec;
-  readonly #clock: Clock;
+export class KernelWatch implements ChangeListener {
+  readonly #host: Pick<Host, "exec" | "clock" | "files">;
   readonly #onChange: (word: ChangeWord) => void;
-  #startedAt: number | undefined;
+  #listensSince: number | undefined;
   #changedAt = 0;
+  #monitor: AbortController | undefined;
+  /** Until the agent's own work is done. */
+  #work: Promise<void> | undefined;
 
-  constructor(exec: Exec, clock: Clock, onChange: (word: ChangeWord) => void) {
-    this.#exec = exec;
-    this.#clock = clock;
+  constructor(host: Pick<Host, "exec" | "clock" | "files">, onChange: (word: ChangeWord) => void) {
+    this.#host = host;
     this.#onChange = onChange;
   }
 
   unchangedSince(at: number): boolean {
-    return this.#startedAt !== undefined && at >= this.#startedAt + listensAfterMs && this.#changedAt < at;
+    return this.#listensSince !== undefined && at >= this.#listensSince && this.#changedAt < at;
+  }
+
+  async apart<T>(work: () => Promise<T>): Promise<T> {
+    let done = () => {};
+    this.#work = new Promise((resolve) => {
+      done = resolve;
+    });
+    this.#monitor?.abort(ownWork);
+    try {
+      return await work();
+    } finally {
+      this.#work = undefined;
+      done();
+    }
   }
 
   #now(): number {
-    return this.#clock.now().getTime();
+    return this.#host.clock.now().getTime();
   }
 
   /** Until the signal; a monitor that ends (it printed too much, it crashed, somebody killed it) is started again. */
   async run(signal: AbortSignal): Promise<void> {
     let inVain = 0;
     while (!signal.aborted) {
+      await this.#work;
+      if (signal.aborted) return;
       const started = this.#now();
       const monitor = new AbortController();
+      this.#monitor = monitor;
       const stop = () => monitor.abort();
       signal.addEventListener("abort", stop, { once: true });
       try {
@@ -89,12 +116,14 @@ export class KernelWatch implements Unchanged {
       }
       stop();
       signal.removeEventListener("abort", stop);
-      this.#startedAt = undefined;
+      this.#listensSince = undefined;
       if (signal.aborted) return;
+      // looked at when the next one listens
+      if (monitor.signal.reason === ownWork) continue;
       this.#onChange(unheard);
       inVain = this.#now() - started < worthMs ? inVain + 1 : 0;
       const pause = Math.min(firstPauseMs * 2 ** (inVain - 1), longestPauseMs);
-      if (inVain > 0) await this.#clock.sleep(pause, signal).catch(() => {});
+      if (inVain > 0) await this.#host.clock.sleep(pause, signal).catch(() => {});
     }
   }
 
@@ -133,24 +162,39 @@ export class KernelWatch implements Unchanged {
       this.#changedAt = now;
       this.#onChange(word);
     };
-    this.#startedAt = this.#now();
-    const { done } = this.#exec.lines("nft", ["monitor"], onLine, monitor.signal);
-    const looking = this.#lookWhileStarting(monitor.signal);
+    const { done, pid } = this.#host.exec.lines("nft", ["monitor"], onLine, monitor.signal);
+    const listening = this.#untilItListens(pid, monitor.signal);
     try {
       await done;
     } finally {
       monitor.abort();
-      await looking;
+      await listening;
     }
   }
 
-  async #lookWhileStarting(signal: AbortSignal): Promise<void> {
-    for (const pause of looksWhileStarting) {
-      await this.#clock.sleep(pause, signal).catch(() => {});
+  /** Of what was changed before it did nobody has heard. */
+  async #untilItListens(pid: number | undefined, signal: AbortSignal): Promise<void> {
+    const { clock, files } = this.#host;
+    const until = this.#now() + listensWithinMs;
+    for (let pause = firstAskMs; ; pause *= 2) {
+      const sockets = (await files.readText("/proc/net/netlink").catch(() => undefined)) ?? "";
+      if (listens(sockets, pid) || this.#now() >= until) break;
+      await clock.sleep(Math.min(pause, until - this.#now()), signal).catch(() => {});
       if (signal.aborted) return;
-      this.#onChange(unheard);
     }
+    if (signal.aborted) return;
+    this.#listensSince = this.#now();
+    this.#onChange(unheard);
   }
+}
+
+/** By /proc/net/netlink: sk Eth Pid Groups ... */
+function listens(sockets: string, pid: number | undefined): boolean {
+  return sockets.split("\n").some((line) => {
+    const [, family, owner, groups = ""] = line.trim().split(/\s+/);
+    const isIts = family === netfilterFamily && owner === String(pid);
+    return isIts && (Number.parseInt(groups, 16) & tablesGroup) !== 0;
+  });
 }
 
 function authorOf([, pid, comm]: RegExpExecArray): Author | undefined {

@@ -22,9 +22,9 @@ const confirmed: ConfirmedPolicy = {
   recordedDigest: "d",
 };
 const slots = { a: "f", b: "" };
-const kernel = { revision: 2, digest: "d", fingerprint: "f", slots };
+const kernel = { revision: 2, digest: "d", fingerprint: "f", armed: undefined, slots };
 const older = { ...confirmed, text: "older a", revision: 1, digest: "c" };
-const olderKernel = { revision: 1, digest: "c", fingerprint: "f", slots };
+const olderKernel = { revision: 1, digest: "c", fingerprint: "f", armed: undefined, slots };
 const plan = (observed: Partial<Parameters<typeof planPolicy>[1]>, change = {}) =>
   planPolicy({ ...wanted, ...change }, { confirmed, kernel, reverted: undefined, ...observed });
 

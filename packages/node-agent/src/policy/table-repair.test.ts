@@ -5,6 +5,7 @@ import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { PolicyKernel } from "../../../../test/support/policy-kernel.ts";
 import { places } from "../state/places.ts";
 import { writeConfirmedRecord, writeScript } from "./confirmed.ts";
+import { TableMemory } from "./kernel-table.ts";
 import type { LeakBound, Leaks } from "./leak-witness.ts";
 import { TableRepair } from "./table-repair.ts";
 
@@ -53,6 +54,7 @@ beforeEach(async () => {
     host,
     log: { info: () => {}, warn: () => {}, error: () => {} },
     witness: { takeLeaks: async () => leaks, forget: async () => {} },
+    memory: new TableMemory(),
     onRepair: () => {
       told += 1;
     },

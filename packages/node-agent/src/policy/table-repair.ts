@@ -13,7 +13,13 @@ import type { Log } from "../log.ts";
 import { places } from "../state/places.ts";
 import { type ConfirmedPolicy, readConfirmed } from "./confirmed.ts";
 import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
-import { forgetMemory, type KernelTable, loadFile, readKernelTable, TableMemory } from "./kernel-table.ts";
+import {
+  forgetMemory,
+  type KernelTable,
+  loadFile,
+  readKernelTable,
+  type TableMemory,
+} from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
 import type { LeakBound, Leaks, LeakWitness } from "./leak-witness.ts";
 import { driftOf } from "./plan-policy.ts";
@@ -23,6 +29,7 @@ export interface RepairParts {
   readonly host: Host;
   readonly log: Log;
   readonly witness: Pick<LeakWitness, "takeLeaks" | "forget">;
+  readonly memory: TableMemory;
   /** Something was put back, and there is more to say of it than before. */
   readonly onRepair: () => void;
 }
@@ -54,7 +61,6 @@ const mostHeard = 8;
 
 export class TableRepair {
   readonly #parts: RepairParts;
-  readonly #memory = new TableMemory();
   readonly #fight = new RepairFight();
   readonly #ownLoads = new Set<number>();
   #heard: Heard[] = [];
@@ -144,7 +150,7 @@ export class TableRepair {
         return;
       }
       const confirmed = await readConfirmed(files);
-      const kernel = await readKernelTable(exec, this.#memory);
+      const kernel = await readKernelTable(exec, this.#parts.memory);
       if (confirmed !== undefined) await this.putBack(confirmed, kernel, heard);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
@@ -175,7 +181,7 @@ export class TableRepair {
     await loadFile(host.exec, places.confirmedPolicy, (pid) => this.#ownLoad(pid));
     const at = this.#now();
     const tookMs = at - (word?.at ?? began);
-    const now = await readKernelTable(host.exec, this.#memory);
+    const now = await readKernelTable(host.exec, this.#parts.memory);
     // Not the same file any more, or changed again in between: there will be another word, or another look.
     if (now === undefined || driftOf(confirmed, now) !== undefined)
       log.warn("policy: the table is not as it was confirmed after it was put back");
@@ -194,11 +200,11 @@ export class TableRepair {
 
   /** In a fight the next repair waits, whoever asks for it. */
   async #afterPause(kernel: KernelTable | undefined): Promise<KernelTable | undefined> {
-    const { exec, clock } = this.#parts.host;
+    const { host, memory } = this.#parts;
     const wait = (this.#repair?.at ?? 0) + this.#fight.pauseMs(this.#now()) - this.#now();
     if (wait <= 0) return kernel;
-    await clock.sleep(wait);
-    return readKernelTable(exec, this.#memory);
+    await host.clock.sleep(wait);
+    return readKernelTable(host.exec, memory);
   }
 
   async #count(repair: Repair): Promise<void> {

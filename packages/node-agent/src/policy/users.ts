@@ -63,10 +63,15 @@ export function judgeUsers(
   return { uids, conditions };
 }
 
+/** All that resolveUsers looks up. */
+export function namesOf(desired: DesiredContent): string[] {
+  return desired.policy.guard.isCoordinator ? [...usersOf(desired), coordinatorUser] : usersOf(desired);
+}
+
 /** The coordinator's user stands for no service: nothing is wrong when it is missing. */
 export async function resolveUsers(host: Host, desired: DesiredContent): Promise<ResolvedUsers> {
   const services = usersOf(desired);
-  const names = desired.policy.guard.isCoordinator ? [...services, coordinatorUser] : services;
+  const names = namesOf(desired);
   if (names.length === 0) return { uids: new Map(), conditions: [] };
   // Exit 2: one or more of them do not exist; those that do are printed all the same.
   const { stdout } = await host.exec.run("getent", ["passwd", "--", ...names], { allow: [0, 2] });

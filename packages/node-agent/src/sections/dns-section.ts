@@ -12,6 +12,7 @@ import { DnsProbe } from "../dns/probe.ts";
 import type { DnsClient } from "../dns/query.ts";
 import type { Host } from "../host/host.ts";
 import { findingOf, type SectionResult } from "./section.ts";
+import { WantedPart } from "./wanted-part.ts";
 
 /** A takeover that does not prove itself is tried again, but not every few seconds. */
 const retryAfterMs = 30_000;
@@ -20,8 +21,9 @@ export class DnsSection {
   readonly #host: Host;
   readonly #table: ExecutorTable;
   readonly #probe: DnsProbe;
-  #decision: { readonly digest: string; readonly value: DnsDecision } | undefined;
-  #failed: { readonly digest: string; readonly finding: Finding; readonly until: number } | undefined;
+  readonly #wanted = new WantedPart();
+  #decision: { readonly wanted: string; readonly value: DnsDecision } | undefined;
+  #failed: { readonly wanted: string; readonly finding: Finding; readonly until: number } | undefined;
   #report: DnsReport = { mode: "off", state: "off", detail: "nothing was wanted yet" };
 
   constructor(host: Host, table: ExecutorTable, client: DnsClient) {
@@ -36,36 +38,41 @@ export class DnsSection {
 
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
     const held = this.#decision;
-    if (held?.digest === desired.digest) {
+    const wanted = this.#wantedOf(desired);
+    if (held?.wanted === wanted) {
       const check = await this.#probe.check(desired, held.value);
       this.#report = check.report;
       const waits = this.#failed !== undefined && this.#host.clock.now().getTime() < this.#failed.until;
       if (waits || (!check.repair && this.#failed === undefined))
-        return { end: "nothing", steps: [], findings: [...check.conditions, ...this.#failing(desired)] };
+        return { end: "nothing", steps: [], findings: [...check.conditions, ...this.#failing(wanted)] };
     }
-    return await this.#plan(desired, signal);
+    return await this.#plan(desired, wanted, signal);
   }
 
-  #failing(desired: DesiredState): Finding[] {
-    return this.#failed?.digest === desired.digest ? [this.#failed.finding] : [];
+  /** All of a state that is looked at here: a change of policy alone is none of names. */
+  #wantedOf(desired: DesiredState): string {
+    return this.#wanted.of(desired, ({ node, address, dns }) => ({ node, address, dns }));
   }
 
-  async #plan(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
+  #failing(wanted: string): Finding[] {
+    return this.#failed?.wanted === wanted ? [this.#failed.finding] : [];
+  }
+
+  async #plan(desired: DesiredState, wanted: string, signal: AbortSignal): Promise<SectionResult> {
     const { clock } = this.#host;
     const decision = await decideForNode(this.#host, desired);
     const serial = Math.floor(clock.now().getTime() / 1000);
     const steps = planDns(desired, await observeDns(this.#host), decision, serial);
     const run = await runSteps(steps, this.#table, clock, signal);
     if (run.end === "superseded") return { end: run.end, steps: run.steps, findings: [] };
-    const { digest } = desired;
-    this.#decision = { digest, value: decision };
+    this.#decision = { wanted, value: decision };
     this.#failed =
       run.end === "reverted"
-        ? { digest, finding: findingOf(run.failure, "DNS_DOWN"), until: clock.now().getTime() + retryAfterMs }
+        ? { wanted, finding: findingOf(run.failure, "DNS_DOWN"), until: clock.now().getTime() + retryAfterMs }
         : undefined;
     const check = await this.#probe.check(desired, decision);
     this.#report = check.report;
     const end = steps.length === 0 ? "nothing" : run.end;
-    return { end, steps: run.steps, findings: [...check.conditions, ...this.#failing(desired)] };
+    return { end, steps: run.steps, findings: [...check.conditions, ...this.#failing(wanted)] };
   }
 }

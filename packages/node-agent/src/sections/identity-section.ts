@@ -11,6 +11,7 @@ import { planIdentity } from "../identity/plan-identity.ts";
 import { readAgentSvidExpiry } from "../identity/spire-files.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
 import { findingOf, type SectionResult } from "./section.ts";
+import { WantedPart } from "./wanted-part.ts";
 
 export interface IdentityEdges {
   readonly components: ComponentStore;
@@ -32,7 +33,8 @@ export class IdentitySection {
   readonly #table: ExecutorTable;
   readonly #edges: IdentityEdges;
   /** What was last brought about: nothing to do while this is so and the agent is healthy. */
-  #settled: { readonly digest: string; readonly rootsPem: string } | undefined;
+  #settled: { readonly wanted: string; readonly rootsPem: string } | undefined;
+  readonly #wanted = new WantedPart();
   #failed: { readonly finding: Finding; readonly times: number; readonly until: number } | undefined;
   #state: IdentityState = { healthy: false, svidExpires: undefined };
 
@@ -54,7 +56,8 @@ export class IdentitySection {
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
     const { clock } = this.#host;
     const rootsPem = this.#edges.rootsPem();
-    const isSettled = this.#settled?.digest === desired.digest && this.#settled.rootsPem === rootsPem;
+    const isSettled =
+      this.#settled?.wanted === this.#wantedOf(desired) && this.#settled.rootsPem === rootsPem;
     if (isSettled && (await this.#edges.health())) {
       await this.#note(true);
       return { end: "nothing", steps: [], findings: [] };
@@ -84,9 +87,14 @@ export class IdentitySection {
       findings.push(finding);
     } else if (run.end === "done") {
       this.#failed = undefined;
-      if (conditions.length === 0) this.#settled = { digest: desired.digest, rootsPem };
+      if (conditions.length === 0) this.#settled = { wanted: this.#wantedOf(desired), rootsPem };
     }
     return { end: steps.length === 0 ? "nothing" : run.end, steps: run.steps, findings };
+  }
+
+  /** All of a state that is looked at here. */
+  #wantedOf(desired: DesiredState): string {
+    return this.#wanted.of(desired, ({ trustDomain, node, identity }) => ({ trustDomain, node, identity }));
   }
 
   async #note(healthy: boolean): Promise<void> {

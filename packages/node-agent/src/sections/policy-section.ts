@@ -3,10 +3,11 @@
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import { type DesiredState, defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import type { CutOccasion } from "@weft/shared/model/report";
+import type { Step } from "@weft/shared/model/step";
 import { renderArming, renderNftables, renderStaging, renderTracking } from "@weft/shared/render/nftables";
 import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { ExecutorTable } from "../apply/executor.ts";
-import { runSteps } from "../apply/runner.ts";
+import { type RunResult, runSteps } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
@@ -15,12 +16,12 @@ import { bootFindings } from "../policy/boot-outcome.ts";
 import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
 import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
-import { type KernelTable, readKernelTable, TableMemory } from "../policy/kernel-table.ts";
-import type { Unchanged } from "../policy/kernel-watch.ts";
+import { type KernelTable, readCarried, readKernelTable, type TableMemory } from "../policy/kernel-table.ts";
+import type { ChangeListener } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
 import { isReverted, planHold, planPolicy, type WantedPolicy } from "../policy/plan-policy.ts";
 import type { TableRepair } from "../policy/table-repair.ts";
-import { type ResolvedUsers, resolveUsers } from "../policy/users.ts";
+import { UserLookup } from "../policy/user-lookup.ts";
 import { places } from "../state/places.ts";
 import { findingOf, type SectionResult } from "./section.ts";
 
@@ -30,41 +31,33 @@ export interface Enforced {
   readonly at: Date;
 }
 
-/** Names may also come from a directory service, which changes no file here. */
-const lookUpEveryMs = 60_000;
 /** However quiet the kernel is. */
 const readAtLeastEveryMs = 30_000;
-
-interface Lookup {
-  readonly users: ResolvedUsers;
-  readonly at: number;
-  readonly passwd: string;
-  readonly desired: DesiredState;
-}
 
 export interface PolicyParts {
   readonly host: Host;
   readonly table: ExecutorTable;
   readonly log: Log;
-  readonly watch: Unchanged;
+  readonly watch: ChangeListener;
   readonly deadMan: DeadMan;
   readonly repair: TableRepair;
   /** Whether somebody is there who could prove a change. */
   readonly canProve: () => boolean;
+  readonly memory: TableMemory;
 }
 
 export class PolicySection {
   readonly #host: Host;
   readonly #table: ExecutorTable;
   readonly #log: Log;
-  readonly #watch: Unchanged;
+  readonly #watch: ChangeListener;
   readonly #deadMan: DeadMan;
   readonly #repair: TableRepair;
   readonly #canProve: () => boolean;
-  readonly #memory = new TableMemory();
+  readonly #memory: TableMemory;
   readonly #fallback: BootFallback;
   #read: { readonly at: number; readonly table: KernelTable | undefined } | undefined;
-  #lookup: Lookup | undefined;
+  readonly #users: UserLookup;
   #enforced: Enforced | undefined;
   #wanted:
     | {
@@ -77,9 +70,11 @@ export class PolicySection {
   /** Rules of a different policy came into force, or went out of it. */
   #cutDue: CutOccasion | undefined = "started";
 
-  constructor({ host, table, log, watch, deadMan, repair, canProve }: PolicyParts) {
+  constructor({ host, table, log, watch, deadMan, repair, canProve, memory }: PolicyParts) {
+    this.#memory = memory;
     this.#watch = watch;
     this.#host = host;
+    this.#users = new UserLookup(host);
     this.#fallback = new BootFallback(host.files);
     this.#table = table;
     this.#log = log;
@@ -96,7 +91,7 @@ export class PolicySection {
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
     if (!(await this.#repair.exclusively(() => this.#settle(signal))))
       return { end: "superseded", steps: [], findings: [] };
-    const { uids, conditions } = await this.#users(desired);
+    const { uids, conditions } = await this.#users.resolve(desired);
     const ports = await this.#ports(desired);
     const wanted = this.#rendered(desired, uids);
     const made = await this.#repair.exclusively(() => this.#make(desired, wanted, signal));
@@ -104,7 +99,7 @@ export class PolicySection {
   }
 
   async #make(desired: DesiredState, wanted: WantedPolicy, signal: AbortSignal): Promise<SectionResult> {
-    const { files, clock } = this.#host;
+    const { files } = this.#host;
     const confirmed = await readConfirmed(files);
     const observed = {
       confirmed,
@@ -117,9 +112,9 @@ export class PolicySection {
     if (observed.confirmed !== undefined && observed.confirmed.source !== "confirmed")
       this.#log.warn(`policy: ${places.confirmedPolicy} is damaged or gone; it is written anew`);
     if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
-    const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
+    const run = await this.#run(steps, signal);
     if (run !== undefined) this.#repair.changed();
-    this.#note(run === undefined ? observed.kernel : await this.#readKernel());
+    this.#note(run === undefined ? observed.kernel : await readCarried(this.#host.exec));
     // Nobody to prove it: not there, or gone since the last look.
     const isUnasked = isWeftError(run?.failure) && run.failure.code === "WEFT-E404";
     const isWaiting = isUnasked || steps.length < plan.steps.length;
@@ -175,15 +170,20 @@ export class PolicySection {
   }
 
   async #keep(signal: AbortSignal): Promise<SectionResult> {
-    const { files, clock } = this.#host;
-    const confirmed = await readConfirmed(files);
+    const confirmed = await readConfirmed(this.#host.files);
     const kernel = await this.#asConfirmed(confirmed, await this.#kernel());
     const { steps, drift } = planHold({ confirmed, kernel });
     if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
-    const run = steps.length === 0 ? undefined : await runSteps(steps, this.#table, clock, signal);
-    this.#note(run === undefined ? kernel : await this.#readKernel());
+    const run = await this.#run(steps, signal);
+    this.#note(run === undefined ? kernel : await readCarried(this.#host.exec));
     const findings: Finding[] = run?.end === "reverted" ? [findingOf(run.failure, "POLICY_DRIFTED")] : [];
     return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+  }
+
+  async #run(steps: readonly Step[], signal: AbortSignal): Promise<RunResult | undefined> {
+    if (steps.length === 0) return undefined;
+    this.#read = undefined;
+    return this.#watch.apart(() => runSteps(steps, this.#table, this.#host.clock, signal));
   }
 
   /** By the last reading, as long as nothing can have changed since. */
@@ -220,7 +220,7 @@ export class PolicySection {
       if (settled === undefined) return true;
       this.#read = undefined;
       this.#log.info(`policy: what was pending is ${settled}`);
-      if (settled !== "never-armed") this.#cutDue = settled;
+      this.#cutDue = settled;
     } catch (failure) {
       if (signal.aborted && failure === signal.reason) return false;
       if (!isWeftError(failure) || failure.code !== "WEFT-E403") throw failure;
@@ -257,7 +257,7 @@ export class PolicySection {
     return policy;
   }
 
-  #note(kernel: KernelTable | undefined): void {
+  #note(kernel: Pick<KernelTable, "revision" | "digest"> | undefined): void {
     if (kernel === undefined || kernel.revision === 0) this.#enforced = undefined;
     else if (this.#enforced?.revision !== kernel.revision || this.#enforced.digest !== kernel.digest) {
       const { revision, digest } = kernel;
@@ -265,18 +265,6 @@ export class PolicySection {
       const at = since?.digest === digest ? since.at : this.#host.clock.now();
       this.#enforced = { revision, digest, at };
     }
-  }
-
-  async #users(desired: DesiredState): Promise<ResolvedUsers> {
-    const { files, clock } = this.#host;
-    const passwd = (await files.readText("/etc/passwd")) ?? "";
-    const now = clock.now().getTime();
-    const held = this.#lookup;
-    if (held?.passwd === passwd && held.desired === desired && now - held.at < lookUpEveryMs)
-      return held.users;
-    const users = await resolveUsers(this.#host, desired);
-    this.#lookup = { users, at: now, passwd, desired };
-    return users;
   }
 
   async #ports(desired: DesiredState): Promise<Finding[]> {

@@ -1,6 +1,7 @@
 // In: what `nft -j` prints about the table. Out: the revision the kernel carries, and a fingerprint of what it
 // enforces, for telling later whether somebody changed it. Pure.
-import { digestOf } from "../plan/canonical.ts";
+import { createHash } from "node:crypto";
+import type { Slot } from "./nftables-slots.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -21,7 +22,11 @@ function itemsOf(text: string): Json[] {
 
 /** From `nft -j list set inet weft rev`. Undefined: no rules of a revision are loaded (nothing, or guards only). */
 export function parseKernelRevision(nftJson: string): { revision: number; digest: string } | undefined {
-  for (const item of itemsOf(nftJson)) {
+  return carriedBy(itemsOf(nftJson));
+}
+
+function carriedBy(items: readonly Json[]): { revision: number; digest: string } | undefined {
+  for (const item of items) {
     const set = item["set"];
     if (!isObject(set) || set["name"] !== "rev" || !Array.isArray(set["elem"])) continue;
     for (const entry of set["elem"]) {
@@ -44,7 +49,11 @@ export interface ArmedState {
 
 /** From `nft -j list set inet weft armed`: elements that have expired are not in it. Undefined: nothing is armed. */
 export function parseArmed(nftJson: string): ArmedState | undefined {
-  for (const item of itemsOf(nftJson)) {
+  return armedIn(itemsOf(nftJson));
+}
+
+function armedIn(items: readonly Json[]): ArmedState | undefined {
+  for (const item of items) {
     const set = item["set"];
     if (!isObject(set) || set["name"] !== "armed" || !Array.isArray(set["elem"])) continue;
     for (const entry of set["elem"]) {
@@ -57,63 +66,74 @@ export function parseArmed(nftJson: string): ArmedState | undefined {
   return undefined;
 }
 
-/** The same of one slot alone: what stands in it stays when the base chains and the other slot change. */
-export function slotFingerprint(nftJson: string, slot: "a" | "b"): string {
-  return fingerprintOf(nftJson, (name) => name.startsWith(`${slot}_`));
+/** All that is worth knowing of what `nft -j list table inet weft` prints. */
+export interface ListedTable {
+  readonly carried: { readonly revision: number; readonly digest: string } | undefined;
+  /** Of the candidate that judges now. */
+  readonly armed: string | undefined;
+  readonly fingerprint: string;
+  /** What stands in a slot stays the same when the base chains and the other slot change. */
+  readonly slots: Readonly<Record<Slot, string>>;
 }
 
 /**
- * From `nft -j list table inet weft`: rules in their order, chains, and sets with their elements; without handles,
- * counters and what the kernel itself put into sets. Equal fingerprints: the same is enforced.
+ * The fingerprint is of rules in their order, chains, and sets with their elements; without handles, counters and what
+ * the kernel itself put into sets. Equal fingerprints: the same is enforced. Fields count in the order nft prints them in.
  */
-export function rulesetFingerprint(nftJson: string): string {
-  return fingerprintOf(nftJson, () => true);
-}
-
-function fingerprintOf(nftJson: string, counts: (name: string) => boolean): string {
-  const parts = itemsOf(nftJson).flatMap((item): [string, unknown][] => {
-    for (const kind of ["table", "chain", "set", "map", "rule"]) {
+export function parseListedTable(nftJson: string): ListedTable {
+  const items = itemsOf(withoutPassing(nftJson));
+  const parts = items.flatMap((item): Part[] => {
+    for (const kind of kinds) {
       const found = item[kind];
       if (!isObject(found)) continue;
       const name = String(found[kind === "rule" ? "chain" : "name"]);
-      return counts(name) ? [[`${kind} ${name}`, lasting(found)]] : [];
+      return [{ name, key: `${kind} ${name}`, text: lastingText(found) }];
     }
     return [];
   });
   // a stable sort: the rules of a chain keep their order
-  parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return digestOf(parts);
+  parts.sort(({ key: a }, { key: b }) => (a < b ? -1 : a > b ? 1 : 0));
+  const slotOf = (slot: Slot) => fingerprintOf(parts.filter(({ name }) => name.startsWith(`${slot}_`)));
+  return {
+    carried: carriedBy(items),
+    armed: armedIn(items)?.digest,
+    fingerprint: fingerprintOf(parts),
+    slots: { a: slotOf("a"), b: slotOf("b") },
+  };
 }
 
-const passing: ReadonlySet<string> = new Set(["handle", "index", "expires", "counter", "packets", "bytes"]);
+export function rulesetFingerprint(nftJson: string): string {
+  return parseListedTable(nftJson).fingerprint;
+}
 
-function lasting(item: Json): unknown {
-  const flags = item["flags"];
+interface Part {
+  readonly name: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+const kinds = ["table", "chain", "set", "map", "rule"] as const;
+const passing = /"(?:handle|index|packets|bytes|expires)": ?\d+/g;
+
+/** What nft prints without what changes by itself: equal texts, equal tables. */
+export function withoutPassing(nftJson: string): string {
+  return nftJson.replaceAll(passing, '"":0');
+}
+
+function fingerprintOf(parts: readonly Part[]): string {
+  const hash = createHash("sha256");
+  for (const { key, text } of parts) hash.update(`${key} ${text}\n`);
+  return hash.digest("hex");
+}
+
+/** JSON.stringify is a tenth of what any walk over the parts takes, and this is run with every look at the kernel. */
+function lastingText(item: Json): string {
+  const { elem, flags, ...rest } = item;
   const isFilledByKernel =
     Array.isArray(flags) && flags.some((flag) => flag === "dynamic" || flag === "timeout");
-  const rest = Object.entries(item).filter(
-    ([key]) => !passing.has(key) && !(key === "elem" && isFilledByKernel),
-  );
-  return Object.fromEntries(
-    rest.map(([key, value]) => [key, key === "elem" ? sortedElements(value) : plain(value)]),
-  );
-}
-
-function sortedElements(value: unknown): unknown {
-  if (!Array.isArray(value)) return plain(value);
-  const texts = value.map((element) => digestOf([plain(element)]));
-  return texts.sort();
-}
-
-/** Without what passes, and with protocols by number: whether nft can name them depends on /etc/protocols. */
-function plain(value: unknown): unknown {
-  if (value === "tcp") return 6;
-  if (value === "udp") return 17;
-  if (Array.isArray(value)) return value.map(plain);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => !passing.has(key))
-      .map(([key, part]) => [key, plain(part)]),
-  );
+  const elements =
+    Array.isArray(elem) && !isFilledByKernel ? elem.map((each) => JSON.stringify(each)).sort() : [];
+  const text = `${JSON.stringify(rest)} ${JSON.stringify(flags)} ${elements.join()}`;
+  // whether nft can name protocols depends on /etc/protocols
+  return text.replaceAll('"tcp"', "6").replaceAll('"udp"', "17");
 }

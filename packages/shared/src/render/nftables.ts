@@ -12,8 +12,9 @@ export {
   type ArmedState,
   parseArmed,
   parseKernelRevision,
+  parseListedTable,
   rulesetFingerprint,
-  slotFingerprint,
+  withoutPassing,
 } from "./nftables-kernel.ts";
 
 export interface RenderInput {
