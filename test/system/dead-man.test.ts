@@ -13,7 +13,7 @@ import { type Gap, gaps, StepKills } from "../support/dead-man/step-kills.ts";
 
 const isLong = process.env["WEFT_LONG"] === "1";
 const [cases, perGap] = isLong ? [100, 200] : [2, 1];
-const extra = Array.from({ length: isLong ? 4 : 0 }, (_, index) => `n${index + 1}`);
+const extra = Array.from({ length: isLong ? 10 : 0 }, (_, index) => `n${index + 1}`);
 const nodes = ["web1", "api1", ...extra];
 const confirmSeconds = 4;
 const minutes = (count: number) => count * 60_000;
@@ -134,7 +134,7 @@ describe("what was confirmed", () => {
     `stays with both dead, and over a reboot, with something armed or not, without an open moment (${cases} times)`,
     async () => {
       let [stayed, rebooted] = [0, 0];
-      for (let round = 0; rebooted < cases; round++) {
+      for (let round = 0; rebooted < cases || stayed < cases; round++) {
         await fleet.applied(fleet.good(++port));
         const before = await carriedByAll();
         if (round % 2 === 0) {
@@ -200,7 +200,7 @@ describe("an agent killed between any two steps of a change", () => {
           ends[end] = (ends[end] ?? 0) + 1;
         }
         if (isBad) expect(words).toEqual(allAre("REVERTED"));
-        if (isLong && round % 20 === 19) say(kills.table());
+        if (isLong && round % 20 === 19) say(`round ${round + 1}: ${kills.table()}`);
       }
       await kills.stop();
       say(

@@ -153,7 +153,8 @@ describe("a rollout on machines", () => {
       const shown = await status();
       const isOver =
         shown.rollout === null && shown.nodes.every((node) => node.revision.verdict === "ENFORCED");
-      return isOver ? true : undefined;
+      if (!isOver) throw new Error(JSON.stringify(shown));
+      return true;
     });
     for (const node of nodes) expect(await heardOf(node, revision)).toBe(true);
   }, 240_000);

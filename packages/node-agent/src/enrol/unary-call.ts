@@ -2,7 +2,7 @@
 // own sentence where it refuses, or why it could not be reached.
 import { type CallOptions, type ClientUnaryCall, type ServiceError, status } from "@grpc/grpc-js";
 import type { ErrorCode } from "@weft/shared/errors/codes";
-import { WeftError } from "@weft/shared/errors/weft-error";
+import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { refusalIn } from "@weft/shared/wire/rpc-refusal";
 
 export const unaryDeadlineMs = 10_000;
@@ -28,12 +28,19 @@ export function errorOfCall(failure: ServiceError): WeftError {
       why: details,
       cause: failure,
     });
-  return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
-    why: details
+  return unreachable(
+    details
       .replace(/^No connection established\. Last error: (?:Error: )?/, "")
       .replace(/\.? Resolution note:.*$/s, ""),
+    failure,
+  );
+}
+
+function unreachable(why: string, cause: unknown): WeftError {
+  return new WeftError("WEFT-E500", "the coordinator cannot be reached", {
+    why,
     hint: "check the address, that weft-coordinator runs, and that nothing in between blocks its port",
-    cause: failure,
+    cause,
   });
 }
 
@@ -48,11 +55,17 @@ export function unaryCall<T>(
     }
     let call: ClientUnaryCall | undefined;
     const onAbort = () => call?.cancel();
-    call = start({ deadline: Date.now() + unaryDeadlineMs }, (failure, response) => {
-      signal?.removeEventListener("abort", onAbort);
-      if (failure === null) resolve(response);
-      else reject(signal?.aborted === true ? signal.reason : errorOfCall(failure));
-    });
+    try {
+      call = start({ deadline: Date.now() + unaryDeadlineMs }, (failure, response) => {
+        signal?.removeEventListener("abort", onAbort);
+        if (failure === null) resolve(response);
+        else reject(signal?.aborted === true ? signal.reason : errorOfCall(failure));
+      });
+    } catch (failure) {
+      // grpc-js says so of a client that was closed since
+      reject(unreachable(messageOf(failure), failure));
+      return;
+    }
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
