@@ -8,3 +8,12 @@ it("tells how long it takes by nearest rank, and who is slow", () => {
   hundred.set("n99", 151);
   expect(enforcedTimes(hundred)).toEqual({ p50Ms: 50, p99Ms: 99, maxMs: 151, slow: ["n99"] });
 });
+
+it.each([
+  ["twice the median and outside of what the others take", [2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 9], ["n10"]],
+  ["twice the median where others take as long", [1, 1, 2, 2, 4, 5, 9, 9, 9, 9, 9], []],
+  ["outside of what the others take, and not twice the median", [2, 2, 2, 2, 2, 2, 2, 2, 3], []],
+])("takes for slow, or not, what took %s", (_, seconds, slow) => {
+  const took = new Map(seconds.map((value, index) => [`n${index}`, value * 1000] as const));
+  expect(enforcedTimes(took)?.slow).toEqual(slow);
+});

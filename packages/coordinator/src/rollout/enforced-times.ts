@@ -6,11 +6,14 @@ export interface EnforcedTimes {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Took more than three times as long as the one in the middle. */
+  /** Took more than three times as long as the one in the middle, or twice as long and is an outlier among them. */
   readonly slow: readonly string[];
 }
 
 const slowFactor = 3;
+const outlierFactor = 2;
+/** Of the middle half's width, above it: Tukey's fence. */
+const fence = 1.5;
 
 /** Of sorted times, by nearest rank. */
 function percentile(sorted: readonly number[], share: number): number {
@@ -22,6 +25,9 @@ export function enforcedTimes(tookMs: ReadonlyMap<string, number>): EnforcedTime
   if (tookMs.size === 0) return undefined;
   const sorted = [...tookMs.values()].sort((a, b) => a - b);
   const p50Ms = percentile(sorted, 0.5);
-  const slow = [...tookMs].filter(([, took]) => took > slowFactor * p50Ms).map(([node]) => node);
+  const [low, high] = [percentile(sorted, 0.25), percentile(sorted, 0.75)];
+  const outside = Math.max(outlierFactor * p50Ms, high + fence * (high - low));
+  const isSlow = (took: number) => took > slowFactor * p50Ms || took > outside;
+  const slow = [...tookMs].filter(([, took]) => isSlow(took)).map(([node]) => node);
   return { p50Ms, p99Ms: percentile(sorted, 0.99), maxMs: sorted.at(-1) ?? 0, slow: slow.sort(byText) };
 }

@@ -2,7 +2,7 @@
 // is broken is no missing floor: nothing new is taken until it can be read.
 import type { DesiredState } from "@weft/shared/model/desired";
 import { type FloorReport, noFloor, refusalSentence } from "@weft/shared/model/floor";
-import { digestOf } from "@weft/shared/plan/canonical";
+import { contentDigest } from "@weft/shared/plan/content-digest";
 import type { Finding } from "../conditions.ts";
 import type { Files } from "../host/host.ts";
 import { contentOf } from "../link/desired-store.ts";
@@ -72,7 +72,7 @@ function admissionOf(desired: DesiredState, look: Exclude<FloorLook, { state: "b
   const policy = { ...desired, ...content };
   return {
     policy,
-    rest: { ...policy, digest: digestOf(content) },
+    rest: { ...policy, digest: contentDigest(content) },
     findings,
     report: { state: look.state, refusals, leftOut },
   };
