@@ -10,6 +10,7 @@ import { mintExchange } from "../../packages/node-agent/src/link/exchange.ts";
 import { Link, type LinkDuties } from "../../packages/node-agent/src/link/link.ts";
 import { NodeIdentity } from "../../packages/node-agent/src/link/node-identity.ts";
 import type { Log } from "../../packages/node-agent/src/log.ts";
+import { nothingKnown } from "../../packages/shared/src/model/cilium.ts";
 import type { DesiredState } from "../../packages/shared/src/model/desired.ts";
 import { encodeDesired } from "../../packages/shared/src/wire/desired-codec.ts";
 import { emptyContent, sealed } from "../support/desired.ts";
@@ -84,6 +85,8 @@ const facts = {
   socketDestroy: false,
   enforcementVerdict: "",
   foreignHooks: [],
+  cilium: nothingKnown,
+  ciliumVerdicts: [],
 } as const;
 
 function desired(generation: number): DesiredState {

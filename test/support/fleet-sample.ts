@@ -1,4 +1,5 @@
 // In: nothing. Out: a fleet with a node in every interesting state, and the parts to make others, for tests.
+import { nothingKnown } from "../../packages/shared/src/model/cilium.ts";
 import type { NodeFacts } from "../../packages/shared/src/model/facts.ts";
 import type { FleetStatus, NodeStatus } from "../../packages/shared/src/model/fleet.ts";
 import type { NodeReport } from "../../packages/shared/src/model/report.ts";
@@ -47,6 +48,8 @@ export const sampleFacts: NodeFacts = {
   socketDestroy: true,
   enforcementVerdict: "nftables",
   foreignHooks: [],
+  cilium: nothingKnown,
+  ciliumVerdicts: [],
 };
 
 export const sampleNode: NodeStatus = {

@@ -1,4 +1,5 @@
 // In: what a test cares about. Out: a whole node report, facts.
+import { nothingKnown } from "../../packages/shared/src/model/cilium.ts";
 import type { NodeFacts } from "../../packages/shared/src/model/facts.ts";
 import type { NodeReport } from "../../packages/shared/src/model/report.ts";
 
@@ -47,6 +48,8 @@ export function factsOf(change: Partial<NodeFacts> = {}): NodeFacts {
     socketDestroy: true,
     enforcementVerdict: "nftables",
     foreignHooks: [],
+    cilium: nothingKnown,
+    ciliumVerdicts: [],
     ...change,
   };
 }

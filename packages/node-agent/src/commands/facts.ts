@@ -1,5 +1,6 @@
 // `weft-node-agent facts [--json]`: what this machine is, as the coordinator would be told.
 import { hookPlace } from "@weft/shared/kernel-verdict/foreign-hooks";
+import { ciliumLines } from "@weft/shared/model/cilium";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import { ComponentStore } from "../components/component-store.ts";
 import { observeDnsOwner } from "../dns/owner.ts";
@@ -35,6 +36,7 @@ export function factLines(facts: NodeFacts): string[] {
     ]),
     ...facts.components.map((item): [string, string] => [item.name, `${item.version} (${item.source})`]),
     ["enforcement", facts.enforcementVerdict],
+    ...ciliumLines(facts.ciliumVerdicts).map((line): [string, string] => ["Cilium", line]),
     ...facts.foreignHooks.map((hook): [string, string] => [
       "beside Weft",
       `${hookPlace(hook)}: ${hook.effect}`,

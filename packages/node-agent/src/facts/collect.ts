@@ -2,11 +2,14 @@
 // read is said in `trouble`, and nothing else is lost.
 import { cpus, hostname, release } from "node:os";
 import { arch } from "node:process";
-import { messageOf } from "@weft/shared/errors/weft-error";
 import type { ComponentFact, DnsOwner, NodeFacts } from "@weft/shared/model/facts";
+import { ciliumReleases } from "../decide/cilium-releases.ts";
+import { ciliumVerdict } from "../decide/cilium-verdict.ts";
 import { enforcementVerdict } from "../decide/enforcement.ts";
 import type { Host } from "../host/host.ts";
+import { attemptInto } from "./attempt.ts";
 import { probeBpf } from "./bpf-probe.ts";
+import { readCiliumGround } from "./cilium-ground.ts";
 import { readForeignHooks } from "./foreign-hooks.ts";
 import {
   parseIpAddr,
@@ -28,14 +31,7 @@ const unknownOwner: DnsOwner = { owner: "unknown", evidence: "could not be read"
 
 export async function collectFacts(host: Host, readers: FactReaders): Promise<NodeFacts> {
   const trouble: string[] = [];
-  const attempt = async <T>(what: string, otherwise: T, read: () => Promise<T>): Promise<T> => {
-    try {
-      return await read();
-    } catch (failure) {
-      trouble.push(`${what}: ${messageOf(failure)}`);
-      return otherwise;
-    }
-  };
+  const attempt = attemptInto(trouble);
   const text = async (path: string): Promise<string> => {
     const found = await host.files.readText(path);
     if (found === undefined) throw new Error(`there is no ${path}`);
@@ -69,6 +65,8 @@ export async function collectFacts(host: Host, readers: FactReaders): Promise<No
     socketDestroy: await attempt("socket destroy", false, () => probeSocketDestroy(host.exec)),
     enforcementVerdict: enforcementVerdict({ nft, kernel }),
     foreignHooks: await attempt("rules of others", [], () => readForeignHooks(host)),
+    cilium: await readCiliumGround({ host, kernel, mounts, attempt }),
   };
-  return { ...facts, trouble };
+  const ciliumVerdicts = ciliumReleases.map((release) => ciliumVerdict(facts, release));
+  return { ...facts, ciliumVerdicts, trouble };
 }

@@ -1,4 +1,5 @@
 // What a node is (wire: weft/v1/facts.proto). An unknown fact is absent or explained in `trouble`, never guessed.
+import type { CiliumGround, CiliumVerdict } from "./cilium.ts";
 
 export interface BpfProgramType {
   readonly name: string;
@@ -66,4 +67,7 @@ export interface NodeFacts {
   readonly socketDestroy: boolean;
   readonly enforcementVerdict: string;
   readonly foreignHooks: readonly ForeignHook[];
+  readonly cilium: CiliumGround;
+  /** One for each line of releases; none from an agent that does not judge it. */
+  readonly ciliumVerdicts: readonly CiliumVerdict[];
 }

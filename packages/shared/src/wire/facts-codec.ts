@@ -2,6 +2,7 @@
 import type * as wire from "../gen/weft/v1/facts.ts";
 import { mostHooks } from "../kernel-verdict/foreign-hooks.ts";
 import type { NodeFacts } from "../model/facts.ts";
+import { decodeGround, decodeVerdict, encodeGround, encodeVerdict, mostVerdicts } from "./cilium-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
 export function encodeFacts(facts: NodeFacts): wire.NodeFacts {
@@ -14,6 +15,8 @@ export function encodeFacts(facts: NodeFacts): wire.NodeFacts {
     trouble: [...facts.trouble],
     components: facts.components.map((component) => ({ ...component })),
     foreignHooks: facts.foreignHooks.map((hook) => ({ ...hook })),
+    cilium: encodeGround(facts.cilium),
+    ciliumVerdicts: facts.ciliumVerdicts.map(encodeVerdict),
   };
 }
 
@@ -63,5 +66,7 @@ export function decodeFacts(message: wire.NodeFacts): NodeFacts {
       maker: hook.maker,
       effect: hook.effect,
     })),
+    cilium: decodeGround(message.cilium),
+    ciliumVerdicts: message.ciliumVerdicts.slice(0, mostVerdicts).map(decodeVerdict),
   };
 }

@@ -38,6 +38,62 @@ export interface NodeFacts {
   enforcementVerdict: string;
   /** at most 48 */
   foreignHooks: ForeignHook[];
+  cilium:
+    | CiliumGround
+    | undefined;
+  /** one for each line of releases */
+  ciliumVerdicts: CiliumVerdict[];
+}
+
+/** What decides whether the machine can run Cilium, beside the facts above. What is not listed is not known. */
+export interface CiliumGround {
+  /** the file the options were read from, empty: none could be read */
+  kernelConfig: string;
+  kernelOptions: KernelOption[];
+  /** some of the options are modules, and can be had */
+  loadsModules: boolean;
+  /** where it is mounted, empty: nowhere */
+  cgroup2At: string;
+  tools: ToolFact[];
+  ports: PortFact[];
+}
+
+export interface KernelOption {
+  /** without CONFIG_ */
+  name: string;
+  /** "y", "m", "n" */
+  value: string;
+}
+
+export interface ToolFact {
+  name: string;
+  path: string;
+  /** empty where nobody asks for it */
+  version: string;
+  /** iptables: "nf_tables" or "legacy"; clang: "bpf" */
+  form: string;
+}
+
+export interface PortFact {
+  port: number;
+  /** "tcp", "udp" */
+  protocol: string;
+  /** empty: free */
+  holder: string;
+}
+
+/** Never both: a yes has no reasons, a no has at least one. */
+export interface CiliumVerdict {
+  /** "1.18.x" */
+  version: string;
+  can: boolean;
+  because: CiliumReason[];
+}
+
+export interface CiliumReason {
+  need: string;
+  found: string;
+  todo: string;
 }
 
 /** A base chain of another program beside Weft's: judged as well, or before, or after. */
@@ -108,6 +164,8 @@ function createBaseNodeFacts(): NodeFacts {
     socketDestroy: false,
     enforcementVerdict: "",
     foreignHooks: [],
+    cilium: undefined,
+    ciliumVerdicts: [],
   };
 }
 
@@ -175,6 +233,12 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     }
     for (const v of message.foreignHooks) {
       ForeignHook.encode(v!, writer.uint32(162).fork()).join();
+    }
+    if (message.cilium !== undefined) {
+      CiliumGround.encode(message.cilium, writer.uint32(170).fork()).join();
+    }
+    for (const v of message.ciliumVerdicts) {
+      CiliumVerdict.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -352,6 +416,22 @@ export const NodeFacts: MessageFns<NodeFacts> = {
             message.foreignHooks.push(ForeignHook.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.cilium = CiliumGround.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.ciliumVerdicts.push(CiliumVerdict.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -420,6 +500,12 @@ export const NodeFacts: MessageFns<NodeFacts> = {
         : globalThis.Array.isArray(object?.foreign_hooks)
         ? object.foreign_hooks.map((e: any) => ForeignHook.fromJSON(e))
         : [],
+      cilium: isSet(object.cilium) ? CiliumGround.fromJSON(object.cilium) : undefined,
+      ciliumVerdicts: globalThis.Array.isArray(object?.ciliumVerdicts)
+        ? object.ciliumVerdicts.map((e: any) => CiliumVerdict.fromJSON(e))
+        : globalThis.Array.isArray(object?.cilium_verdicts)
+        ? object.cilium_verdicts.map((e: any) => CiliumVerdict.fromJSON(e))
+        : [],
     };
   },
 
@@ -485,6 +571,12 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     if (message.foreignHooks?.length) {
       obj.foreignHooks = message.foreignHooks.map((e) => ForeignHook.toJSON(e));
     }
+    if (message.cilium !== undefined) {
+      obj.cilium = CiliumGround.toJSON(message.cilium);
+    }
+    if (message.ciliumVerdicts?.length) {
+      obj.ciliumVerdicts = message.ciliumVerdicts.map((e) => CiliumVerdict.toJSON(e));
+    }
     return obj;
   },
 
@@ -517,6 +609,684 @@ export const NodeFacts: MessageFns<NodeFacts> = {
     message.socketDestroy = object.socketDestroy ?? false;
     message.enforcementVerdict = object.enforcementVerdict ?? "";
     message.foreignHooks = object.foreignHooks?.map((e) => ForeignHook.fromPartial(e)) || [];
+    message.cilium = (object.cilium !== undefined && object.cilium !== null)
+      ? CiliumGround.fromPartial(object.cilium)
+      : undefined;
+    message.ciliumVerdicts = object.ciliumVerdicts?.map((e) => CiliumVerdict.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCiliumGround(): CiliumGround {
+  return { kernelConfig: "", kernelOptions: [], loadsModules: false, cgroup2At: "", tools: [], ports: [] };
+}
+
+export const CiliumGround: MessageFns<CiliumGround> = {
+  encode(message: CiliumGround, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kernelConfig !== "") {
+      writer.uint32(10).string(message.kernelConfig);
+    }
+    for (const v of message.kernelOptions) {
+      KernelOption.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.loadsModules !== false) {
+      writer.uint32(24).bool(message.loadsModules);
+    }
+    if (message.cgroup2At !== "") {
+      writer.uint32(34).string(message.cgroup2At);
+    }
+    for (const v of message.tools) {
+      ToolFact.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.ports) {
+      PortFact.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumGround {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumGround();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kernelConfig = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kernelOptions.push(KernelOption.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.loadsModules = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cgroup2At = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tools.push(ToolFact.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.ports.push(PortFact.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumGround {
+    return {
+      kernelConfig: isSet(object.kernelConfig)
+        ? globalThis.String(object.kernelConfig)
+        : isSet(object.kernel_config)
+        ? globalThis.String(object.kernel_config)
+        : "",
+      kernelOptions: globalThis.Array.isArray(object?.kernelOptions)
+        ? object.kernelOptions.map((e: any) => KernelOption.fromJSON(e))
+        : globalThis.Array.isArray(object?.kernel_options)
+        ? object.kernel_options.map((e: any) => KernelOption.fromJSON(e))
+        : [],
+      loadsModules: isSet(object.loadsModules)
+        ? globalThis.Boolean(object.loadsModules)
+        : isSet(object.loads_modules)
+        ? globalThis.Boolean(object.loads_modules)
+        : false,
+      cgroup2At: isSet(object.cgroup2At)
+        ? globalThis.String(object.cgroup2At)
+        : isSet(object.cgroup2_at)
+        ? globalThis.String(object.cgroup2_at)
+        : "",
+      tools: globalThis.Array.isArray(object?.tools)
+        ? object.tools.map((e: any) => ToolFact.fromJSON(e))
+        : [],
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => PortFact.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: CiliumGround): unknown {
+    const obj: any = {};
+    if (message.kernelConfig !== "") {
+      obj.kernelConfig = message.kernelConfig;
+    }
+    if (message.kernelOptions?.length) {
+      obj.kernelOptions = message.kernelOptions.map((e) => KernelOption.toJSON(e));
+    }
+    if (message.loadsModules !== false) {
+      obj.loadsModules = message.loadsModules;
+    }
+    if (message.cgroup2At !== "") {
+      obj.cgroup2At = message.cgroup2At;
+    }
+    if (message.tools?.length) {
+      obj.tools = message.tools.map((e) => ToolFact.toJSON(e));
+    }
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => PortFact.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumGround>, I>>(base?: I): CiliumGround {
+    return CiliumGround.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumGround>, I>>(object: I): CiliumGround {
+    const message = createBaseCiliumGround();
+    message.kernelConfig = object.kernelConfig ?? "";
+    message.kernelOptions = object.kernelOptions?.map((e) => KernelOption.fromPartial(e)) || [];
+    message.loadsModules = object.loadsModules ?? false;
+    message.cgroup2At = object.cgroup2At ?? "";
+    message.tools = object.tools?.map((e) => ToolFact.fromPartial(e)) || [];
+    message.ports = object.ports?.map((e) => PortFact.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKernelOption(): KernelOption {
+  return { name: "", value: "" };
+}
+
+export const KernelOption: MessageFns<KernelOption> = {
+  encode(message: KernelOption, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KernelOption {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKernelOption();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KernelOption {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: KernelOption): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<KernelOption>, I>>(base?: I): KernelOption {
+    return KernelOption.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KernelOption>, I>>(object: I): KernelOption {
+    const message = createBaseKernelOption();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseToolFact(): ToolFact {
+  return { name: "", path: "", version: "", form: "" };
+}
+
+export const ToolFact: MessageFns<ToolFact> = {
+  encode(message: ToolFact, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.version !== "") {
+      writer.uint32(26).string(message.version);
+    }
+    if (message.form !== "") {
+      writer.uint32(34).string(message.form);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ToolFact {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseToolFact();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.form = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ToolFact {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      form: isSet(object.form) ? globalThis.String(object.form) : "",
+    };
+  },
+
+  toJSON(message: ToolFact): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.form !== "") {
+      obj.form = message.form;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ToolFact>, I>>(base?: I): ToolFact {
+    return ToolFact.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ToolFact>, I>>(object: I): ToolFact {
+    const message = createBaseToolFact();
+    message.name = object.name ?? "";
+    message.path = object.path ?? "";
+    message.version = object.version ?? "";
+    message.form = object.form ?? "";
+    return message;
+  },
+};
+
+function createBasePortFact(): PortFact {
+  return { port: 0, protocol: "", holder: "" };
+}
+
+export const PortFact: MessageFns<PortFact> = {
+  encode(message: PortFact, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(18).string(message.protocol);
+    }
+    if (message.holder !== "") {
+      writer.uint32(26).string(message.holder);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortFact {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortFact();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.holder = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PortFact {
+    return {
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      protocol: isSet(object.protocol) ? globalThis.String(object.protocol) : "",
+      holder: isSet(object.holder) ? globalThis.String(object.holder) : "",
+    };
+  },
+
+  toJSON(message: PortFact): unknown {
+    const obj: any = {};
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.protocol !== "") {
+      obj.protocol = message.protocol;
+    }
+    if (message.holder !== "") {
+      obj.holder = message.holder;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PortFact>, I>>(base?: I): PortFact {
+    return PortFact.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PortFact>, I>>(object: I): PortFact {
+    const message = createBasePortFact();
+    message.port = object.port ?? 0;
+    message.protocol = object.protocol ?? "";
+    message.holder = object.holder ?? "";
+    return message;
+  },
+};
+
+function createBaseCiliumVerdict(): CiliumVerdict {
+  return { version: "", can: false, because: [] };
+}
+
+export const CiliumVerdict: MessageFns<CiliumVerdict> = {
+  encode(message: CiliumVerdict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.can !== false) {
+      writer.uint32(16).bool(message.can);
+    }
+    for (const v of message.because) {
+      CiliumReason.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumVerdict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumVerdict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.can = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.because.push(CiliumReason.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumVerdict {
+    return {
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      can: isSet(object.can) ? globalThis.Boolean(object.can) : false,
+      because: globalThis.Array.isArray(object?.because)
+        ? object.because.map((e: any) => CiliumReason.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CiliumVerdict): unknown {
+    const obj: any = {};
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.can !== false) {
+      obj.can = message.can;
+    }
+    if (message.because?.length) {
+      obj.because = message.because.map((e) => CiliumReason.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumVerdict>, I>>(base?: I): CiliumVerdict {
+    return CiliumVerdict.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumVerdict>, I>>(object: I): CiliumVerdict {
+    const message = createBaseCiliumVerdict();
+    message.version = object.version ?? "";
+    message.can = object.can ?? false;
+    message.because = object.because?.map((e) => CiliumReason.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCiliumReason(): CiliumReason {
+  return { need: "", found: "", todo: "" };
+}
+
+export const CiliumReason: MessageFns<CiliumReason> = {
+  encode(message: CiliumReason, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.need !== "") {
+      writer.uint32(10).string(message.need);
+    }
+    if (message.found !== "") {
+      writer.uint32(18).string(message.found);
+    }
+    if (message.todo !== "") {
+      writer.uint32(26).string(message.todo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumReason {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumReason();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.need = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.found = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.todo = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumReason {
+    return {
+      need: isSet(object.need) ? globalThis.String(object.need) : "",
+      found: isSet(object.found) ? globalThis.String(object.found) : "",
+      todo: isSet(object.todo) ? globalThis.String(object.todo) : "",
+    };
+  },
+
+  toJSON(message: CiliumReason): unknown {
+    const obj: any = {};
+    if (message.need !== "") {
+      obj.need = message.need;
+    }
+    if (message.found !== "") {
+      obj.found = message.found;
+    }
+    if (message.todo !== "") {
+      obj.todo = message.todo;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumReason>, I>>(base?: I): CiliumReason {
+    return CiliumReason.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumReason>, I>>(object: I): CiliumReason {
+    const message = createBaseCiliumReason();
+    message.need = object.need ?? "";
+    message.found = object.found ?? "";
+    message.todo = object.todo ?? "";
     return message;
   },
 };
