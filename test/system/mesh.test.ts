@@ -78,7 +78,14 @@ describe("a mesh of real machines", () => {
             spireAgentHealthy: true,
             nodeSvidExpires: expect.stringMatching(/^20/),
           }),
-          facts: expect.objectContaining({ kernel: expect.any(String), btf: expect.any(Boolean) }),
+          facts: expect.objectContaining({
+            kernel: expect.any(String),
+            btf: expect.any(Boolean),
+            ciliumVerdicts: [
+              expect.objectContaining({ version: "1.18.x" }),
+              expect.objectContaining({ version: "1.19.x" }),
+            ],
+          }),
         }),
       );
   });

@@ -287,3 +287,12 @@ describe("laws", () => {
     );
   });
 });
+
+describe("enforcement: auto", () => {
+  it("is nftables, to the byte: it moves no node", () => {
+    const named = (word: string) =>
+      compile(head.replace("address: 10.77.0.11,", `address: 10.77.0.11, enforcement: ${word},`)).get("n1");
+    expect(named("auto")?.policy.enforcement).toBe("nftables");
+    expect(canonicalText(named("auto"))).toBe(canonicalText(named("nftables")));
+  });
+});

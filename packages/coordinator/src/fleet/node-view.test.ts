@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { reportOf } from "../../../../test/support/report.ts";
+import { factsOf, reportOf } from "../../../../test/support/report.ts";
 import { Fleet } from "./fleet.ts";
 import {
   foldNode,
@@ -152,5 +152,17 @@ describe("the fleet", () => {
     expect(heard).toEqual(["web1 named", "api1 enrolment"]);
     expect(fleet.views().map((view) => view.name)).toEqual(["api1", "web1"]);
     expect(fleet.view("web1").connected).toBe(true);
+  });
+});
+
+describe("a node that could run Cilium", () => {
+  it("stays with nftables, and says so", () => {
+    const facts = factsOf({ ciliumVerdicts: [{ version: "1.18.x", can: true, because: [] }] });
+    const view = after(named, joined, enrolled, connected, want, carries, {
+      kind: "facts",
+      at: start,
+      facts,
+    });
+    expect(statusOf(view, at(1))).toMatchObject({ enforcement: "nftables", verdict: "ENFORCED", facts });
   });
 });

@@ -1,5 +1,6 @@
 // In: one node's status. Out: all that is known of it, a line each. Pure.
 import { hookPlace } from "@weft/shared/kernel-verdict/foreign-hooks";
+import { ciliumLines } from "@weft/shared/model/cilium";
 import { conditionKinds, visibleConditions } from "@weft/shared/model/condition";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeStatus } from "@weft/shared/model/fleet";
@@ -26,6 +27,7 @@ function factFields(facts: NodeFacts): Field[] {
       "BPF",
       `BTF ${yesNo(facts.btf)}, bpffs ${yesNo(facts.bpffs)}, cgroup2 ${yesNo(facts.cgroup2)}; loads ${loads.join(" ") || "nothing"}`,
     ],
+    ...ciliumLines(facts.ciliumVerdicts).map((line, index): Field => [index === 0 ? "Cilium" : "", line]),
     ["resolver", `${facts.dnsOwner.owner}: ${facts.dnsOwner.evidence}`],
     ...facts.interfaces.map(
       (card): Field => [

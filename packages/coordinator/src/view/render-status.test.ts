@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { after, sampleFleet, sampleNode } from "../../../../test/support/fleet-sample.ts";
+import type { CiliumVerdict } from "@weft/shared/model/cilium";
+import { after, sampleFacts, sampleFleet, sampleNode } from "../../../../test/support/fleet-sample.ts";
 import { changeLines } from "./change-lines.ts";
 import { makePaint } from "./paint.ts";
 import { renderNodeDetails } from "./render-node.ts";
@@ -149,5 +150,41 @@ describe("a node whose floor refused a part", () => {
       "               floor.yaml:4 refused policy ops (mesh.yaml:12): from 0.0.0.0/0 to 8080/tcp",
     );
     expect(lines).toContain("               and 2 more");
+  });
+});
+
+describe("whether a node could run Cilium", () => {
+  const reason = { need: "clang 18.1 or newer", found: "there is none", todo: "install package clang-18" };
+  const linesOf = (...ciliumVerdicts: CiliumVerdict[]) =>
+    renderNodeDetails({ ...sampleNode, facts: { ...sampleFacts, ciliumVerdicts } }, sampleFleet.at, plain);
+
+  it("is said of a node, once for releases that are alike, and never that it does", () => {
+    const lines = linesOf(
+      { version: "1.18.x", can: true, because: [] },
+      { version: "1.19.x", can: true, because: [] },
+    );
+    expect(lines).toContain(
+      "Cilium         this machine could run 1.18.x and 1.19.x; Weft does not drive it yet, nftables enforces",
+    );
+    expect(lines.join("\n")).toContain("ENFORCED, 4 of 4 (nftables)");
+  });
+
+  it("is said with each reason and what to do", () => {
+    const lines = linesOf(
+      { version: "1.18.x", can: true, because: [] },
+      { version: "1.19.x", can: false, because: [reason] },
+    );
+    expect(lines.filter((line) => /1\.1[89]|clang/.test(line))).toEqual([
+      "Cilium         this machine could run 1.18.x; Weft does not drive it yet, nftables enforces",
+      "               this machine cannot run 1.19.x (nftables enforces), because of",
+      "               clang 18.1 or newer: there is none; to do: install package clang-18",
+    ]);
+  });
+
+  it("is not said of an agent that did not judge it, nor in the table of all nodes", () => {
+    expect(linesOf().join("\n")).not.toContain("Cilium");
+    const facts = { ...sampleFacts, ciliumVerdicts: [{ version: "1.18.x", can: true, because: [] }] };
+    const fleet = { ...sampleFleet, nodes: [{ ...sampleNode, facts }] };
+    expect(renderStatus(statusModel(fleet), undefined, plain).join("\n")).not.toContain("Cilium");
   });
 });
