@@ -166,6 +166,11 @@ describe("ports", () => {
     expect(await holders()).toMatchObject({ 4240: "", 9879: "" });
   });
 
+  it("that are needed on every address are held by who listens on any", async () => {
+    await put("/proc/net/udp", head + socket("0100007F:2118", "07"));
+    expect(await holders()).toMatchObject({ 8472: "a process of uid 0 on 127.0.0.1" });
+  });
+
   it("are not known, and that is said, where the kernel does not tell", async () => {
     await host.files.remove("/proc/net/udp");
     expect(await holders()).toEqual({});
