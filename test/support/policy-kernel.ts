@@ -92,7 +92,8 @@ export class PolicyKernel {
   #listTable(): Partial<ExecResult> {
     if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
     const { slot } = this.confirmed;
-    const rule = { chain: "input", expr: [slot, this.#staged, this.#foreign] };
+    const staged = this.#staged === undefined ? "" : `staged ${this.#staged}`;
+    const rule = { chain: "input", expr: [{ goto: { target: `${slot}_input` } }, staged, this.#foreign] };
     const inSlots = ["a", "b"].map((name) => ({ rule: { chain: `${name}_input`, expr: [this.#inSlot] } }));
     const nftables = [this.#set("rev"), this.#set("armed"), { rule }, ...inSlots];
     return { stdout: JSON.stringify({ nftables }) };

@@ -17,7 +17,7 @@ import {
   writeScript,
 } from "../../packages/node-agent/src/policy/confirmed.ts";
 import { DeadMan } from "../../packages/node-agent/src/policy/dead-man.ts";
-import { readArmed, readKernelTable } from "../../packages/node-agent/src/policy/kernel-table.ts";
+import { partsOf, readArmed, readKernelTable } from "../../packages/node-agent/src/policy/kernel-table.ts";
 import { places } from "../../packages/node-agent/src/state/places.ts";
 import { digestOf } from "../../packages/shared/src/plan/canonical.ts";
 import {
@@ -101,8 +101,10 @@ async function confirm(content: typeof open, revision: number, slot: Slot, on = 
   const text = renderNftables(input, slot);
   await on.exec.run("nft", ["-f", "-"], { input: text });
   await writeScript(on.files, places.confirmedPolicy, text);
-  const fingerprint = (await readKernelTable(on.exec))?.fingerprint ?? "";
-  await writeConfirmedRecord(on.files, { ...input, fingerprint });
+  const table = await readKernelTable(on.exec);
+  if (table === undefined) throw new Error("no table");
+  const { fingerprint } = table;
+  await writeConfirmedRecord(on.files, { ...input, fingerprint, parts: partsOf(table, slot) });
 }
 
 describe("a candidate beside the confirmed policy", () => {
@@ -137,6 +139,24 @@ describe("a candidate beside the confirmed policy", () => {
       net.nft("api1", renderNftables(input, slot));
       expect(rulesetFingerprint(listing())).toBe(confirmed);
     }
+  });
+});
+
+describe("the parts of a table", () => {
+  it("are the same for either slot, and for any policy but for its own slot", async () => {
+    const seen = [];
+    for (const [content, slot] of [
+      [open, "a"],
+      [open, "b"],
+      [closed, "a"],
+    ] as const) {
+      await confirm(content, 1, slot);
+      const table = await readKernelTable(host.exec);
+      seen.push(table === undefined ? undefined : partsOf(table, slot));
+    }
+    const [inA, inB, other] = seen;
+    expect(inA).toEqual(inB);
+    expect(other).toEqual({ ...inA, slot: expect.not.stringMatching(inA?.slot ?? "") });
   });
 });
 

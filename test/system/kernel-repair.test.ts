@@ -186,6 +186,43 @@ describe("the way back", () => {
     expect(logged.find((line) => line.includes("at most"))).toMatch(/flushed as well: at most the \d+ TCP/);
   }, 90_000);
 
+  it.each([
+    [
+      "a chain that drops everything",
+      "add chain inet weft evil { type filter hook input priority -1; policy drop; }",
+    ],
+    [
+      "ours at another priority",
+      "delete chain inet weft input\nadd chain inet weft input { type filter hook input priority 100; policy drop; }",
+    ],
+    ["a set of somebody's", "add set inet weft evil { type ipv4_addr; }"],
+  ])(
+    "is taken by a new table when a load would leave %s",
+    async (_, change) => {
+      const fingerprint = await confirm();
+      await surelyListening();
+      const took = await strike(() => net.nft("api1", `${change}\n`), fingerprint);
+      process.stderr.write(`${change.split("\n").at(-1)}: repaired after ${Math.round(took)} ms\n`);
+    },
+    90_000,
+  );
+
+  it("is taken after work in which nobody listened, whenever it was in the way", async () => {
+    const fingerprint = await confirm();
+    await surelyListening();
+    await watch.apart(async () => {
+      await eventually("the end of the monitor", () => !watch.unchangedSince(Date.now()), 5_000);
+      net.nft("api1", "flush chain inet weft input");
+    });
+    // nobody heard it; the first look of the next monitor finds it
+    await eventually("the repair", () => repairs() > 0, 5_000);
+    expect(await isWhole(fingerprint)).toBe(true);
+    const took = await strike(() => net.nft("api1", "flush chain inet weft input"), fingerprint);
+    process.stderr.write(
+      `flushed as soon as nobody worked any more: repaired after ${Math.round(took)} ms\n`,
+    );
+  }, 90_000);
+
   it("counts what passed, by what the policy forbids, and nothing else", async () => {
     const fingerprint = await confirm();
     await eventually("the witness", async () => (await witness.takeLeaks())?.kind === "counted");

@@ -20,6 +20,10 @@ const args = (revision: number, changes: { tracking?: string } = {}) => ({
 });
 
 let host: FakeHost;
+/** A chain of somebody else's in the table. */
+let foreign: string | undefined;
+/** The kernel takes nothing over the table as it is. */
+let isClashing: boolean;
 /** Revision the kernel carries; undefined: no table. */
 let carried: number | undefined;
 let refuses: { readonly check?: boolean; readonly load?: boolean };
@@ -31,6 +35,8 @@ beforeEach(() => {
   carried = undefined;
   refuses = {};
   lies = false;
+  foreign = undefined;
+  isClashing = false;
   order = [];
   host.exec.programs.set("nft", async (argv, { input }) => {
     const [flag] = argv;
@@ -41,6 +47,8 @@ beforeEach(() => {
             stdout: JSON.stringify({
               nftables: [
                 { set: { name: "rev", elem: [{ elem: { val: carried, comment: `digest=${digest}` } }] } },
+                { rule: { chain: "input", expr: [{ goto: { target: "a_input" } }] } },
+                ...(foreign === undefined ? [] : [{ chain: { name: foreign } }]),
               ],
             }),
           };
@@ -51,9 +59,13 @@ beforeEach(() => {
     const checks = flag === "-c";
     const text = input ?? (await host.files.readText(argv.at(-1) ?? "")) ?? "";
     order.push(`${checks ? "check" : "load"} ${text.trim().split("\n").at(-1)}`);
+    const isReplaced = text.startsWith("add table inet weft\ndelete table inet weft\n");
+    if (isReplaced) foreign = undefined;
+    if (isReplaced && !checks) order.push("of a new table");
+    if (isClashing && !isReplaced && !checks) return { code: 1, stderr: "Error: Operation not supported" };
     if (checks ? refuses.check : refuses.load) return { code: 1, stderr: "Error: syntax error" };
     if (!checks && !lies)
-      carried = text.includes("delete table") ? undefined : Number(/rules (\d+)/.exec(text)?.[1] ?? 0);
+      carried = !text.includes("rules ") ? undefined : Number(/rules (\d+)/.exec(text)?.[1] ?? 0);
     return {};
   });
 });
@@ -95,6 +107,23 @@ describe("LoadPolicy", () => {
     order = [];
     await loader().apply(args(2), never);
     expect(order).toEqual(["check rules 2", "load rules 2"]);
+  });
+
+  it("takes the table away with what a load leaves of other hands in it, and confirms no such thing", async () => {
+    await loader().apply(args(1), never);
+    const record = await host.files.readText(places.confirmedRecord);
+    for (const revision of [1, 2]) {
+      foreign = "evil";
+      order = [];
+      await loader().apply(args(revision), never);
+      expect([foreign, order.at(-1)]).toEqual([undefined, "of a new table"]);
+    }
+    await loader().apply(args(1), never);
+    expect(await host.files.readText(places.confirmedRecord)).toBe(record);
+    // a chain of ours at another priority
+    isClashing = true;
+    await loader().apply(args(1), never);
+    expect([carried, order.at(-1)]).toEqual([1, "of a new table"]);
   });
 
   it.each([

@@ -2,9 +2,11 @@
 // kernel, read back, and on disk as the one for boot. Order: loading file fsynced, checked, loaded in one transaction,
 // read back, renamed to confirmed, fsynced. Boot ignores the loading file: whatever a crash leaves, the next boot has
 // the last rules that were seen in force.
-import { WeftError } from "@weft/shared/errors/weft-error";
+import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
+import { parseScriptHeader } from "@weft/shared/render/nftables-script-header";
+import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { Host } from "../host/host.ts";
 import {
   type ConfirmedPolicy,
@@ -14,7 +16,17 @@ import {
   writeConfirmedRecord,
   writeScript,
 } from "../policy/confirmed.ts";
-import { checkFile, forgetMemory, loadFile, loadScript, readKernelTable } from "../policy/kernel-table.ts";
+import {
+  checkFile,
+  forgetMemory,
+  isAlone,
+  type KernelTable,
+  loadFile,
+  loadScript,
+  partsOf,
+  readKernelTable,
+  replaceTable,
+} from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
 
@@ -42,7 +54,7 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       await clock.sleep(this.#trackingMs);
     }
     await this.#forget(before);
-    await loadFile(exec, places.loadingPolicy);
+    await this.#load(args, before);
     try {
       await this.#confirm(args, before);
     } catch (failure) {
@@ -60,18 +72,42 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     if (kernel !== undefined && kernel.fingerprint !== before.fingerprint) await forgetMemory(exec);
   }
 
+  /** What a plain load leaves of other hands in the table is taken away with the table. */
+  async #load({ text }: Args, before: ConfirmedPolicy | undefined): Promise<void> {
+    const { exec } = this.#host;
+    try {
+      await loadFile(exec, places.loadingPolicy);
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      await replaceTable(exec, text);
+      return;
+    }
+    const kernel = await readKernelTable(exec);
+    if (kernel === undefined || before === undefined) return;
+    const isKnown = before.text === text && before.fingerprint !== "";
+    const isAsKnown = !isKnown || kernel.fingerprint === before.fingerprint;
+    if (!isAsKnown || !isAlone(kernel, slotOf(text), before.parts)) await replaceTable(exec, text);
+  }
+
   /** The kernel is asked what it has; only then is the file the one for boot. */
   async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
     const { files } = this.#host;
-    const fingerprint = await this.#readBack(args);
+    const { revision, digest, text } = args;
+    const kernel = await this.#readBack(args);
     if (before?.text !== args.text) await keepAsPrevious(files, before);
     await files.rename(places.loadingPolicy, places.confirmedPolicy);
-    await writeConfirmedRecord(files, { revision: args.revision, digest: args.digest, fingerprint });
+    const { fingerprint } = kernel;
+    await writeConfirmedRecord(files, {
+      revision,
+      digest,
+      fingerprint,
+      parts: partsOf(kernel, slotOf(text)),
+    });
   }
 
-  async #readBack({ revision, digest }: Pick<Args, "revision" | "digest">): Promise<string> {
+  async #readBack({ revision, digest }: Pick<Args, "revision" | "digest">): Promise<KernelTable> {
     const kernel = await readKernelTable(this.#host.exec);
-    if (kernel?.revision === revision && kernel.digest === digest) return kernel.fingerprint;
+    if (kernel?.revision === revision && kernel.digest === digest) return kernel;
     throw new WeftError("WEFT-E400", `the kernel does not carry revision ${revision}`, {
       why: kernel === undefined ? "It has no table inet weft." : `It carries revision ${kernel.revision}.`,
     });
@@ -95,4 +131,9 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     await writeScript(files, places.confirmedPolicy, before.text);
     await writeConfirmedRecord(files, before);
   }
+}
+
+/** A script of another release is planned into the first one. */
+function slotOf(text: string): Slot {
+  return parseScriptHeader(text)?.slot ?? "a";
 }

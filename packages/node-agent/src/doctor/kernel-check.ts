@@ -5,7 +5,7 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import { witnessTable } from "@weft/shared/render/nftables-witness";
 import { parseNftVersion } from "../facts/parse-system.ts";
 import type { Host } from "../host/host.ts";
-import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
+import { portFindings } from "../policy/ephemeral-ports.ts";
 import { resolveUsers } from "../policy/users.ts";
 import { type Finding, good, notice, trouble } from "./finding.ts";
 
@@ -56,10 +56,8 @@ export async function checkPrograms({ exec }: Host): Promise<Finding[]> {
 
 export async function checkSwitches({ files }: Host, desired: DesiredState | undefined): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const range = await files.readText("/proc/sys/net/ipv4/ip_local_port_range");
-  const reserved = await files.readText("/proc/sys/net/ipv4/ip_local_reserved_ports");
-  if (range !== undefined && reserved !== undefined && desired !== undefined) {
-    const ports = portConditions(desired.policy.services, parseEphemeralPorts(range, reserved));
+  const ports = desired === undefined ? undefined : await portFindings(files, desired.policy.services);
+  if (ports !== undefined) {
     findings.push(
       ...ports.map(({ detail }) =>
         trouble(

@@ -7,7 +7,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { AgentServiceClient, ProbeBackResponse, ProbeResponse } from "@weft/shared/gen/weft/v1/agent";
 import type { PortRange } from "@weft/shared/model/desired";
 import { unaryCall } from "../enrol/unary-call.ts";
-import type { ReachProof } from "../policy/dead-man.ts";
+import type { ReachProof } from "../policy/reach-before.ts";
 
 export interface ReachParts {
   /** Shares no connection with another client. */

@@ -7,6 +7,7 @@ import type { Slot } from "@weft/shared/render/nftables-slots";
 import type { Files } from "../host/host.ts";
 import { parseJsonFields } from "../state/json-fields.ts";
 import { places } from "../state/places.ts";
+import { type TableParts, unknownParts } from "./kernel-table.ts";
 import { openSealed, sealScript } from "./sealed-script.ts";
 
 /** In the order in which weft-restore tries them. */
@@ -27,6 +28,7 @@ export interface ConfirmedPolicy {
   readonly guardPorts: readonly PortRange[];
   /** Of the kernel's table right after it was loaded; empty: not known. */
   readonly fingerprint: string;
+  readonly parts: TableParts;
   /** Of what was confirmed, by the record beside the file, which may be whole when the file is not. */
   readonly recordedDigest: string;
 }
@@ -61,6 +63,7 @@ async function describe(
     digest,
     guardPorts: header?.guardPorts ?? [],
     fingerprint: isOf ? recorded.fingerprint : "",
+    parts: { ...(recorded?.parts ?? unknownParts), ...(isOf ? {} : { slot: "" }) },
     recordedDigest: recorded?.digest ?? "",
   };
 }
@@ -80,7 +83,7 @@ export async function keepAsPrevious(files: Files, before: ConfirmedPolicy | und
   if (before?.source === "confirmed") await writeScript(files, places.previousPolicy, before.text);
 }
 
-type Recorded = Pick<ConfirmedPolicy, "revision" | "digest" | "fingerprint">;
+type Recorded = Pick<ConfirmedPolicy, "revision" | "digest" | "fingerprint" | "parts">;
 
 /** A damaged record must not stand in the way of the rules: they are loaded again, and it is written anew. */
 function recordOf(record: string): Recorded | undefined {
@@ -90,6 +93,11 @@ function recordOf(record: string): Recorded | undefined {
       revision: fields.count("revision"),
       digest: fields.text("digest"),
       fingerprint: fields.text("fingerprint"),
+      parts: {
+        slot: fields.optionalText("slot") ?? "",
+        empty: fields.optionalText("empty") ?? "",
+        frame: fields.optionalText("frame") ?? "",
+      },
     };
   } catch (failure) {
     if (isWeftError(failure)) return undefined;
@@ -99,8 +107,8 @@ function recordOf(record: string): Recorded | undefined {
 
 export async function writeConfirmedRecord(
   files: Files,
-  { revision, digest, fingerprint }: Recorded,
+  { revision, digest, fingerprint, parts = unknownParts }: Omit<Recorded, "parts"> & Partial<Recorded>,
 ): Promise<void> {
-  const record = `${JSON.stringify({ revision, digest, fingerprint })}\n`;
+  const record = `${JSON.stringify({ revision, digest, fingerprint, ...parts })}\n`;
   await files.write(places.confirmedRecord, record, { mode: policyMode });
 }

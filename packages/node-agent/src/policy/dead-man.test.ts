@@ -11,9 +11,10 @@ import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
 import { readConfirmed, readScript, writeConfirmedRecord, writeScript } from "./confirmed.ts";
-import { DeadMan, type ReachProof } from "./dead-man.ts";
-import { readKernelTable } from "./kernel-table.ts";
+import { DeadMan } from "./dead-man.ts";
+import { partsOf, readKernelTable } from "./kernel-table.ts";
 import { readReverted } from "./pending.ts";
+import type { ReachProof } from "./reach-before.ts";
 
 const never = new AbortController().signal;
 const timeoutMs = 15_000;
@@ -64,6 +65,14 @@ function mortal<T extends object>(name: string, target: T): T {
   });
 }
 
+/** As the load of the old rules would have written it. */
+async function recordOld(): Promise<void> {
+  const table = await readKernelTable(fake.exec);
+  if (table === undefined) throw new Error("no table");
+  const { fingerprint } = table;
+  await writeConfirmedRecord(fake.files, { ...old, fingerprint, parts: partsOf(table, "a") });
+}
+
 beforeEach(async () => {
   fake = new FakeHost();
   kernel = new PolicyKernel(
@@ -84,8 +93,7 @@ beforeEach(async () => {
   await fake.files.write(places.bootId, "boot1\n");
   await writeScript(fake.files, places.confirmedPolicy, old.text);
   await fake.exec.run("nft", ["-f", "-"], { input: old.text });
-  const table = await readKernelTable(fake.exec);
-  await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
+  await recordOld();
 });
 afterEach(() => fake.dispose());
 
@@ -227,6 +235,101 @@ describe("DeadMan", () => {
     expect(await readConfirmed(fake.files)).toMatchObject({ digest: next.digest, fingerprint: "" });
   });
 
+  it("does not take for confirmed what was done to the table while the agent was dead, and knows it of the next", async () => {
+    for (const man of [candidate(2, "b"), candidate(3, "a")]) {
+      const kept = (await readConfirmed(fake.files))?.parts;
+      fake.exec.programs.set("nft", async (args, options) => {
+        const result = await kernel.nft(args, options);
+        if (options.input?.startsWith("delete element inet weft armed") === true) throw new Killed();
+        return result;
+      });
+      await expect(new DeadMan(host, proof).put(man, never)).rejects.toThrow(Killed);
+      fake.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
+      kernel.tamper("the rule that chooses was deleted");
+      expect(await new DeadMan(host, proof).settle(never)).toBe("confirmed");
+      const { digest, fingerprint, parts } = (await readConfirmed(fake.files)) ?? {};
+      expect({ digest, fingerprint, parts }).toEqual({
+        digest: man.digest,
+        fingerprint: "",
+        parts: { ...kept, slot: "" },
+      });
+      kernel.tamper("");
+    }
+  });
+
+  it("does not arm over confirmed rules that are not whole any more", async () => {
+    let isStaged = false;
+    fake.exec.programs.set("nft", (args, options) => {
+      if (!isStaged && options.input === next.stage) {
+        isStaged = true;
+        kernel.tamperSlot("emptied");
+      }
+      return kernel.nft(args, options);
+    });
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({
+      code: "WEFT-E403",
+      why: expect.stringContaining("somebody changed the rules"),
+    });
+    expect(await agreement()).toBe("old");
+  });
+
+  it.each(["the table cannot be read", "the record cannot be written"])(
+    "is REVERTED, and not armed again by itself, when %s once the new rules judge",
+    async (what) => {
+      const fails = () => kernel.judging === next.digest;
+      const trouble = new WeftError("WEFT-E002", what);
+      if (what.includes("table"))
+        fake.exec.programs.set("nft", (args, options) => {
+          if (args[2] === "table" && fails()) throw trouble;
+          return kernel.nft(args, options);
+        });
+      else {
+        const { files } = host;
+        const write: typeof files.write = (path, ...rest) =>
+          path === places.pendingRecord && fails() ? Promise.reject(trouble) : files.write(path, ...rest);
+        host = {
+          ...host,
+          files: new Proxy(files, { get: (of, key) => (key === "write" ? write : Reflect.get(of, key)) }),
+        };
+      }
+      await expect(new DeadMan(host, proof).put(next, never)).rejects.toMatchObject({
+        code: "WEFT-E403",
+        why: what,
+      });
+      fake.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
+      expect(await agreement()).toBe("old");
+      expect(await readReverted(fake.files)).toMatchObject({ digest: next.digest, reason: what });
+    },
+  );
+
+  it("does not confirm after a restart what is REVERTED already and armed still", async () => {
+    fake.exec.programs.set("nft", (args, options) => {
+      if (args[0] === "-c") return { code: 1, stderr: "killed" };
+      if (options.input === old.text) throw new Killed();
+      return kernel.nft(args, options);
+    });
+    await expect(new DeadMan(host, proof).put(next, never)).rejects.toThrow(Killed);
+    expect([kernel.judging, (await readReverted(fake.files))?.digest]).toEqual([next.digest, next.digest]);
+    fake.exec.programs.set("nft", (args, options) => kernel.nft(args, options));
+    expect(await new DeadMan(host, proof).settle(never)).toBe("reverted");
+    expect(await agreement()).toBe("old");
+  });
+
+  it("asks once what is reached when it was asked before, and anew when that counts no more", async () => {
+    let asked = 0;
+    reached = async () => [++asked];
+    const demanded: (readonly number[])[] = [];
+    prove = async (ports) => void demanded.push(ports);
+    const deadMan = new DeadMan(host, proof);
+    await deadMan.ask(next.text, never);
+    expect([deadMan.isAsked(next.digest), deadMan.isAsked(old.digest)]).toEqual([true, false]);
+    await deadMan.put(next, never);
+    deadMan.unask();
+    expect(deadMan.isAsked(next.digest)).toBe(false);
+    await deadMan.put(candidate(3, "a"), never);
+    expect(demanded).toEqual([[1], [2]]);
+  });
+
   it("goes back by the kernel alone when the confirmed file is damaged meanwhile", async () => {
     await writeScript(fake.files, places.previousPolicy, "older");
     prove = async () => {
@@ -291,8 +394,7 @@ describe("DeadMan", () => {
           for (let killedAt = 1; ; killedAt++) {
             await fake.exec.run("nft", ["-f", "-"], { input: old.text });
             await writeScript(fake.files, places.confirmedPolicy, old.text);
-            const table = await readKernelTable(fake.exec);
-            await writeConfirmedRecord(fake.files, { ...old, fingerprint: table?.fingerprint ?? "" });
+            await recordOld();
             await fake.files.remove(places.revertedRecord);
             prove = proved ? async () => {} : refuse;
             [callsLeft, diesAfter] = [killedAt, after];

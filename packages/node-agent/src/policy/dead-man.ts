@@ -7,6 +7,7 @@
 //   arming comes after it: until then nothing is in force.
 // - What must be reached is measured while the confirmed rules judge, and written down before the others do. A pending
 //   policy of which it is not known is never confirmed, nor one whose record was not completed.
+// - What has judged and is not confirmed is REVERTED, whatever failed: nothing arms it again by itself.
 // - Nothing is confirmed if the table is not the one that was armed: then something else was proved.
 // - The confirming transaction begins by deleting the armed elements, which the kernel refuses once they have expired;
 //   what then counts is what the kernel says when asked, never what nft returned.
@@ -14,26 +15,29 @@
 //   and no armed policy is in it.
 // - What was not confirmed is written down before it is cleared away: it is not tried again by itself.
 import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import type { PortRange } from "@weft/shared/model/desired";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderConfirm } from "@weft/shared/render/nftables";
-import { parseScriptHeader, type ScriptHeader } from "@weft/shared/render/nftables-script-header";
+import type { ScriptHeader } from "@weft/shared/render/nftables-script-header";
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
 import { sentenceOf } from "./attempt-failure.ts";
-import { keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
+import { type ConfirmedPolicy, keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
 import { goBack } from "./go-back.ts";
 import {
   checkFile,
+  isAlone,
   type KernelTable,
   loadScript,
+  partsOf,
   readArmed,
   readKernelTable,
   TableMemory,
+  unknownParts,
 } from "./kernel-table.ts";
 import {
   dropPending,
+  headerOf,
   type PendingPolicy,
   readBootId,
   readPending,
@@ -42,23 +46,12 @@ import {
   writePendingRecord,
   writeReverted,
 } from "./pending.ts";
-
-/** By fresh connections, both ways. */
-export interface ReachProof {
-  /** Somebody is there who could be asked. */
-  readonly ready: boolean;
-  /** The TCP ports among them that are reached now. */
-  reached(guardPorts: readonly PortRange[], signal: AbortSignal): Promise<readonly number[]>;
-  /** Resolves when it is proved that all of them are reached; throws a WeftError that says which is not. */
-  prove(ports: readonly number[], signal: AbortSignal): Promise<void>;
-}
+import { ReachBefore, type ReachProof } from "./reach-before.ts";
 
 /** What became of a policy that was pending when the agent started. */
 export type Settled = "confirmed" | "reverted";
 
 const oneProofMs = 5_000;
-/** Every port may take its time to be found closed. */
-const reachedMs = 10_000;
 const unknownReach = "the agent ended before it had written down what is to be proved";
 const tooLate = "the proof came when its time was over";
 const tampered = "somebody changed the rules in the kernel while they waited for their proof";
@@ -69,12 +62,14 @@ export class DeadMan {
   readonly #host: Host;
   readonly #proof: ReachProof;
   readonly #memory: TableMemory;
+  readonly #reach: ReachBefore;
   #judgesSince: { readonly digest: string; readonly at: Date } | undefined;
 
   constructor(host: Host, proof: ReachProof, memory = new TableMemory()) {
     this.#host = host;
     this.#proof = proof;
     this.#memory = memory;
+    this.#reach = new ReachBefore(proof);
   }
 
   #readKernel(): Promise<KernelTable | undefined> {
@@ -94,43 +89,43 @@ export class DeadMan {
     const { files } = this.#host;
     const { text, generation, digest } = args;
     const header = headerOf(text);
-    const reached = await this.#reached(header, signal);
+    const before = await readConfirmed(files);
+    const reached = await this.#reach.of(before, header, signal);
     const bootId = await readBootId(files);
     const pending = { text, generation, digest, bootId, reached, fingerprint: "", slotFingerprint: "" };
     await writePending(files, pending);
-    let armed: PendingPolicy;
     try {
-      armed = await this.#arm(pending, args, signal);
+      await this.#arm(args, signal);
     } catch (failure) {
       await goBack(this.#host);
       await dropPending(files);
       throw failure;
     }
+    let armed: PendingPolicy;
+    try {
+      armed = await this.#completed(pending, header, before);
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      return this.#undo(pending, header, sentenceOf(failure, 0));
+    }
     await this.#conclude(armed, header, signal);
   }
 
-  /** Of the guard ports of the old rules and of the new: what the old rules, which judge now, let through. */
-  async #reached(header: ScriptHeader, signal: AbortSignal): Promise<readonly number[]> {
-    const before = await readConfirmed(this.#host.files);
-    const ports = distinctPorts([...(before?.guardPorts ?? []), ...header.guardPorts]);
-    try {
-      return await this.#proof.reached(ports, AbortSignal.any([signal, AbortSignal.timeout(reachedMs)]));
-    } catch (failure) {
-      signal.throwIfAborted();
-      throw new WeftError("WEFT-E404", "the new rules wait: nobody says which guard ports are reached now", {
-        why: sentenceOf(failure, reachedMs),
-      });
-    }
+  isAsked(digest: string): boolean {
+    return this.#reach.isAsked(digest);
   }
 
-  /** Out: the pending policy as its record on disk tells it. */
-  async #arm(
-    pending: PendingPolicy,
-    { stage, arm, digest }: StepArgs["armPolicy"],
-    signal: AbortSignal,
-  ): Promise<PendingPolicy> {
-    const { files, exec, clock } = this.#host;
-    const { slot } = headerOf(pending.text);
+  /** Before a `put` of the same text, since it may take seconds. Counts until `unask`. Throws WEFT-E404. */
+  async ask(text: string, signal: AbortSignal): Promise<void> {
+    await this.#reach.ask(await readConfirmed(this.#host.files), headerOf(text), signal);
+  }
+
+  unask(): void {
+    this.#reach.unask();
+  }
+
+  async #arm({ stage, arm, digest }: StepArgs["armPolicy"], signal: AbortSignal): Promise<void> {
+    const { exec, clock } = this.#host;
     signal.throwIfAborted();
     await loadScript(exec, stage);
     // Not in one transaction: the kernel would judge by the new rules before all of their sets are filled.
@@ -141,13 +136,22 @@ export class DeadMan {
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
     this.#judgesSince = { digest, at: clock.now() };
+  }
+
+  /** Out: the pending policy as its record on disk tells it. */
+  async #completed(
+    pending: PendingPolicy,
+    { slot }: ScriptHeader,
+    before: ConfirmedPolicy | undefined,
+  ): Promise<PendingPolicy> {
     const table = await this.#readKernel();
-    const complete = {
-      ...pending,
-      fingerprint: table?.fingerprint ?? "",
-      slotFingerprint: table?.slots[slot] ?? "",
-    };
-    await writePendingRecord(files, complete);
+    const fallback = before?.slot === undefined ? undefined : table?.slots[before.slot];
+    const wanted = before?.parts.slot ?? "";
+    if (table === undefined || (wanted !== "" && fallback !== wanted))
+      throw new WeftError("WEFT-E403", tampered);
+    const { fingerprint } = table;
+    const complete = { ...pending, fingerprint, slotFingerprint: table.slots[slot] };
+    await writePendingRecord(this.#host.files, complete);
     return complete;
   }
 
@@ -169,13 +173,16 @@ export class DeadMan {
       await this.#keep(pending, header, kernel);
       return "confirmed";
     }
+    const reverted = await readReverted(files);
+    if (reverted?.generation === pending.generation && reverted.digest === pending.digest) {
+      await this.#revert(pending, reverted.reason);
+      return "reverted";
+    }
     const isArmed = kernel?.armed === header.digest;
     if (isArmed && pending.reached !== undefined && pending.fingerprint !== "") {
       await this.#conclude(pending, header, signal);
       return "confirmed";
     }
-    const reverted = await readReverted(files);
-    const isKnown = reverted?.generation === pending.generation && reverted.digest === pending.digest;
     const isRebooted = pending.bootId !== (await readBootId(files));
     // Whether one without a whole record ever judged, nobody can tell: it is not tried again by itself either.
     const otherwise = isRebooted
@@ -183,7 +190,7 @@ export class DeadMan {
       : isArmed || pending.fingerprint === ""
         ? unknownReach
         : "its time was over while the agent was not there";
-    await this.#revert(pending, isKnown ? reverted.reason : otherwise);
+    await this.#revert(pending, otherwise);
     return "reverted";
   }
 
@@ -207,9 +214,12 @@ export class DeadMan {
       if (kernel?.armed !== pending.digest) break;
       await clock.sleep(lookAgainMs);
     }
-    const why = reason ?? "the kernel did not keep it";
+    await this.#undo(pending, header, reason ?? "the kernel did not keep it");
+  }
+
+  async #undo(pending: PendingPolicy, { revision }: ScriptHeader, why: string): Promise<never> {
     await this.#revert(pending, why);
-    throw new WeftError("WEFT-E403", `revision ${header.revision} was not confirmed and is undone`, { why });
+    throw new WeftError("WEFT-E403", `revision ${revision} was not confirmed and is undone`, { why });
   }
 
   /** Why boot could not load it; undefined: it could. */
@@ -261,12 +271,21 @@ export class DeadMan {
   async #keep(pending: PendingPolicy, header: ScriptHeader, kernel: KernelTable): Promise<void> {
     const { files } = this.#host;
     const { revision, digest, slot } = header;
-    // Something that came into it between proof and confirm must not count for confirmed: unknown, it is loaded anew.
-    const isWhole = kernel.slots[slot] === pending.slotFingerprint;
-    const fingerprint = isWhole ? kernel.fingerprint : "";
-    await keepAsPrevious(files, await readConfirmed(files));
+    const before = await readConfirmed(files);
+    const known = before?.parts ?? unknownParts;
+    const parts = partsOf(kernel, slot);
+    // What came into the table since it was armed, also while no agent was there, must not count for confirmed:
+    // without a fingerprint the policy is loaded anew.
+    const isWhole =
+      parts.slot === pending.slotFingerprint && known.frame !== "" && isAlone(kernel, slot, known);
+    await keepAsPrevious(files, before);
     await files.rename(places.pendingPolicy, places.confirmedPolicy);
-    await writeConfirmedRecord(files, { revision, digest, fingerprint });
+    await writeConfirmedRecord(files, {
+      revision,
+      digest,
+      fingerprint: isWhole ? kernel.fingerprint : "",
+      parts: isWhole ? parts : { ...known, slot: "" },
+    });
     await files.remove(places.pendingRecord);
   }
 
@@ -277,14 +296,4 @@ export class DeadMan {
     await goBack(this.#host);
     await dropPending(files);
   }
-}
-
-function headerOf(text: string): ScriptHeader {
-  const header = parseScriptHeader(text);
-  if (header !== undefined) return header;
-  throw new WeftError("WEFT-E003", `${places.pendingPolicy} is no policy of this release`);
-}
-
-function distinctPorts(ports: readonly PortRange[]): PortRange[] {
-  return [...new Map(ports.map((port) => [`${port.protocol} ${port.from}-${port.to}`, port])).values()];
 }

@@ -2,6 +2,7 @@
 // that lies in it: an outgoing connection could take the port first, or answer to it be judged as the service's.
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { Endpoint } from "@weft/shared/model/desired";
+import type { Files } from "../host/host.ts";
 
 export interface EphemeralPorts {
   readonly from: number;
@@ -37,4 +38,15 @@ export function portConditions(
       code: "PORT_REFUSED",
       detail: `${service} listens on ${port.from}${port.to === port.from ? "" : `-${port.to}`}/${port.protocol}, and the kernel takes ${kernel.from}-${kernel.to} for outgoing connections`,
     }));
+}
+
+/** Of this machine. undefined: its kernel does not say. */
+export async function portFindings(
+  files: Pick<Files, "readText">,
+  services: readonly Endpoint[],
+): Promise<{ code: ConditionCode; detail: string }[] | undefined> {
+  const range = await files.readText("/proc/sys/net/ipv4/ip_local_port_range");
+  const reserved = await files.readText("/proc/sys/net/ipv4/ip_local_reserved_ports");
+  if (range === undefined || reserved === undefined) return undefined;
+  return portConditions(services, parseEphemeralPorts(range, reserved));
 }

@@ -5,10 +5,11 @@ import {
   parseArmed,
   parseKernelRevision,
   parseListedTable,
+  renderRemoval,
   withoutPassing,
 } from "@weft/shared/render/nftables";
 import { forgetting } from "@weft/shared/render/nftables-memory";
-import type { Slot } from "@weft/shared/render/nftables-slots";
+import { otherSlot, type Slot } from "@weft/shared/render/nftables-slots";
 import type { Exec, ExecOptions } from "../host/host.ts";
 
 export interface KernelTable {
@@ -18,8 +19,32 @@ export interface KernelTable {
   readonly fingerprint: string;
   /** Digest of the candidate that judges now; undefined: none. */
   readonly armed: string | undefined;
-  /** Of what stands in each slot. */
+  /** Of what stands in each slot, by names without the slot. */
   readonly slots: Readonly<Record<Slot, string>>;
+  /** Of what is in no slot, whichever of them it chooses. */
+  readonly frame: string;
+}
+
+/** Fingerprints of a table's parts when a policy alone is in it. Empty: not known. */
+export interface TableParts {
+  /** Of its own slot. */
+  readonly slot: string;
+  /** The other slot. The same for every policy of a release. */
+  readonly empty: string;
+  /** What is in no slot. The same for every policy of a release. */
+  readonly frame: string;
+}
+
+export const unknownParts: TableParts = { slot: "", empty: "", frame: "" };
+
+export function partsOf({ slots, frame }: KernelTable, slot: Slot): TableParts {
+  return { slot: slots[slot], empty: slots[otherSlot(slot)], frame };
+}
+
+/** Nothing is in it besides a policy in that slot, as far as is known what else belongs there. */
+export function isAlone(table: KernelTable, slot: Slot, { empty, frame }: TableParts): boolean {
+  const now = partsOf(table, slot);
+  return (empty === "" || now.empty === empty) && (frame === "" || now.frame === frame);
 }
 
 const loadTimeoutMs = 30_000;
@@ -39,8 +64,8 @@ export class TableMemory {
 }
 
 function tableOf(printed: string): KernelTable {
-  const { carried, armed, fingerprint, slots } = parseListedTable(printed);
-  return { revision: carried?.revision ?? 0, digest: carried?.digest ?? "", armed, fingerprint, slots };
+  const { carried, ...rest } = parseListedTable(printed);
+  return { revision: carried?.revision ?? 0, digest: carried?.digest ?? "", ...rest };
 }
 
 /** undefined: there is no such table. */
@@ -103,6 +128,12 @@ export async function forgetMemory(exec: Exec, started?: (pid: number) => void):
   // of a table that is gone, or of an older release, there is nothing to forget
   const allow = [0, 1];
   await exec.run("nft", forgetting, started === undefined ? { allow } : { allow, started });
+}
+
+/** Whatever else somebody has put into the table goes: chains of his own, or ours with another hook or priority. */
+export function replaceTable(exec: Exec, script: string, started?: (pid: number) => void): Promise<void> {
+  const input = `${renderRemoval()}${script}`;
+  return nft(exec, ["-f", "-"], started === undefined ? { input } : { input, started });
 }
 
 /** One transaction: all of it or nothing. */

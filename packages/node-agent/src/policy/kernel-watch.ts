@@ -101,7 +101,7 @@ export class KernelWatch implements ChangeListener {
   async run(signal: AbortSignal): Promise<void> {
     let inVain = 0;
     while (!signal.aborted) {
-      await this.#work;
+      while (this.#work !== undefined) await this.#work;
       if (signal.aborted) return;
       const started = this.#now();
       const monitor = new AbortController();

@@ -1,7 +1,8 @@
 // In: a policy that is armed. Out: it on disk before the kernel has it, so that an agent that starts anew can tell what
 // became of it; and word of the one that was not confirmed. The text comes after its record: there is a pending policy
-// when there is a text. The record is completed right before the kernel is told to judge by it.
-import { isWeftError } from "@weft/shared/errors/weft-error";
+// when there is a text. The record is completed right after the kernel was told to judge by it.
+import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { parseScriptHeader, type ScriptHeader } from "@weft/shared/render/nftables-script-header";
 import type { Files } from "../host/host.ts";
 import { parseJsonFields } from "../state/json-fields.ts";
 import { places } from "../state/places.ts";
@@ -15,7 +16,7 @@ export interface PendingPolicy {
   readonly bootId: string;
   /** Guard ports the coordinator reached right before: those must be reached again. undefined: nobody wrote it down. */
   readonly reached: readonly number[] | undefined;
-  /** Of the kernel's table while it waits for its proof. Empty: it was never armed. */
+  /** Of the kernel's table while it waits for its proof. Empty: nobody knows whether it was armed. */
   readonly fingerprint: string;
   /** Of its own slot alone, which is the same once it is confirmed. */
   readonly slotFingerprint: string;
@@ -90,4 +91,11 @@ export async function writeReverted(files: Files, state: RevertedState): Promise
   const { generation, digest, reason } = state;
   const record = `${JSON.stringify({ generation, digest, reason })}\n`;
   await files.write(places.revertedRecord, record, { mode: policyMode });
+}
+
+/** Throws when it is no policy of this release. */
+export function headerOf(text: string): ScriptHeader {
+  const header = parseScriptHeader(text);
+  if (header !== undefined) return header;
+  throw new WeftError("WEFT-E003", `${places.pendingPolicy} is no policy of this release`);
 }

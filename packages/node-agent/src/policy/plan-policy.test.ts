@@ -19,12 +19,13 @@ const confirmed: ConfirmedPolicy = {
   digest: "d",
   guardPorts: [],
   fingerprint: "f",
+  parts: { slot: "f", empty: "", frame: "r" },
   recordedDigest: "d",
 };
 const slots = { a: "f", b: "" };
-const kernel = { revision: 2, digest: "d", fingerprint: "f", armed: undefined, slots };
+const kernel = { revision: 2, digest: "d", fingerprint: "f", armed: undefined, slots, frame: "r" };
 const older = { ...confirmed, text: "older a", revision: 1, digest: "c" };
-const olderKernel = { revision: 1, digest: "c", fingerprint: "f", armed: undefined, slots };
+const olderKernel = { revision: 1, digest: "c", fingerprint: "f", armed: undefined, slots, frame: "r" };
 const plan = (observed: Partial<Parameters<typeof planPolicy>[1]>, change = {}) =>
   planPolicy({ ...wanted, ...change }, { confirmed, kernel, reverted: undefined, ...observed });
 

@@ -15,7 +15,7 @@ import { BootFallback } from "../policy/boot-fallback.ts";
 import { bootFindings } from "../policy/boot-outcome.ts";
 import { type ConfirmedPolicy, readConfirmed } from "../policy/confirmed.ts";
 import type { DeadMan } from "../policy/dead-man.ts";
-import { parseEphemeralPorts, portConditions } from "../policy/ephemeral-ports.ts";
+import { portFindings } from "../policy/ephemeral-ports.ts";
 import { type KernelTable, readCarried, readKernelTable, type TableMemory } from "../policy/kernel-table.ts";
 import type { ChangeListener } from "../policy/kernel-watch.ts";
 import { type RevertedState, readPending, readReverted } from "../policy/pending.ts";
@@ -44,6 +44,11 @@ export interface PolicyParts {
   /** Whether somebody is there who could prove a change. */
   readonly canProve: () => boolean;
   readonly memory: TableMemory;
+}
+
+interface Made extends SectionResult {
+  /** The text of a policy that waits for being asked about what is reached. */
+  readonly askFor: string | undefined;
 }
 
 export class PolicySection {
@@ -92,13 +97,31 @@ export class PolicySection {
     if (!(await this.#repair.exclusively(() => this.#settle(signal))))
       return { end: "superseded", steps: [], findings: [] };
     const { uids, conditions } = await this.#users.resolve(desired);
-    const ports = await this.#ports(desired);
+    const ports = (await portFindings(this.#host.files, desired.policy.services)) ?? [];
     const wanted = this.#rendered(desired, uids);
-    const made = await this.#repair.exclusively(() => this.#make(desired, wanted, signal));
+    const made = await this.#made(desired, wanted, signal);
     return { ...made, findings: [...conditions, ...ports, ...made.findings, ...this.#repair.findings()] };
   }
 
-  async #make(desired: DesiredState, wanted: WantedPolicy, signal: AbortSignal): Promise<SectionResult> {
+  /** What is reached now is asked in between: a repair does not wait for that. */
+  async #made(desired: DesiredState, wanted: WantedPolicy, signal: AbortSignal): Promise<SectionResult> {
+    const make = () => this.#repair.exclusively(() => this.#make(desired, wanted, signal));
+    const { askFor, ...first } = await make();
+    if (askFor === undefined) return first;
+    try {
+      await this.#deadMan.ask(askFor, signal);
+      const { askFor: _, ...then } = await make();
+      return { ...then, steps: [...first.steps, ...then.steps] };
+    } catch (failure) {
+      if (signal.aborted && failure === signal.reason) return { ...first, end: "superseded" };
+      if (!isWeftError(failure) || failure.code !== "WEFT-E404") throw failure;
+      return first;
+    } finally {
+      this.#deadMan.unask();
+    }
+  }
+
+  async #make(desired: DesiredState, wanted: WantedPolicy, signal: AbortSignal): Promise<Made> {
     const { files } = this.#host;
     const confirmed = await readConfirmed(files);
     const observed = {
@@ -108,7 +131,11 @@ export class PolicySection {
     };
     const plan = planPolicy(wanted, observed);
     const { drift } = plan;
-    const steps = this.#canProve() ? plan.steps : plan.steps.filter(({ kind }) => kind !== "armPolicy");
+    const arm = plan.steps.find((step) => step.kind === "armPolicy");
+    const isAsked = arm !== undefined && this.#deadMan.isAsked(arm.args.digest);
+    const canArm = isAsked && this.#canProve();
+    const askFor = !isAsked && this.#canProve() ? arm?.args.text : undefined;
+    const steps = canArm ? plan.steps : plan.steps.filter((step) => step !== arm);
     if (observed.confirmed !== undefined && observed.confirmed.source !== "confirmed")
       this.#log.warn(`policy: ${places.confirmedPolicy} is damaged or gone; it is written anew`);
     if (drift !== undefined) this.#log.warn(`policy: ${drift}; putting it back`);
@@ -130,8 +157,8 @@ export class PolicySection {
     if (drift !== undefined && run?.end === "reverted")
       findings.push({ code: "POLICY_DRIFTED", detail: drift });
     if (isWaiting && (isUnasked || run?.end !== "reverted"))
-      return { end: "waiting", steps: run?.steps ?? [], findings };
-    return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings };
+      return { end: "waiting", steps: run?.steps ?? [], findings, askFor };
+    return { end: run?.end ?? "nothing", steps: run?.steps ?? [], findings, askFor: undefined };
   }
 
   /** A disk that does not take it is no reason to say that the rules are not in force. */
@@ -265,14 +292,6 @@ export class PolicySection {
       const at = since?.digest === digest ? since.at : this.#host.clock.now();
       this.#enforced = { revision, digest, at };
     }
-  }
-
-  async #ports(desired: DesiredState): Promise<Finding[]> {
-    const { files } = this.#host;
-    const range = await files.readText("/proc/sys/net/ipv4/ip_local_port_range");
-    const reserved = await files.readText("/proc/sys/net/ipv4/ip_local_reserved_ports");
-    if (range === undefined || reserved === undefined) return [];
-    return portConditions(desired.policy.services, parseEphemeralPorts(range, reserved));
   }
 }
 

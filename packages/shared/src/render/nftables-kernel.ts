@@ -72,8 +72,10 @@ export interface ListedTable {
   /** Of the candidate that judges now. */
   readonly armed: string | undefined;
   readonly fingerprint: string;
-  /** What stands in a slot stays the same when the base chains and the other slot change. */
+  /** Of what stands in a slot, by names without the slot: the same when it stands in the other one. */
   readonly slots: Readonly<Record<Slot, string>>;
+  /** Of all that is in no slot, but for the revision, and whichever slot it chooses. */
+  readonly frame: string;
 }
 
 /**
@@ -87,18 +89,20 @@ export function parseListedTable(nftJson: string): ListedTable {
       const found = item[kind];
       if (!isObject(found)) continue;
       const name = String(found[kind === "rule" ? "chain" : "name"]);
-      return [{ name, key: `${kind} ${name}`, text: lastingText(found) }];
+      return [{ kind, name, text: lastingText(found) }];
     }
     return [];
   });
   // a stable sort: the rules of a chain keep their order
-  parts.sort(({ key: a }, { key: b }) => (a < b ? -1 : a > b ? 1 : 0));
-  const slotOf = (slot: Slot) => fingerprintOf(parts.filter(({ name }) => name.startsWith(`${slot}_`)));
+  parts.sort((a, b) => byText(a.kind, b.kind) || byText(a.name, b.name));
+  const slotOf = (slot: Slot) =>
+    fingerprintOf(parts.filter(({ name }) => name.startsWith(`${slot}_`)).map(withoutSlot));
   return {
     carried: carriedBy(items),
     armed: armedIn(items)?.digest,
     fingerprint: fingerprintOf(parts),
     slots: { a: slotOf("a"), b: slotOf("b") },
+    frame: fingerprintOf(parts.filter(({ name }) => !/^(?:[ab]_|rev$)/.test(name)).map(withoutSlot)),
   };
 }
 
@@ -107,9 +111,15 @@ export function rulesetFingerprint(nftJson: string): string {
 }
 
 interface Part {
+  readonly kind: string;
   readonly name: string;
-  readonly key: string;
   readonly text: string;
+}
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function withoutSlot({ kind, name, text }: Part): Part {
+  return { kind, name: name.replace(/^[ab]_/, "_"), text: text.replaceAll(/"(@?)[ab]_/g, '"$1_') };
 }
 
 const kinds = ["table", "chain", "set", "map", "rule"] as const;
@@ -122,18 +132,19 @@ export function withoutPassing(nftJson: string): string {
 
 function fingerprintOf(parts: readonly Part[]): string {
   const hash = createHash("sha256");
-  for (const { key, text } of parts) hash.update(`${key} ${text}\n`);
+  for (const { kind, name, text } of parts) hash.update(`${kind} ${name} ${text}\n`);
   return hash.digest("hex");
 }
 
 /** JSON.stringify is a tenth of what any walk over the parts takes, and this is run with every look at the kernel. */
 function lastingText(item: Json): string {
   const { elem, flags, ...rest } = item;
-  const isFilledByKernel =
-    Array.isArray(flags) && flags.some((flag) => flag === "dynamic" || flag === "timeout");
+  // nft 1.1.4 prints a single flag as a word
+  const words: unknown[] = [flags].flat();
+  const isFilledByKernel = words.some((flag) => flag === "dynamic" || flag === "timeout");
   const elements =
     Array.isArray(elem) && !isFilledByKernel ? elem.map((each) => JSON.stringify(each)).sort() : [];
-  const text = `${JSON.stringify(rest)} ${JSON.stringify(flags)} ${elements.join()}`;
+  const text = `${JSON.stringify(rest)} ${JSON.stringify(words)} ${elements.join()}`;
   // whether nft can name protocols depends on /etc/protocols
   return text.replaceAll('"tcp"', "6").replaceAll('"udp"', "17");
 }

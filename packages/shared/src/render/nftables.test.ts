@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { DesiredContent, IngressRule } from "../model/desired.ts";
 import {
   parseKernelRevision,
+  parseListedTable,
   renderGuardsOnly,
   renderNftables,
   renderPreview,
@@ -231,6 +232,34 @@ describe("what the kernel says", () => {
       base,
     );
     expect(rulesetFingerprint(list(set(1, [5, 6]), record([1]), rule(2, "accept")))).not.toBe(base);
+  });
+
+  it("does not count what the kernel put into a set, whether nft prints its flag in a list or alone", () => {
+    const memory = (flags: unknown, elem: unknown[]) => list({ set: { name: "memory", flags, elem } });
+    const print = (flags: unknown, elem: unknown[]) => rulesetFingerprint(memory(flags, elem));
+    expect(print("timeout", [1])).toBe(print(["timeout"], []));
+    expect(print("interval", [1])).not.toBe(print(["interval"], []));
+  });
+
+  it("tells slots apart by what stands in them, and the rest by what is in no slot", () => {
+    const table = (slot: "a" | "b", more: unknown[] = []) => {
+      const other = slot === "a" ? "b" : "a";
+      const items = [
+        { chain: { name: "input", hook: "input", prio: 0 } },
+        { rule: { chain: "input", expr: [{ goto: { target: `${slot}_input` } }] } },
+        { rule: { chain: `${slot}_input`, expr: [{ match: { right: `@${slot}_nodes4` } }] } },
+        { set: { name: `${slot}_nodes4`, elem: ["10.0.0.1"] } },
+        { set: { name: `${other}_nodes4` } },
+        { set: { name: "rev", elem: [slot] } },
+      ];
+      return parseListedTable(list(...items, ...more));
+    };
+    const [a, b] = [table("a"), table("b")];
+    expect([a.slots.a, a.slots.b, a.frame]).toEqual([b.slots.b, b.slots.a, b.frame]);
+    expect(a.slots.a).not.toBe(a.slots.b);
+    expect(a.fingerprint).not.toBe(b.fingerprint);
+    expect(table("a", [{ chain: { name: "evil", hook: "input", prio: -1 } }]).frame).not.toBe(a.frame);
+    expect(table("a", [{ rule: { chain: "b_input", expr: [] } }]).slots.b).not.toBe(a.slots.b);
   });
 
   it("reads protocols alike with and without /etc/protocols", () => {
