@@ -9,6 +9,7 @@ export const programs = {
   weft: "packages/coordinator/src/cli/main.ts",
   "weft-coordinator": "packages/coordinator/src/main.ts",
   "weft-node-agent": "packages/node-agent/src/main.ts",
+  "weft-dial": "packages/node-agent/src/dial/main.ts",
 } as const;
 
 /** Shown to users and run in the lab, not part of a release. */

@@ -23,7 +23,8 @@ function put(path: string, text: string): void {
 const hash = "a".repeat(64);
 
 function fakeProject(): ReleaseInput {
-  for (const name of ["weft", "weft-coordinator", "weft-node-agent"]) put(`dist/${name}.cjs`, `// ${name}\n`);
+  for (const name of ["weft", "weft-coordinator", "weft-node-agent", "weft-dial"])
+    put(`dist/${name}.cjs`, `// ${name}\n`);
   for (const name of ["weft-node-agent", "weft-restore", "weft-dns", "spire-agent"])
     put(`packages/node-agent/systemd/${name}.service`, `# ${name}\n`);
   for (const name of ["weft-coordinator", "spire-server"])
@@ -69,6 +70,12 @@ describe("a release", () => {
     });
     expect(JSON.stringify(catalogue)).not.toContain("ldflags");
     expect(textOf(input, "components.sha256")).toBe(`${hash}  fake\n`);
+  });
+
+  it("has what the node agent runs as another user beside the agent itself", () => {
+    const paths = releaseFiles(fakeProject()).map(({ path }) => path);
+    expect(paths).toEqual(expect.arrayContaining(["lib/weft-node-agent.cjs", "lib/weft-dial.cjs"]));
+    expect(paths).not.toContain("bin/weft-dial");
   });
 
   it("is another build when one byte changes, and the same when none does", () => {

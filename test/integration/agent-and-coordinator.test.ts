@@ -1,14 +1,17 @@
 // The agent's own joining and link against the coordinator's own servers: the two halves that never import each other.
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { Dialler } from "../../packages/node-agent/src/dial/dialler.ts";
 import { readEnrolment } from "../../packages/node-agent/src/enrol/enrolment.ts";
 import { join } from "../../packages/node-agent/src/enrol/join.ts";
 import { reEnter } from "../../packages/node-agent/src/enrol/re-enter.ts";
 import type { Host } from "../../packages/node-agent/src/host/host.ts";
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { mintExchange, sayFarewell } from "../../packages/node-agent/src/link/exchange.ts";
-import { Link } from "../../packages/node-agent/src/link/link.ts";
+import { Link, type LinkDuties } from "../../packages/node-agent/src/link/link.ts";
 import { NodeIdentity } from "../../packages/node-agent/src/link/node-identity.ts";
+import type { WhyResponse } from "../../packages/shared/src/gen/weft/v1/control.ts";
 import type { DesiredState } from "../../packages/shared/src/model/desired.ts";
+import type { KernelAnswer } from "../../packages/shared/src/model/observation.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeHost } from "../support/fake-host.ts";
 import { factsOf, reportOf } from "../support/report.ts";
@@ -42,6 +45,27 @@ afterEach(async () => {
   expect(coordinator.errors).toEqual([]);
 });
 
+const passes: KernelAnswer = {
+  id: 0,
+  witness: "kernel of web1",
+  verdict: "accept",
+  ownVerdict: "accept",
+  decidedBy: "policy",
+  policy: "web-to-api",
+  file: "mesh.yaml",
+  line: 0,
+  strength: "address+uid",
+  whyUnknown: "",
+  trace: [],
+  assumed: [],
+  others: [],
+  revision: 1,
+  digest: "",
+  uid: 998,
+  listeners: [{ address: "0.0.0.0", uid: 998, user: "web" }],
+  audited: false,
+};
+
 const joinAs = (token: Promise<string>, pin = coordinator.pin) =>
   join(
     host,
@@ -55,7 +79,7 @@ const joinAs = (token: Promise<string>, pin = coordinator.pin) =>
     () => {},
   );
 
-async function connect(): Promise<void> {
+async function connect(duties: Partial<LinkDuties> = {}): Promise<void> {
   const loaded = await NodeIdentity.load(host, "boot");
   if (loaded === undefined) throw new Error("not enrolled");
   identity = loaded;
@@ -75,7 +99,9 @@ async function connect(): Promise<void> {
     onState: () => {},
     onAttention: () => {},
     answer: async ({ id }) => ({ id, problem: "no kernel here" }),
+    dial: async ({ id }) => ({ id, problem: "no connection here" }),
     onDismissed: (reason) => void dismissed.push(reason),
+    ...duties,
   });
   running = link.run(stop.signal);
 }
@@ -129,6 +155,45 @@ describe("an agent and its coordinator", () => {
     await coordinator.apply(meshText.replace("8080/tcp", "8081/tcp"));
     await eventually("the next state", () => given.length === 2);
     expect(given.map(({ generation }) => generation)).toEqual([1, 2]);
+  });
+
+  it("prove a connection: asked for over the stream, made by the node's own rules, told beside the verdict", async () => {
+    await joinAs(coordinator.token("web1"));
+    const dialler = new Dialler({
+      exec: host.exec,
+      clock: host.clock,
+      program: { runtime: "node", script: "dial" },
+      content: async () => given.at(-1),
+      dial: async () => ({ outcome: "refused", errno: "ECONNREFUSED" }),
+    });
+    machine.exec.programs.set("getent", () => ({ stdout: "web:x:998:998::/:/bin/sh\n" }));
+    machine.exec.programs.set("systemd-run", () => ({ stdout: "accepted\n" }));
+    await connect({
+      answer: async ({ id }) => ({ ...passes, id }),
+      dial: (question) => dialler.answer(question),
+    });
+    await eventually("the state", () => given[0]);
+    const why = (from: string, port: string, prove: boolean) =>
+      new Promise<WhyResponse>((resolve, reject) =>
+        coordinator
+          .control()
+          .why({ from, to: "web", port, via: "", prove }, (error, answer) =>
+            error ? reject(error) : resolve(answer),
+          ),
+      );
+    expect((await why("web", "http", true)).paths).toMatchObject([
+      { verdict: "allowed", proof: { node: "web1", user: "web", outcome: "accepted", agreement: "agrees" } },
+    ]);
+    // root dials from the agent itself; somebody listens, so a reset is no agreement
+    expect((await why("web1", "http", true)).paths).toMatchObject([
+      { verdict: "allowed", proof: { user: "root", errno: "ECONNREFUSED", agreement: "disagrees" } },
+    ]);
+    expect((await why("web", "22", true)).paths).toMatchObject([
+      { proof: { outcome: "not-tried", agreement: "open" } },
+    ]);
+    const before = machine.exec.calls.length;
+    expect((await why("web", "http", false)).paths[0]?.proof).toBeUndefined();
+    expect(machine.exec.calls).toHaveLength(before);
   });
 
   it("let a machine come back whose certificate has run out, and not after its removal", async () => {

@@ -57,6 +57,7 @@ async function start(changes: Partial<LinkDuties> = {}): Promise<{ link: Link; i
     onState: (trouble) => void seen.states.push(trouble),
     onAttention: () => {},
     answer: async ({ id }) => ({ id, problem: "no kernel here" }),
+    dial: async ({ id }) => ({ id, problem: "no connection here" }),
     onDismissed: (reason) => void seen.dismissed.push(reason),
     ...changes,
   });

@@ -1,5 +1,6 @@
 // `weft-node-agent`: the one place that builds the real machine, terminal and clients, and reads the command line.
 import { randomInt } from "node:crypto";
+import { dirname, join } from "node:path";
 import { errnoOf } from "@weft/shared/errors/system";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
@@ -72,7 +73,10 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
       const { host, signal } = context;
       const random = () => randomInt(2 ** 32) / 2 ** 32;
       const [dns, health, log] = [new UdpDnsClient(), askSpireHealth, makeLog()];
-      await runAgent({ host, log, version, random, dns, health, signal });
+      // beside this program, in the release it belongs to
+      const script = join(dirname(process.argv[1] ?? ""), "weft-dial.cjs");
+      const dialProgram = { runtime: process.execPath, script };
+      await runAgent({ host, log, version, random, dns, health, dialProgram, signal });
       ended(exitCodes.done);
     });
   command

@@ -13,6 +13,8 @@ import { decodeReplay } from "./replay-codec.ts";
 const deadlineMs = 10_000;
 /** Many kernels are asked, and some may be away. */
 const whyDeadlineMs = 90_000;
+/** A connection that is tried for each of its paths. */
+const proveDeadlineMs = 300_000;
 /** The coordinator ends a waiting apply by itself; this is for one that hangs. */
 const applyGraceMs = 15_000;
 /** A mesh file for 5,000 nodes, or the status of as many. */
@@ -141,7 +143,11 @@ export function connectControl(socketPath: string): Control {
     unbanNode: (request) =>
       ask(client.unbanNode.bind(client), request, request.timeoutSeconds * 1000 + applyGraceMs),
     async why(request) {
-      const { paths, leftOut } = await ask(client.why.bind(client), request, whyDeadlineMs);
+      const { paths, leftOut } = await ask(
+        client.why.bind(client),
+        request,
+        request.prove ? proveDeadlineMs : whyDeadlineMs,
+      );
       const steps = (path: (typeof paths)[number]) =>
         path.steps.map((step) => ({ ...step, revision: toNumber(step.revision, "revision") }));
       return { leftOut, paths: paths.map((path) => ({ ...path, steps: steps(path) })) };

@@ -75,6 +75,7 @@ const answer: WhyResponse = {
       steps: [step],
       patch: "--- mesh.yaml\n+++ mesh.yaml\n@@ -1,1 +1,2 @@\n policies:\n+  - { name: api-to-web }\n",
       patchNote: "allows this for every instance of api, and nothing else",
+      proof: undefined,
     },
   ],
 };
@@ -87,7 +88,7 @@ describe("weft why", () => {
       return answer;
     };
     const { code, out } = await weft(["why", "api", "web", "http", "--via", "hub", "--trace"], { why });
-    expect(asked).toEqual([{ from: "api", to: "web", port: "http", via: "hub" }]);
+    expect(asked).toEqual([{ from: "api", to: "web", port: "http", via: "hub", prove: false }]);
     expect(code).toBe(0);
     expect(out).toEqual([
       "REFUSED  api on api1 -> web on web1 10.77.0.11:8080/tcp",
@@ -119,7 +120,15 @@ describe("weft why", () => {
     expect(json).toMatchObject({
       verdict: "mixed",
       leftOut: 2,
-      paths: [{ verdict: "refused", strength: null, steps: [{ policy: null, line: null, revision: 4 }] }, {}],
+      paths: [
+        {
+          verdict: "refused",
+          strength: null,
+          steps: [{ policy: null, line: null, revision: 4 }],
+          proof: null,
+        },
+        {},
+      ],
     });
   });
 });

@@ -7,7 +7,14 @@ import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
 import { FlowDesk } from "./flow-desk.ts";
-import { QuestionDesk } from "./question-desk.ts";
+import { ProofDesk } from "./proof-desk.ts";
+import {
+  type DialDesk,
+  dialQuestions,
+  type KernelDesk,
+  kernelQuestions,
+  QuestionDesk,
+} from "./question-desk.ts";
 import { Replayer } from "./replayer.ts";
 import type { Sessions } from "./sessions.ts";
 import { WhyDesk } from "./why-desk.ts";
@@ -23,7 +30,8 @@ export interface ExplainingParts {
 }
 
 export interface Explaining {
-  readonly desk: QuestionDesk;
+  readonly desk: KernelDesk;
+  readonly dials: DialDesk;
   readonly observed: (node: string, observation: Observation) => void;
   readonly why: WhyDesk;
   readonly flows: FlowDesk;
@@ -32,12 +40,14 @@ export interface Explaining {
 
 export function explaining(parts: ExplainingParts): Explaining {
   const { observations } = parts;
-  const desk = new QuestionDesk(parts.sessions);
+  const desk: KernelDesk = new QuestionDesk(parts.sessions, kernelQuestions);
+  const dials: DialDesk = new QuestionDesk(parts.sessions, dialQuestions);
   const flows = new FlowDesk(parts);
   return {
     desk,
+    dials,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
-    why: new WhyDesk({ ...parts, desk }),
+    why: new WhyDesk({ ...parts, desk, proofs: new ProofDesk(dials) }),
     flows,
     replayer: new Replayer({ ...parts, refresh: (names) => flows.refresh(names) }),
   };

@@ -2,7 +2,7 @@
 // kept, so a slow reader costs one message of each kind and gets the newest state, never a queue of old ones.
 
 /** In the order of sending: roots before a state that may need them. */
-const order = ["dismissal", "welcome", "bundle", "desired", "question", "attention"] as const;
+const order = ["dismissal", "welcome", "bundle", "desired", "question", "dial", "attention"] as const;
 export type SlotName = (typeof order)[number];
 
 export class Outbox<Message> {

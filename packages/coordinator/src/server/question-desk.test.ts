@@ -1,6 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import type { KernelQuestion } from "@weft/shared/model/observation";
-import { QuestionDesk } from "./question-desk.ts";
+import {
+  type DialDesk,
+  dialQuestions,
+  type KernelDesk,
+  kernelQuestions,
+  QuestionDesk,
+} from "./question-desk.ts";
 import type { Sessions } from "./sessions.ts";
 
 const question: Omit<KernelQuestion, "id"> = {
@@ -23,12 +29,14 @@ function sessionsOf(nodes: Readonly<Record<string, number[]>>): Sessions {
   };
   return { of } as unknown as Sessions;
 }
+const kernelDesk = (nodes: Readonly<Record<string, number[]>>): KernelDesk =>
+  new QuestionDesk(sessionsOf(nodes), kernelQuestions);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("questions to nodes", () => {
   it("go one at a time, and the answers find whoever asked", async () => {
     const asked: number[] = [];
-    const desk = new QuestionDesk(sessionsOf({ api1: asked }));
+    const desk = kernelDesk({ api1: asked });
     const first = desk.ask("api1", question);
     const second = desk.ask("api1", question);
     await turn();
@@ -43,7 +51,7 @@ describe("questions to nodes", () => {
 
   it("are answered by the node that was asked and by no other", async () => {
     const asked: number[] = [];
-    const desk = new QuestionDesk(sessionsOf({ api1: asked, web1: [] }));
+    const desk = kernelDesk({ api1: asked, web1: [] });
     const waiting = desk.ask("api1", question);
     await turn();
     const id = asked[0] ?? 0;
@@ -54,7 +62,7 @@ describe("questions to nodes", () => {
   });
 
   it("to a node that is away, or too many, are problems at once", async () => {
-    const desk = new QuestionDesk(sessionsOf({ api1: [] }));
+    const desk = kernelDesk({ api1: [] });
     expect(await desk.ask("gone", question)).toMatchObject({ problem: "it is not connected" });
     const waiting = Array.from({ length: 64 }, () => desk.ask("api1", question));
     expect(await desk.ask("api1", question)).toMatchObject({ problem: expect.stringContaining("too many") });
@@ -64,5 +72,22 @@ describe("questions to nodes", () => {
       await turn();
     }
     await Promise.all(waiting);
+  });
+
+  it("of two kinds do not wait for each other, and no answer of one kind is taken for the other", async () => {
+    const sent: string[] = [];
+    const send = (slot: string, message: { $case: string }) => sent.push(`${slot} ${message.$case}`);
+    const sessions = { of: () => ({ send }) } as unknown as Sessions;
+    const kernels: KernelDesk = new QuestionDesk(sessions, kernelQuestions);
+    const dials: DialDesk = new QuestionDesk(sessions, dialQuestions);
+    const judged = kernels.ask("web1", question);
+    const dialled = dials.ask("web1", { user: "web", destination: "10.77.0.12", port: 8080 });
+    await turn();
+    expect(sent).toEqual(["question question", "dial dial"]);
+    kernels.answered("web1", { id: 1, problem: "of the kernel" });
+    expect(await judged).toMatchObject({ problem: "of the kernel" });
+    const at = new Date(0);
+    dials.answered("web1", { id: 1, at, outcome: "accepted", errno: "" });
+    expect(await dialled).toEqual({ id: 1, at, outcome: "accepted", errno: "" });
   });
 });

@@ -1,11 +1,12 @@
 // In: a stream on the agents' port. Out: events about its node; the stream ends with its certificate, its membership
 // or its peer, whichever is first. No decisions about the mesh are made here.
 import { WeftError } from "@weft/shared/errors/weft-error";
-import type { AgentMessage, Answer, Hello } from "@weft/shared/gen/weft/v1/agent";
+import type { AgentMessage, Answer, DialAnswer, Hello } from "@weft/shared/gen/weft/v1/agent";
 import { NodeFacts as FactsMessage } from "@weft/shared/gen/weft/v1/facts";
 import { NodeReport as ReportMessage } from "@weft/shared/gen/weft/v1/report";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { NodeReport } from "@weft/shared/model/report";
+import { decodeDialAnswer } from "@weft/shared/wire/dial-codec";
 import { decodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
 import { decodeObservation } from "@weft/shared/wire/observation-codec";
@@ -37,7 +38,7 @@ export interface SessionParts {
   readonly sessions: Sessions;
   readonly handlers: Handlers;
   readonly events: SessionEvents;
-  readonly explaining: Pick<Explaining, "desk" | "observed">;
+  readonly explaining: Pick<Explaining, "desk" | "dials" | "observed">;
   readonly now: () => Date;
   readonly heartbeatSeconds: number;
   readonly banEpoch: () => number;
@@ -161,6 +162,9 @@ export class SessionHandler {
       case "answer":
         this.#answered(node, message.value);
         break;
+      case "dialAnswer":
+        this.#dialled(node, message.value);
+        break;
       // What only a newer agent can say is no error.
       case "heartbeat":
       case undefined:
@@ -174,6 +178,15 @@ export class SessionHandler {
       desk.answered(node, decodeAnswer(answer));
     } catch (failure) {
       desk.unreadable(node, Number(answer.id), failure);
+    }
+  }
+
+  #dialled(node: string, answer: DialAnswer): void {
+    const { dials } = this.#parts.explaining;
+    try {
+      dials.answered(node, decodeDialAnswer(answer));
+    } catch (failure) {
+      dials.unreadable(node, Number(answer.id), failure);
     }
   }
 }

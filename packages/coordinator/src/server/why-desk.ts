@@ -1,5 +1,5 @@
 // In: `weft why`: two ends and a port. Out: the answer, put together from what the kernels on the way say now and what
-// the mesh file means. Asks nodes; changes nothing.
+// the mesh file means; if it is wanted, with a real connection beside it. Asks nodes; changes nothing.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { WhyPath, WhyRequest, WhyResponse } from "@weft/shared/gen/weft/v1/control";
 import { familyOf } from "@weft/shared/model/address";
@@ -7,6 +7,7 @@ import { baselineName } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
 import type { KernelAnswer, KernelQuestion, NoAnswer } from "@weft/shared/model/observation";
 import { compileRecords } from "../compile/names.ts";
+import { dialPlanOf } from "../explain/dial-plan.ts";
 import { type AskedPort, type Endpoint, endpointsOf, portsOf } from "../explain/endpoints.ts";
 import { flipOf } from "../explain/flip.ts";
 import { identityText } from "../explain/identify.ts";
@@ -26,14 +27,16 @@ import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { SourceText, StoredDesired } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { requireMesh } from "./flow-desk.ts";
-import type { QuestionDesk } from "./question-desk.ts";
+import type { ProofDesk } from "./proof-desk.ts";
+import type { KernelDesk } from "./question-desk.ts";
 
 export interface WhyDeskParts {
   readonly authority: MeshAuthority;
   readonly compiler: MeshCompiler;
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly desk: QuestionDesk;
+  readonly desk: KernelDesk;
+  readonly proofs: ProofDesk;
   readonly now: () => Date;
 }
 
@@ -53,7 +56,7 @@ export class WhyDesk {
     this.#parts = parts;
   }
 
-  async why({ from, to, port, via }: WhyRequest): Promise<WhyResponse> {
+  async why({ from, to, port, via, prove }: WhyRequest): Promise<WhyResponse> {
     const mesh = requireMesh(this.#parts.authority);
     if (via !== "" && !mesh.nodes.some(({ name }) => name === via))
       throw new WeftError("WEFT-E103", `the mesh has no node "${via}"`);
@@ -64,7 +67,7 @@ export class WhyDesk {
       ),
     );
     const paths: WhyPath[] = [];
-    for (const pair of pairs.slice(0, mostPaths)) paths.push(await this.#path(mesh, pair, via));
+    for (const pair of pairs.slice(0, mostPaths)) paths.push(await this.#path(mesh, pair, via, prove));
     return { paths, leftOut: Math.max(0, pairs.length - mostPaths) };
   }
 
@@ -81,7 +84,7 @@ export class WhyDesk {
       )?.name;
   }
 
-  async #path(mesh: Mesh, { from, to, port }: Pair, via: string): Promise<WhyPath> {
+  async #path(mesh: Mesh, { from, to, port }: Pair, via: string, prove: boolean): Promise<WhyPath> {
     const { protocol } = port;
     const source = from.identity.address;
     const destination = to.identity.address;
@@ -102,6 +105,7 @@ export class WhyDesk {
         steps: [],
         patch: "",
         patchNote: "",
+        proof: undefined,
       };
     const hooks = await this.#ask(from, to, port, via);
     const receiver = hooks.find(({ kind }) => kind === "receiver");
@@ -135,6 +139,14 @@ export class WhyDesk {
             allow: judged.verdict === "refused",
             tryOut: (sources) => this.#tryOut(sources),
           });
+    // after the rules were asked: the connection is counted like any other
+    const proof = prove
+      ? await this.#parts.proofs.prove(
+          dialPlanOf(mesh, from, to, port, via),
+          judged.verdict,
+          receiver?.answer,
+        )
+      : undefined;
     return {
       ...ends,
       verdict: judged.verdict,
@@ -148,6 +160,7 @@ export class WhyDesk {
       })),
       patch: flip.patch,
       patchNote: flip.note,
+      proof,
     };
   }
 

@@ -15,6 +15,18 @@ export interface WhyStepView {
   readonly remarks: readonly string[];
 }
 
+export interface ProofView {
+  /** undefined: no connection was made. */
+  readonly at: Date | undefined;
+  readonly node: string;
+  readonly user: string;
+  readonly outcome: string;
+  readonly errno: string;
+  readonly agreement: string;
+  readonly sentence: string;
+  readonly note: string;
+}
+
 export interface WhyPathView {
   readonly from: string;
   readonly to: string;
@@ -28,6 +40,8 @@ export interface WhyPathView {
   readonly steps: readonly WhyStepView[];
   readonly patch: string;
   readonly patchNote: string;
+  /** undefined: it was not asked for. */
+  readonly proof: ProofView | undefined;
 }
 
 export interface WhyView {
@@ -72,6 +86,13 @@ function stepLines(step: WhyStepView, paint: Paint, trace: boolean): string[] {
   ];
 }
 
+function proofLines({ at, sentence, agreement, note }: ProofView, paint: Paint): string[] {
+  if (at === undefined) return [`  ${paint("doubtful", "not proved")}: ${printable(sentence)}`];
+  if (agreement === "disagrees")
+    return [`  proved: ${printable(sentence)}`, `  ${paint("bad", "DISAGREES")}: ${printable(note)}`];
+  return [`  proved: ${printable(`${sentence}; ${note}`)}`];
+}
+
 function pathLines(path: WhyPathView, paint: Paint, trace: boolean): string[] {
   const title = `${path.from} -> ${path.to} ${path.destination}${path.protocol === "icmp" ? " (ping)" : `:${path.port}/${path.protocol}`}`;
   const patch = path.patch.trimEnd();
@@ -79,6 +100,7 @@ function pathLines(path: WhyPathView, paint: Paint, trace: boolean): string[] {
   return [
     `${paint(toneOf(path.verdict), path.verdict.toUpperCase())}  ${printable(title)}`,
     `  ${printable(path.sentence)}`,
+    ...(path.proof === undefined ? [] : proofLines(path.proof, paint)),
     "",
     ...path.steps.flatMap((step) => stepLines(step, paint, trace)),
     ...(path.strength === "" ? [] : [`  strength  ${strengths[path.strength] ?? path.strength}`]),
@@ -107,6 +129,26 @@ export function overallVerdict({ paths }: WhyView): string {
   return verdicts.length === 1 ? (verdicts[0] ?? "unknown") : verdicts.length === 0 ? "unknown" : "mixed";
 }
 
+/** A real connection met something else than the rules say. */
+export function hasDisagreement({ paths }: WhyView): boolean {
+  return paths.some(({ proof }) => proof?.agreement === "disagrees");
+}
+
+const agreements: Readonly<Record<string, boolean>> = { agrees: true, disagrees: false };
+
+function proofJson({ at, node, user, outcome, errno, agreement, sentence, note }: ProofView) {
+  return {
+    at: at?.toISOString() ?? null,
+    user: user || null,
+    node: node || null,
+    outcome,
+    errno: errno || null,
+    agrees: agreements[agreement] ?? null,
+    sentence,
+    note: note || null,
+  };
+}
+
 export function whyJson(why: WhyView) {
   const none = <T>(value: T, empty: T): T | null => (value === empty ? null : value);
   return {
@@ -117,6 +159,7 @@ export function whyJson(why: WhyView) {
       strength: none(path.strength, ""),
       patch: none(path.patch, ""),
       patchNote: none(path.patchNote, ""),
+      proof: path.proof === undefined ? null : proofJson(path.proof),
       steps: path.steps.map((step) => ({
         ...step,
         policy: none(step.policy, ""),

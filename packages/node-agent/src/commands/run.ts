@@ -6,6 +6,8 @@ import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { ComponentStore } from "../components/component-store.ts";
 import { NamespaceNetworks } from "../cut/other-networks.ts";
+import { dialOnce } from "../dial/dial-once.ts";
+import { Dialler, type DialProgram } from "../dial/dialler.ts";
 import { observeDnsOwner } from "../dns/owner.ts";
 import type { DnsClient } from "../dns/query.ts";
 import { rootsPemOf } from "../enrol/trust.ts";
@@ -46,6 +48,7 @@ export interface RunParts {
   readonly random: () => number;
   readonly dns: DnsClient;
   readonly health: HealthProbe;
+  readonly dialProgram: DialProgram;
   readonly signal: AbortSignal;
 }
 
@@ -121,11 +124,20 @@ export async function runAgent(parts: RunParts): Promise<void> {
     // Elements of interval sets are changed without a word of whose they are.
     if (word.acts.length === 0) foreign.heard();
   });
+  const floor = new FloorGate(host.files);
+  const dialler = new Dialler({
+    exec: host.exec,
+    clock: host.clock,
+    program: parts.dialProgram,
+    content: async () =>
+      agent.current === undefined ? undefined : (await floor.admit(agent.current)).policy,
+    dial: dialOnce,
+  });
   const agent: Agent = new Agent({
     host,
     log,
     node,
-    floor: new FloorGate(host.files),
+    floor,
     cuts: new CutSection({ cutter, clock: host.clock, log }),
     policy: new PolicySection({
       host,
@@ -196,6 +208,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     },
     onAttention: () => observer.attend(),
     answer: (question) => answerQuestion(host, node, question),
+    dial: (question) => dialler.answer(question),
   });
   links.link = link;
   // A bug in one of them ends all: systemd starts the agent anew, and the kernel keeps its rules meanwhile.

@@ -5,6 +5,7 @@ import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
 import type { AgentServiceClient } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
 import type { DesiredState } from "@weft/shared/model/desired";
+import type { DialAnswer, DialQuestion } from "@weft/shared/model/dial";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { KernelAnswer, KernelQuestion, NoAnswer, Observation } from "@weft/shared/model/observation";
 import type { NodeReport } from "@weft/shared/model/report";
@@ -34,6 +35,8 @@ export interface LinkDuties {
   readonly onAttention: () => void;
   /** Resolves for any question; what goes wrong is part of the answer. */
   readonly answer: (question: KernelQuestion) => Promise<KernelAnswer | NoAnswer>;
+  /** The same. Beside the other questions, which need not wait for a connection that nobody answers. */
+  readonly dial: (question: DialQuestion) => Promise<DialAnswer | NoAnswer>;
 }
 
 /** Remembered over restarts. */
@@ -156,6 +159,7 @@ export class Link {
         this.#dismissing = this.#dismissed(reason, banEpoch);
       },
       question: (question) => this.#answer(question),
+      dial: (question) => void this.#dial(question),
       attention: () => this.#duties.onAttention(),
       unreadable: (failure) => {
         log.error(`link: ${describeError(failure)}`);
@@ -181,6 +185,15 @@ export class Link {
       this.#duties.log.error(`link: a question is not answered: ${describeError(failure)}`);
     } finally {
       this.#unanswered -= 1;
+    }
+  }
+
+  async #dial(question: DialQuestion): Promise<void> {
+    try {
+      const answer = await this.#duties.dial(question);
+      this.#session?.sendDialAnswer(answer);
+    } catch (failure) {
+      this.#duties.log.error(`link: a connection is not proved: ${describeError(failure)}`);
     }
   }
 

@@ -10,10 +10,12 @@ import type {
 } from "@weft/shared/gen/weft/v1/agent";
 import type { SignedTrustBundle } from "@weft/shared/gen/weft/v1/trust";
 import type { DesiredState } from "@weft/shared/model/desired";
+import type { DialAnswer, DialQuestion } from "@weft/shared/model/dial";
 import type { NodeFacts } from "@weft/shared/model/facts";
 import type { KernelAnswer, KernelQuestion, NoAnswer, Observation } from "@weft/shared/model/observation";
 import type { NodeReport } from "@weft/shared/model/report";
 import { decodeDesired } from "@weft/shared/wire/desired-codec";
+import { decodeDialQuestion, encodeDialAnswer } from "@weft/shared/wire/dial-codec";
 import { encodeFacts } from "@weft/shared/wire/facts-codec";
 import { toNumber } from "@weft/shared/wire/number";
 import { encodeObservation } from "@weft/shared/wire/observation-codec";
@@ -26,6 +28,7 @@ export interface SessionEvents {
   bundle(signed: SignedTrustBundle): void;
   dismissal(reason: string, banEpoch: number): void;
   question(question: KernelQuestion): void;
+  dial(question: DialQuestion): void;
   attention(): void;
   /** Something that came could not be understood; the stream goes on. */
   unreadable(failure: unknown): void;
@@ -115,6 +118,10 @@ export class Session {
     this.#write({ $case: "answer", value: encodeAnswer(answer) });
   }
 
+  sendDialAnswer(answer: DialAnswer | NoAnswer): void {
+    this.#write({ $case: "dialAnswer", value: encodeDialAnswer(answer) });
+  }
+
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
@@ -142,6 +149,9 @@ function receive(message: CoordinatorMessage["message"], events: SessionEvents):
       break;
     case "question":
       events.question(decodeQuestion(message.value));
+      break;
+    case "dial":
+      events.dial(decodeDialQuestion(message.value));
       break;
     case "attention":
       events.attention();

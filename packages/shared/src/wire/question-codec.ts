@@ -10,6 +10,7 @@ import type {
   KernelQuestion,
   NoAnswer,
 } from "../model/observation.ts";
+import { askedPort, askedUser } from "./asked-fields.ts";
 import { oneOf, toNumber } from "./number.ts";
 
 const hooks: readonly KernelQuestion["hook"][] = ["input", "output", "forward"];
@@ -35,24 +36,17 @@ export function decodeQuestion(message: wire.Question): KernelQuestion {
   const destination = parseAddress(message.destination);
   if (familyOf(source) !== familyOf(destination))
     throw new WeftError("WEFT-E003", `${source} and ${destination} are of different families`);
-  if (!/^[A-Za-z0-9_.-]{0,32}$/.test(message.user) || message.user.startsWith("-"))
-    throw new WeftError("WEFT-E003", "what a question names is no user");
   return {
     id: toNumber(message.id, "question"),
     hook: oneOf(message.hook, hooks, "hook"),
     source,
     destination,
     protocol: oneOf(message.protocol, protocols, "protocol"),
-    port: message.protocol === "icmp" ? 0 : portOf(message.port),
-    user: message.user,
+    port: message.protocol === "icmp" ? 0 : askedPort(message.port),
+    user: askedUser(message.user),
     local: message.local,
-    publishedPort: message.publishedPort === 0 ? undefined : portOf(message.publishedPort),
+    publishedPort: message.publishedPort === 0 ? undefined : askedPort(message.publishedPort),
   };
-}
-
-function portOf(port: number): number {
-  if (port < 1 || port > 65535) throw new WeftError("WEFT-E003", `${port} is no port`);
-  return port;
 }
 
 export function encodeAnswer(answer: KernelAnswer | NoAnswer): wire.Answer {

@@ -38,6 +38,7 @@ export interface AgentMessage {
     | { $case: "report"; value: NodeReport }
     | { $case: "observation"; value: Observation }
     | { $case: "answer"; value: Answer }
+    | { $case: "dialAnswer"; value: DialAnswer }
     | undefined;
 }
 
@@ -158,6 +159,21 @@ export interface Listener {
   user: LocalUser | undefined;
 }
 
+/** To a dial question. */
+export interface DialAnswer {
+  id: bigint;
+  /** not empty: nothing was tried, and nothing below holds */
+  problem: string;
+  /** by the node's clock */
+  at:
+    | Date
+    | undefined;
+  /** "accepted", "refused" (by a reset), "unanswered" or "unreachable" */
+  outcome: string;
+  /** of "refused" and "unreachable", as ECONNREFUSED */
+  errno: string;
+}
+
 export interface CoordinatorMessage {
   message:
     | { $case: "welcome"; value: Welcome }
@@ -166,6 +182,7 @@ export interface CoordinatorMessage {
     | { $case: "dismissal"; value: Dismissal }
     | { $case: "question"; value: Question }
     | { $case: "attention"; value: Attention }
+    | { $case: "dial"; value: DialQuestion }
     | undefined;
 }
 
@@ -190,6 +207,19 @@ export interface Question {
   local: boolean;
   /** before a DNAT of this node; 0: none */
   publishedPort: number;
+}
+
+/**
+ * What becomes of a real TCP connection, made now and closed at once? Only to an endpoint that the node's own desired state
+ * declares, only as root or as the user of a service of the node. Data, never a command.
+ */
+export interface DialQuestion {
+  id: bigint;
+  user: string;
+  /** address */
+  destination: string;
+  /** tcp */
+  port: number;
 }
 
 export interface Welcome {
@@ -291,6 +321,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "answer":
         Answer.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
+      case "dialAnswer":
+        DialAnswer.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -356,6 +389,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "answer", value: Answer.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "dialAnswer", value: DialAnswer.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -382,6 +423,10 @@ export const AgentMessage: MessageFns<AgentMessage> = {
         ? { $case: "observation", value: Observation.fromJSON(object.observation) }
         : isSet(object.answer)
         ? { $case: "answer", value: Answer.fromJSON(object.answer) }
+        : isSet(object.dialAnswer)
+        ? { $case: "dialAnswer", value: DialAnswer.fromJSON(object.dialAnswer) }
+        : isSet(object.dial_answer)
+        ? { $case: "dialAnswer", value: DialAnswer.fromJSON(object.dial_answer) }
         : undefined,
     };
   },
@@ -400,6 +445,8 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       obj.observation = Observation.toJSON(message.message.value);
     } else if (message.message?.$case === "answer") {
       obj.answer = Answer.toJSON(message.message.value);
+    } else if (message.message?.$case === "dialAnswer") {
+      obj.dialAnswer = DialAnswer.toJSON(message.message.value);
     }
     return obj;
   },
@@ -443,6 +490,12 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "answer": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "answer", value: Answer.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "dialAnswer": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "dialAnswer", value: DialAnswer.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1943,6 +1996,142 @@ export const Listener: MessageFns<Listener> = {
   },
 };
 
+function createBaseDialAnswer(): DialAnswer {
+  return { id: 0n, problem: "", at: undefined, outcome: "", errno: "" };
+}
+
+export const DialAnswer: MessageFns<DialAnswer> = {
+  encode(message: DialAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.problem !== "") {
+      writer.uint32(18).string(message.problem);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(26).fork()).join();
+    }
+    if (message.outcome !== "") {
+      writer.uint32(34).string(message.outcome);
+    }
+    if (message.errno !== "") {
+      writer.uint32(42).string(message.errno);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DialAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDialAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.errno = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DialAnswer {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      errno: isSet(object.errno) ? globalThis.String(object.errno) : "",
+    };
+  },
+
+  toJSON(message: DialAnswer): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.errno !== "") {
+      obj.errno = message.errno;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DialAnswer>, I>>(base?: I): DialAnswer {
+    return DialAnswer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DialAnswer>, I>>(object: I): DialAnswer {
+    const message = createBaseDialAnswer();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.problem = object.problem ?? "";
+    message.at = object.at ?? undefined;
+    message.outcome = object.outcome ?? "";
+    message.errno = object.errno ?? "";
+    return message;
+  },
+};
+
 function createBaseCoordinatorMessage(): CoordinatorMessage {
   return { message: undefined };
 }
@@ -1967,6 +2156,9 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         break;
       case "attention":
         Attention.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "dial":
+        DialQuestion.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -2033,6 +2225,14 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
             message.message = { $case: "attention", value: Attention.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "dial", value: DialQuestion.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2059,6 +2259,8 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
         ? { $case: "question", value: Question.fromJSON(object.question) }
         : isSet(object.attention)
         ? { $case: "attention", value: Attention.fromJSON(object.attention) }
+        : isSet(object.dial)
+        ? { $case: "dial", value: DialQuestion.fromJSON(object.dial) }
         : undefined,
     };
   },
@@ -2077,6 +2279,8 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       obj.question = Question.toJSON(message.message.value);
     } else if (message.message?.$case === "attention") {
       obj.attention = Attention.toJSON(message.message.value);
+    } else if (message.message?.$case === "dial") {
+      obj.dial = DialQuestion.toJSON(message.message.value);
     }
     return obj;
   },
@@ -2120,6 +2324,12 @@ export const CoordinatorMessage: MessageFns<CoordinatorMessage> = {
       case "attention": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "attention", value: Attention.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "dial": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "dial", value: DialQuestion.fromPartial(object.message.value) };
         }
         break;
       }
@@ -2390,6 +2600,126 @@ export const Question: MessageFns<Question> = {
     message.user = object.user ?? "";
     message.local = object.local ?? false;
     message.publishedPort = object.publishedPort ?? 0;
+    return message;
+  },
+};
+
+function createBaseDialQuestion(): DialQuestion {
+  return { id: 0n, user: "", destination: "", port: 0 };
+}
+
+export const DialQuestion: MessageFns<DialQuestion> = {
+  encode(message: DialQuestion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    if (message.destination !== "") {
+      writer.uint32(26).string(message.destination);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DialQuestion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDialQuestion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DialQuestion {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: DialQuestion): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DialQuestion>, I>>(base?: I): DialQuestion {
+    return DialQuestion.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DialQuestion>, I>>(object: I): DialQuestion {
+    const message = createBaseDialQuestion();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.user = object.user ?? "";
+    message.destination = object.destination ?? "";
+    message.port = object.port ?? 0;
     return message;
   },
 };

@@ -257,6 +257,8 @@ export interface WhyRequest {
   port: string;
   /** node that forwards, for a source behind it */
   via: string;
+  /** have the sender's node make one real connection, too */
+  prove: boolean;
 }
 
 export interface WhyResponse {
@@ -287,6 +289,25 @@ export interface WhyPath {
   patch: string;
   /** what it does, or why there is none */
   patchNote: string;
+  /** only if it was asked for */
+  proof: Proof | undefined;
+}
+
+/** One real connection beside the rules' verdict, or why there was none. */
+export interface Proof {
+  /** by the sender's clock; unset: none was made */
+  at: Date | undefined;
+  node: string;
+  user: string;
+  /** "accepted", "refused", "unanswered", "unreachable" or "not-tried" */
+  outcome: string;
+  errno: string;
+  /** "agrees", "disagrees" or "open" */
+  agreement: string;
+  /** what happened */
+  sentence: string;
+  /** how that stands to the rules */
+  note: string;
 }
 
 export interface WhyStep {
@@ -3442,7 +3463,7 @@ export const VersionResponse: MessageFns<VersionResponse> = {
 };
 
 function createBaseWhyRequest(): WhyRequest {
-  return { from: "", to: "", port: "", via: "" };
+  return { from: "", to: "", port: "", via: "", prove: false };
 }
 
 export const WhyRequest: MessageFns<WhyRequest> = {
@@ -3458,6 +3479,9 @@ export const WhyRequest: MessageFns<WhyRequest> = {
     }
     if (message.via !== "") {
       writer.uint32(34).string(message.via);
+    }
+    if (message.prove !== false) {
+      writer.uint32(40).bool(message.prove);
     }
     return writer;
   },
@@ -3507,6 +3531,14 @@ export const WhyRequest: MessageFns<WhyRequest> = {
             message.via = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.prove = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3525,6 +3557,7 @@ export const WhyRequest: MessageFns<WhyRequest> = {
       to: isSet(object.to) ? globalThis.String(object.to) : "",
       port: isSet(object.port) ? globalThis.String(object.port) : "",
       via: isSet(object.via) ? globalThis.String(object.via) : "",
+      prove: isSet(object.prove) ? globalThis.Boolean(object.prove) : false,
     };
   },
 
@@ -3542,6 +3575,9 @@ export const WhyRequest: MessageFns<WhyRequest> = {
     if (message.via !== "") {
       obj.via = message.via;
     }
+    if (message.prove !== false) {
+      obj.prove = message.prove;
+    }
     return obj;
   },
 
@@ -3554,6 +3590,7 @@ export const WhyRequest: MessageFns<WhyRequest> = {
     message.to = object.to ?? "";
     message.port = object.port ?? "";
     message.via = object.via ?? "";
+    message.prove = object.prove ?? false;
     return message;
   },
 };
@@ -3661,6 +3698,7 @@ function createBaseWhyPath(): WhyPath {
     steps: [],
     patch: "",
     patchNote: "",
+    proof: undefined,
   };
 }
 
@@ -3701,6 +3739,9 @@ export const WhyPath: MessageFns<WhyPath> = {
     }
     if (message.patchNote !== "") {
       writer.uint32(98).string(message.patchNote);
+    }
+    if (message.proof !== undefined) {
+      Proof.encode(message.proof, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -3814,6 +3855,14 @@ export const WhyPath: MessageFns<WhyPath> = {
             message.patchNote = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.proof = Proof.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3844,6 +3893,7 @@ export const WhyPath: MessageFns<WhyPath> = {
         : isSet(object.patch_note)
         ? globalThis.String(object.patch_note)
         : "",
+      proof: isSet(object.proof) ? Proof.fromJSON(object.proof) : undefined,
     };
   },
 
@@ -3885,6 +3935,9 @@ export const WhyPath: MessageFns<WhyPath> = {
     if (message.patchNote !== "") {
       obj.patchNote = message.patchNote;
     }
+    if (message.proof !== undefined) {
+      obj.proof = Proof.toJSON(message.proof);
+    }
     return obj;
   },
 
@@ -3905,6 +3958,188 @@ export const WhyPath: MessageFns<WhyPath> = {
     message.steps = object.steps?.map((e) => WhyStep.fromPartial(e)) || [];
     message.patch = object.patch ?? "";
     message.patchNote = object.patchNote ?? "";
+    message.proof = (object.proof !== undefined && object.proof !== null) ? Proof.fromPartial(object.proof) : undefined;
+    return message;
+  },
+};
+
+function createBaseProof(): Proof {
+  return { at: undefined, node: "", user: "", outcome: "", errno: "", agreement: "", sentence: "", note: "" };
+}
+
+export const Proof: MessageFns<Proof> = {
+  encode(message: Proof, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(10).fork()).join();
+    }
+    if (message.node !== "") {
+      writer.uint32(18).string(message.node);
+    }
+    if (message.user !== "") {
+      writer.uint32(26).string(message.user);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(34).string(message.outcome);
+    }
+    if (message.errno !== "") {
+      writer.uint32(42).string(message.errno);
+    }
+    if (message.agreement !== "") {
+      writer.uint32(50).string(message.agreement);
+    }
+    if (message.sentence !== "") {
+      writer.uint32(58).string(message.sentence);
+    }
+    if (message.note !== "") {
+      writer.uint32(66).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Proof {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProof();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.errno = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.agreement = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sentence = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Proof {
+    return {
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      errno: isSet(object.errno) ? globalThis.String(object.errno) : "",
+      agreement: isSet(object.agreement) ? globalThis.String(object.agreement) : "",
+      sentence: isSet(object.sentence) ? globalThis.String(object.sentence) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+    };
+  },
+
+  toJSON(message: Proof): unknown {
+    const obj: any = {};
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.errno !== "") {
+      obj.errno = message.errno;
+    }
+    if (message.agreement !== "") {
+      obj.agreement = message.agreement;
+    }
+    if (message.sentence !== "") {
+      obj.sentence = message.sentence;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Proof>, I>>(base?: I): Proof {
+    return Proof.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Proof>, I>>(object: I): Proof {
+    const message = createBaseProof();
+    message.at = object.at ?? undefined;
+    message.node = object.node ?? "";
+    message.user = object.user ?? "";
+    message.outcome = object.outcome ?? "";
+    message.errno = object.errno ?? "";
+    message.agreement = object.agreement ?? "";
+    message.sentence = object.sentence ?? "";
+    message.note = object.note ?? "";
     return message;
   },
 };
