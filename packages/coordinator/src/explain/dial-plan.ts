@@ -9,7 +9,7 @@ export interface DialPlan {
   readonly question: Omit<DialQuestion, "id">;
 }
 
-/** Of a node without a service: any process of it. */
+/** Of a node: any process of it that no service's user runs. */
 const nodeUser = "root";
 
 /** @param via the node that forwards for the source; empty: none */
@@ -33,6 +33,6 @@ export function dialPlanOf(
     receiver.address === addressOfNode(mesh, receiver.node) &&
     targetOn(mesh, receiver.node, protocol, port) !== undefined;
   if (!isDeclared) return `no service of the mesh declares ${port}/tcp at ${receiver.address}`;
-  const user = kind === "service" ? from.user : nodeUser;
+  const user = from.user === "" ? nodeUser : from.user;
   return { node, question: { user, destination: receiver.address, port } };
 }

@@ -3,6 +3,7 @@ import type { DesiredContent, Endpoint, Protocol } from "@weft/shared/model/desi
 import type { DialQuestion } from "@weft/shared/model/dial";
 import fc from "fast-check";
 import { emptyContent } from "../../../../test/support/desired.ts";
+import { floored } from "../../../../test/support/floored.ts";
 import { dialRefusal } from "./admit-dial.ts";
 
 const endpoint = (address: string, protocol: Protocol, from: number, to = from): Endpoint => ({
@@ -57,6 +58,19 @@ describe("what a node dials for its coordinator", () => {
     for (const [part, sentence] of refused)
       expect(dialRefusal(content, { ...question, ...part })).toEqual(sentence);
     expect(dialRefusal(undefined, question)).toBe("it has no state to go by");
+  });
+
+  it("is what the machine's floor lets be of that", () => {
+    const answers = (floor: string) => {
+      const { identity, policy } = content;
+      const admitted = floored(floor, { identity, policy: { mesh: policy.mesh } });
+      return [question, { ...question, user: "root" }].map(
+        (asked) => dialRefusal(admitted, asked) === undefined,
+      );
+    };
+    expect(answers("nodes: [10.77.0.0/24]")).toEqual([true, true]);
+    expect(answers("nodes: [10.88.0.0/24]")).toEqual([false, false]);
+    expect(answers("users: [shop]")).toEqual([false, true]);
   });
 
   it("is within what is declared, whatever is asked", () => {
