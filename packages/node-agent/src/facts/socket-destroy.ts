@@ -17,12 +17,13 @@ export async function probeSocketDestroy(exec: Exec): Promise<boolean> {
     const { port } = server.address() as AddressInfo;
     client = connect(port, "127.0.0.1");
     await once(client, "connect");
-    const broken = once(client, "error", { signal: AbortSignal.timeout(patienceMs) });
-    await exec.run("ss", ["-K", "-t", "dst", "127.0.0.1", "dport", "=", `:${port}`]);
-    return await broken.then(
+    // heard from the start: ss may fail, or take longer than anybody waits
+    const isBroken = once(client, "error", { signal: AbortSignal.timeout(patienceMs) }).then(
       () => true,
       () => false,
     );
+    await exec.run("ss", ["-K", "-t", "dst", "127.0.0.1", "dport", "=", `:${port}`]);
+    return await isBroken;
   } finally {
     client?.destroy();
     server.close();
