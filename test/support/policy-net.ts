@@ -55,7 +55,7 @@ export class PolicyNet {
 
   async up(): Promise<void> {
     const { net, user } = this;
-    await installHostPrograms(["ip", "nft", "conntrack"], labProgress);
+    await installHostPrograms(["ip", "nft", "conntrack", "ping"], labProgress);
     net.up(this.address);
     await Promise.all([
       net.as("web1", user.web).listen(8080),

@@ -126,11 +126,12 @@ afterAll(() => net.down());
 beforeEach(async () => {
   lab.clear();
   root = mkdtempSync(join(tmpdir(), "weft-repair-"));
-  logged = [];
+  const lines: string[] = [];
+  logged = lines;
   heard = [];
   const exec = new NamespaceExec(root);
   host = { files: new FilesWithProc(root), exec, units: new FakeUnits(), clock: new LinuxClock() };
-  const say = (line: string) => void logged.push(line);
+  const say = (line: string) => void lines.push(line);
   const log = { info: say, warn: say, error: say };
   witness = new LeakWitness(host);
   repair = new TableRepair({ host, log, witness, memory: new TableMemory(), onRepair: () => {} });
@@ -145,6 +146,8 @@ beforeEach(async () => {
 afterEach(async () => {
   intruder?.kill("SIGKILL");
   intruder = undefined;
+  // each repair counts afterwards, and must not do so in the next test
+  await eventually("the counts", () => counted() >= repairs(), 10_000);
   stop.abort();
   await running;
   rmSync(root, { recursive: true, force: true });
