@@ -6,12 +6,12 @@ export interface EnforcedTimes {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Took more than three times as long as the one in the middle, or twice as long and is an outlier among them. */
+  /** Took more than three times as long as the one in the middle, or half as long again and is an outlier among them. */
   readonly slow: readonly string[];
 }
 
 const slowFactor = 3;
-const outlierFactor = 2;
+const outlierFactor = 1.5;
 /** Of the middle half's width, above it: Tukey's fence. */
 const fence = 1.5;
 
