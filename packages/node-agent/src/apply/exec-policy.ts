@@ -2,7 +2,7 @@
 // kernel, read back, and on disk as the one for boot. Order: loading file fsynced, checked, loaded in one transaction,
 // read back, renamed to confirmed, fsynced. Boot ignores the loading file: whatever a crash leaves, the next boot has
 // the last rules that were seen in force.
-import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
+import { WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderRemoval } from "@weft/shared/render/nftables";
 import { parseScriptHeader } from "@weft/shared/render/nftables-script-header";
@@ -21,11 +21,10 @@ import {
   forgetMemory,
   isAlone,
   type KernelTable,
-  loadFile,
+  loadAlone,
   loadScript,
   partsOf,
   readKernelTable,
-  replaceTable,
 } from "../policy/kernel-table.ts";
 import { places } from "../state/places.ts";
 import type { Executor, Undo } from "./executor.ts";
@@ -54,9 +53,9 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
       await clock.sleep(this.#trackingMs);
     }
     await this.#forget(before);
-    await this.#load(args, before);
+    const kernel = await this.#load(args, before);
     try {
-      await this.#confirm(args, before);
+      await this.#confirm(args, before, kernel);
     } catch (failure) {
       await this.#restore(before);
       throw failure;
@@ -72,28 +71,25 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     if (kernel !== undefined && kernel.fingerprint !== before.fingerprint) await forgetMemory(exec);
   }
 
-  /** What a plain load leaves of other hands in the table is taken away with the table. */
-  async #load({ text }: Args, before: ConfirmedPolicy | undefined): Promise<void> {
-    const { exec } = this.#host;
-    try {
-      await loadFile(exec, places.loadingPolicy);
-    } catch (failure) {
-      if (!isWeftError(failure)) throw failure;
-      await replaceTable(exec, text);
-      return;
-    }
-    const kernel = await readKernelTable(exec);
-    if (kernel === undefined || before === undefined) return;
-    const isKnown = before.text === text && before.fingerprint !== "";
-    const isAsKnown = !isKnown || kernel.fingerprint === before.fingerprint;
-    if (!isAsKnown || !isAlone(kernel, slotOf(text), before.parts)) await replaceTable(exec, text);
+  /** Right is what is as it was known to be, or, of rules that are new, has nothing besides them. */
+  #load({ text }: Args, before: ConfirmedPolicy | undefined): Promise<KernelTable | undefined> {
+    const isKnown = before?.text === text && before.fingerprint !== "";
+    const isRight = (table: KernelTable | undefined) =>
+      table === undefined ||
+      before === undefined ||
+      ((!isKnown || table.fingerprint === before.fingerprint) && isAlone(table, slotOf(text), before.parts));
+    return loadAlone(this.#host.exec, { path: places.loadingPolicy, text }, isRight);
   }
 
   /** The kernel is asked what it has; only then is the file the one for boot. */
-  async #confirm(args: Args, before: ConfirmedPolicy | undefined): Promise<void> {
+  async #confirm(
+    args: Args,
+    before: ConfirmedPolicy | undefined,
+    loaded: KernelTable | undefined,
+  ): Promise<void> {
     const { files } = this.#host;
     const { revision, digest, text } = args;
-    const kernel = await this.#readBack(args);
+    const kernel = carries(loaded, args);
     if (before?.text !== args.text) await keepAsPrevious(files, before);
     await files.rename(places.loadingPolicy, places.confirmedPolicy);
     const { fingerprint } = kernel;
@@ -105,16 +101,8 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
     });
   }
 
-  async #readBack({ revision, digest }: Pick<Args, "revision" | "digest">): Promise<KernelTable> {
-    const kernel = await readKernelTable(this.#host.exec);
-    if (kernel?.revision === revision && kernel.digest === digest) return kernel;
-    throw new WeftError("WEFT-E400", `the kernel does not carry revision ${revision}`, {
-      why: kernel === undefined ? "It has no table inet weft." : `It carries revision ${kernel.revision}.`,
-    });
-  }
-
   async verify(args: Args): Promise<void> {
-    await this.#readBack(args);
+    carries(await readKernelTable(this.#host.exec), args);
     if ((await readScript(this.#host.files, places.confirmedPolicy)) !== args.text)
       throw new WeftError("WEFT-E002", `${places.confirmedPolicy} does not hold what the kernel has`);
   }
@@ -136,4 +124,14 @@ export class LoadPolicy implements Executor<"loadPolicy"> {
 /** A script of another release is planned into the first one. */
 function slotOf(text: string): Slot {
   return parseScriptHeader(text)?.slot ?? "a";
+}
+
+function carries(
+  kernel: KernelTable | undefined,
+  { revision, digest }: Pick<Args, "revision" | "digest">,
+): KernelTable {
+  if (kernel?.revision === revision && kernel.digest === digest) return kernel;
+  throw new WeftError("WEFT-E400", `the kernel does not carry revision ${revision}`, {
+    why: kernel === undefined ? "It has no table inet weft." : `It carries revision ${kernel.revision}.`,
+  });
 }

@@ -131,9 +131,30 @@ export async function forgetMemory(exec: Exec, started?: (pid: number) => void):
 }
 
 /** Whatever else somebody has put into the table goes: chains of his own, or ours with another hook or priority. */
-export function replaceTable(exec: Exec, script: string, started?: (pid: number) => void): Promise<void> {
+function replaceTable(exec: Exec, script: string, started?: (pid: number) => void): Promise<void> {
   const input = `${renderRemoval()}${script}`;
   return nft(exec, ["-f", "-"], started === undefined ? { input } : { input, started });
+}
+
+/**
+ * A file, and nothing besides: what a plain load leaves of other hands in the table goes with the table.
+ * @param isRight by what the kernel then has @returns what it has in the end
+ */
+export async function loadAlone(
+  exec: Exec,
+  { path, text }: { readonly path: string; readonly text: string },
+  isRight: (table: KernelTable | undefined) => boolean,
+  { memory, started }: { readonly memory?: TableMemory; readonly started?: (pid: number) => void } = {},
+): Promise<KernelTable | undefined> {
+  try {
+    await loadFile(exec, path, started);
+    const table = await readKernelTable(exec, memory);
+    if (isRight(table)) return table;
+  } catch (failure) {
+    if (!isWeftError(failure)) throw failure;
+  }
+  await replaceTable(exec, text, started);
+  return readKernelTable(exec, memory);
 }
 
 /** One transaction: all of it or nothing. */

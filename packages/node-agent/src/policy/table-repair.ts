@@ -16,9 +16,8 @@ import { type Culprit, culpritOf, unknownCulprit } from "./culprit.ts";
 import {
   forgetMemory,
   type KernelTable,
-  loadFile,
+  loadAlone,
   readKernelTable,
-  replaceTable,
   type TableMemory,
 } from "./kernel-table.ts";
 import type { ChangeWord } from "./kernel-watch.ts";
@@ -179,7 +178,11 @@ export class TableRepair {
     const word = named.findLast(({ isElsewhere }) => !isElsewhere) ?? named.at(-1) ?? heard.at(-1);
     const began = this.#now();
     if (found !== undefined) await forgetMemory(host.exec, (pid) => this.#ownLoad(pid));
-    const now = await this.#load(confirmed);
+    const file = { path: places.confirmedPolicy, text: confirmed.text };
+    const now = await loadAlone(host.exec, file, (table) => driftOf(confirmed, table) === undefined, {
+      memory: this.#parts.memory,
+      started: (pid) => this.#ownLoad(pid),
+    });
     const at = this.#now();
     const tookMs = at - (word?.at ?? began);
     // Not the same file any more, or changed again in between: there will be another word, or another look.
@@ -196,21 +199,6 @@ export class TableRepair {
     this.#parts.onRepair();
     this.#counting = this.#counting.then(() => this.#count(repair));
     return now;
-  }
-
-  /** What a plain load leaves of other hands in the table goes with the table. */
-  async #load(confirmed: ConfirmedPolicy): Promise<KernelTable | undefined> {
-    const { host, memory } = this.#parts;
-    const own = (pid: number) => this.#ownLoad(pid);
-    try {
-      await loadFile(host.exec, places.confirmedPolicy, own);
-      const now = await readKernelTable(host.exec, memory);
-      if (driftOf(confirmed, now) === undefined) return now;
-    } catch (failure) {
-      if (!isWeftError(failure)) throw failure;
-    }
-    await replaceTable(host.exec, confirmed.text, own);
-    return readKernelTable(host.exec, memory);
   }
 
   /** In a fight the next repair waits, whoever asks for it. */
