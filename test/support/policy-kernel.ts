@@ -13,7 +13,9 @@ interface Carried {
 export class PolicyKernel {
   /** undefined: no table. */
   confirmed: Carried | undefined;
-  #armed: { readonly slot: string; readonly digest: string; readonly until: number } | undefined;
+  #armed:
+    | { readonly slot: string; readonly digest: string; readonly until: number; readonly timeoutMs: number }
+    | undefined;
   /** The slot of the candidate the base chains ask `armed` about. */
   #staged: string | undefined;
   /** What somebody else's hand did to the table. */
@@ -51,6 +53,7 @@ export class PolicyKernel {
 
   async nft(args: readonly string[], { input }: ExecOptions): Promise<Partial<ExecResult>> {
     if (args[0] === "-j") return args[2] === "set" ? this.#listSet(args[5]) : this.#listTable();
+    if (args[0] === "list") return this.#listArmed();
     if (args[0] === "-c") return {};
     const text = input ?? (await this.#readText(args.at(-1) ?? "")) ?? "";
     return this.#load(text) ? {} : { code: 1, stderr: "Error: No such file or directory" };
@@ -59,8 +62,9 @@ export class PolicyKernel {
   #load(text: string): boolean {
     const arming = /ipv4 timeout (\d+)ms comment "digest=(\w+)"/.exec(text);
     if (arming !== null) {
-      const until = this.#now() + Number(arming[1]);
-      this.#armed = { slot: this.#staged ?? "", digest: arming[2] ?? "", until };
+      const timeoutMs = Number(arming[1]);
+      const until = this.#now() + timeoutMs;
+      this.#armed = { slot: this.#staged ?? "", digest: arming[2] ?? "", until, timeoutMs };
       return true;
     }
     const staging = /@armed goto (\w)_input/.exec(text)?.[1];
@@ -102,6 +106,13 @@ export class PolicyKernel {
   #listSet(name: string | undefined): Partial<ExecResult> {
     if (this.confirmed === undefined) return { code: 1, stderr: "Error: No such file or directory" };
     return { stdout: JSON.stringify({ nftables: [this.#set(name)] }) };
+  }
+
+  /** As nft prints it for people: times to the millisecond. */
+  #listArmed(): Partial<ExecResult> {
+    const { armed } = this;
+    const until = armed === undefined ? "" : `${armed.timeoutMs}ms expires ${armed.until - this.#now()}ms`;
+    return { stdout: armed === undefined ? "" : `elements = { ipv4 timeout ${until} }` };
   }
 
   #set(name: string | undefined) {

@@ -371,6 +371,21 @@ describe("DeadMan", () => {
     expect(await agreement()).toBe("old");
   });
 
+  it("knows since when the kernel judges by it, however late it hears of it", async () => {
+    // a busy machine: nft takes a while to start, and longer until it is heard of again
+    fake.exec.programs.set("nft", async (args, options) => {
+      fake.clock.advance(20);
+      const result = await kernel.nft(args, options);
+      if (kernel.armed !== undefined) since ??= fake.clock.now().getTime();
+      fake.clock.advance(since === undefined ? 0 : args[0] === "-f" ? 700 : 10);
+      return result;
+    });
+    let since: number | undefined;
+    const deadMan = new DeadMan(host, proof);
+    await deadMan.put(next, never);
+    expect(Math.abs((deadMan.judgesSince?.at.getTime() ?? 0) - (since ?? 0))).toBeLessThanOrEqual(15);
+  });
+
   it("makes way for a newer state at once, and leaves a stop to the kernel", async () => {
     for (const reason of [superseded, new Error("stop")]) {
       const stop = new AbortController();

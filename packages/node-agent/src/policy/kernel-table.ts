@@ -3,6 +3,7 @@ import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import {
   type ArmedState,
   parseArmed,
+  parseArmedAge,
   parseKernelRevision,
   parseListedTable,
   renderRemoval,
@@ -94,9 +95,19 @@ export async function readArmed(exec: Exec): Promise<ArmedState | undefined> {
   return printed === undefined ? undefined : parseArmed(printed);
 }
 
+/** For how many ms the kernel has judged by what is armed, by its own clock. undefined: nothing is armed. */
+export async function readArmedAge(exec: Exec): Promise<number | undefined> {
+  const printed = await listSet(exec, "armed", []);
+  return printed === undefined ? undefined : parseArmedAge(printed);
+}
+
 /** undefined: there is no such set. */
-async function listSet(exec: Exec, name: string): Promise<string | undefined> {
-  const args = ["-j", "list", "set", "inet", "weft", name];
+async function listSet(
+  exec: Exec,
+  name: string,
+  form: readonly string[] = ["-j"],
+): Promise<string | undefined> {
+  const args = [...form, "list", "set", "inet", "weft", name];
   const { code, stdout, stderr } = await exec.run("nft", args, { allow: [0, 1] });
   if (code === 0) return stdout;
   if (/No such file or directory/.test(stderr)) return undefined;

@@ -52,6 +52,26 @@ export function parseArmed(nftJson: string): ArmedState | undefined {
   return armedIn(itemsOf(nftJson));
 }
 
+const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
+
+/** As nft prints one: 1m30s, 3s988ms. */
+function durationMs(text: string): number {
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)(ms|[dhms])/g))
+    total += Number(count) * unitMs[(unit ?? "ms") as keyof typeof unitMs];
+  return total;
+}
+
+/**
+ * From `nft list set inet weft armed`, without -j, which rounds to whole seconds: for how many ms the kernel has had the
+ * candidate, by its own clock, to a tick of it (1-10 ms). Undefined: nothing is armed.
+ */
+export function parseArmedAge(nftText: string): number | undefined {
+  const [, timeout, expires] = /\btimeout ([0-9dhms]+) expires ([0-9dhms]+)/.exec(nftText) ?? [];
+  if (timeout === undefined || expires === undefined) return undefined;
+  return durationMs(timeout) - durationMs(expires);
+}
+
 function armedIn(items: readonly Json[]): ArmedState | undefined {
   for (const item of items) {
     const set = item["set"];

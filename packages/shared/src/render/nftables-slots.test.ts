@@ -1,6 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { emptyContent, sealed } from "../../../../test/support/desired.ts";
-import { parseArmed, renderArming, renderConfirm, renderNftables, renderStaging } from "./nftables.ts";
+import {
+  parseArmed,
+  parseArmedAge,
+  renderArming,
+  renderConfirm,
+  renderNftables,
+  renderStaging,
+} from "./nftables.ts";
 import { parseScriptHeader } from "./nftables-script-header.ts";
 import { chainsIn, otherSlot, type Slot, slots } from "./nftables-slots.ts";
 
@@ -93,5 +100,17 @@ describe("slots", () => {
     expect(parseArmed(list([element]))).toEqual({ digest, expiresSeconds: 9 });
     expect(parseArmed(list([]))).toBeUndefined();
     expect(parseArmed(JSON.stringify({ nftables: [{ set: { name: "armed" } }] }))).toBeUndefined();
+  });
+
+  it("say for how long it has been armed, to the millisecond, as nft prints times for people", () => {
+    const printed = (elements: string) =>
+      `table inet weft {\n\tset armed {\n\t\ttype nf_proto\n\t\tflags timeout\n${elements}\t}\n}\n`;
+    const element = (times: string) => `ipv4 ${times} comment "digest=${digest}"`;
+    const age = (times: string) => parseArmedAge(printed(`\t\telements = { ${element(times)} }\n`));
+    expect(age("timeout 4s expires 3s988ms")).toBe(12);
+    expect(age("timeout 2m expires 1m2s4ms")).toBe(57_996);
+    expect(age("timeout 1h expires 59m59s")).toBe(1_000);
+    expect(age("timeout 4s")).toBeUndefined();
+    expect(parseArmedAge(printed(""))).toBeUndefined();
   });
 });

@@ -11,6 +11,7 @@ import { policySets } from "./nftables-table.ts";
 export {
   type ArmedState,
   parseArmed,
+  parseArmedAge,
   parseKernelRevision,
   parseListedTable,
   rulesetFingerprint,
