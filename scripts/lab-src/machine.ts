@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errnoOf } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { execa } from "execa";
 import { type Cgroup, enteringCgroup } from "./cgroups.ts";
@@ -24,6 +25,7 @@ export type MachineState = "starting" | "running" | "degraded" | "stopped";
 const bootDeadlineMs = 90_000;
 const powerOffDeadlineMs = 45_000;
 const reapDeadlineMs = 5_000;
+const nudgeMs = 100;
 /** systemd-nspawn's exit code when the machine asked for a reboot. */
 const rebootCode = 133;
 
@@ -130,7 +132,10 @@ export class Machine {
     this.#stopping = true;
     const leader = await livingLeader(this.#places.leader);
     if (leader !== undefined) await run(["kill", "-s", "RTMIN+4", String(leader)]);
-    if (!(await this.#nspawnEnd(powerOffDeadlineMs)))
+    const nudge = setInterval(() => this.#nudge(leader), nudgeMs);
+    const hasEnded = await this.#nspawnEnd(powerOffDeadlineMs);
+    clearInterval(nudge);
+    if (!hasEnded)
       throw new WeftError("WEFT-E005", `machine ${this.spec.name} did not power off`, {
         why: `a unit did not stop within ${powerOffDeadlineMs / 1000} s`,
         hint: `use crash instead; the console is in ${this.#places.console}`,
@@ -138,6 +143,19 @@ export class Machine {
     // what entered the machine from outside
     await this.#parts.cgroup.kill();
     await this.#reap();
+  }
+
+  /**
+   * What entered the machine from outside is no child of its PID 1, which so hears nothing of its end, and at a shutdown
+   * looks for itself only after 10 s.
+   */
+  #nudge(leader: number | undefined): void {
+    if (leader === undefined || this.#nspawn === undefined) return;
+    try {
+      process.kill(leader, "SIGCHLD");
+    } catch (error) {
+      if (errnoOf(error) !== "ESRCH") throw error;
+    }
   }
 
   /** Rules, sockets and addresses live in the namespace: after a boot nothing of the old one may be left. */

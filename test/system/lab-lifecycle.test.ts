@@ -182,6 +182,22 @@ describe("the life of a lab", () => {
   );
 
   it(
+    "what entered a machine from outside does not hold up its power-off",
+    async () => {
+      const name = fresh("entered");
+      await labUp(labNames(name), 0, labProgress);
+      const lab = openLab(name);
+      const inside = await lab.spawn("web1", ["sleep", "300"]);
+      await lab.reboot("web1");
+      expect(await inside.exited).toBeGreaterThan(128);
+      const console = await readFile(`${labNames(name).directory}/machines/web1/console.log`, "utf8");
+      // systemd-shutdown's word for having waited 10 s
+      expect(console).not.toMatch(/Waiting for process/);
+    },
+    2 * minutes,
+  );
+
+  it(
     "a machine that powered itself off is started by the next up, the others are left alone",
     async () => {
       const name = fresh("stopped");
