@@ -30,6 +30,6 @@ while (%pending && time < $end) {
     }
   }
   if ($first) { $first = 0; printf "READY %d\n", scalar(@addresses) - keys %pending }
-  select(undef, undef, undef, 0.002);
+  select(undef, undef, undef, 0.004);
 }
 printf "DONE %d\n", scalar(@addresses) - keys %pending;

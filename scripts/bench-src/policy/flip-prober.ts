@@ -39,6 +39,8 @@ export class FlipProber {
     const machineOf = new Map(machines.map((machine) => [world.lab.address(machine), machine]));
     const wanted = open ? "open" : "refused";
     const argv = [
+      // a witness who waits for a processor is late himself
+      ...(["chrt", "--fifo", "1"] as const),
       "perl",
       proberPath,
       String(port),

@@ -46,5 +46,9 @@ export function renderAgreement(found: readonly Disagreement[]): string {
   const told = off.filter((value) => !Number.isNaN(value));
   const worst = Math.max(...told);
   const within = told.filter((value) => value <= 50).length;
-  return `enforced-at as Weft tells it against the prober outside: ${within} of ${found.length} within 50 ms, p50 ${ms(percentile(told, 0.5))}, p99 ${ms(percentile(told, 0.99))}, worst ${ms(worst)}${silent === 0 ? "" : `, ${silent} said nothing`}`;
+  const late = percentile(
+    found.map(({ ms: value }) => value).filter((value) => !Number.isNaN(value)),
+    0.5,
+  );
+  return `enforced-at as Weft tells it against the prober outside: ${within} of ${found.length} within 50 ms, p50 ${ms(percentile(told, 0.5))}, p99 ${ms(percentile(told, 0.99))}, worst ${ms(worst)}, told minus seen in the middle ${ms(late)}${silent === 0 ? "" : `, ${silent} said nothing`}`;
 }

@@ -130,20 +130,18 @@ export class DeadMan {
     signal.throwIfAborted();
     await loadScript(exec, stage);
     // Not in one transaction: the kernel would judge by the new rules before all of their sets are filled.
-    const began = clock.now();
     try {
       await loadScript(exec, arm);
     } catch (failure) {
       // nft may have been killed after the kernel had taken it
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
-    this.#judgesSince = { digest, at: await this.#armedAt(began, clock.now()) };
+    this.#judgesSince = { digest, at: await this.#armedAt(clock.now()) };
   }
 
   /** A busy machine hears late that its nft has ended; the kernel knows since when it has had the elements. */
-  async #armedAt(began: Date, loaded: Date): Promise<Date> {
+  async #armedAt(loaded: Date): Promise<Date> {
     const { exec, clock } = this.#host;
-    const asked = clock.now().getTime();
     let age: number | undefined;
     try {
       age = await readArmedAge(exec);
@@ -152,10 +150,8 @@ export class DeadMan {
       if (!isWeftError(failure)) throw failure;
     }
     if (age === undefined) return loaded;
-    // The kernel looked at some moment between the question and the answer.
-    const earliest = Math.max(began.getTime(), asked - age);
-    const latest = Math.min(loaded.getTime(), clock.now().getTime() - age);
-    return new Date(Math.max(earliest, (earliest + latest) / 2));
+    // It looked before the answer came, and took the elements some ms before it judged by them.
+    return new Date(Math.min(loaded.getTime(), clock.now().getTime() - age));
   }
 
   /** Out: the pending policy as its record on disk tells it. */
