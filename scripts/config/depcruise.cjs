@@ -5,7 +5,7 @@ const model = "^packages/shared/src/(model|errors)/";
 const pure = [
   "^packages/shared/src/(plan|render|state|kernel-verdict)/",
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
-  "^packages/coordinator/src/(mesh|compile|plan|replay|guard|fleet|view|explain)/",
+  "^packages/coordinator/src/(mesh|compile|cilium|plan|replay|guard|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
   "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
   "^packages/node-agent/src/cut/(flow|parse|judge)",

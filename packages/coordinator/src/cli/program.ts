@@ -3,6 +3,7 @@ import { isAbort } from "@weft/shared/errors/system";
 import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
 import { Command, CommanderError } from "commander";
 import { addApplyCommand } from "./commands/apply.ts";
+import { addCiliumCommands } from "./commands/cilium.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addFlowCommands } from "./commands/flows.ts";
 import { addHistoryCommand } from "./commands/history.ts";
@@ -38,6 +39,7 @@ function makeProgram(context: CliContext): Command {
     .exitOverride();
   addInitCommand(program, context);
   addValidateCommands(program, context);
+  addCiliumCommands(program, context);
   addPlanCommand(program, context);
   addApplyCommand(program, context);
   addHistoryCommand(program, context);

@@ -30,6 +30,7 @@ export const errorCodes = {
   "WEFT-E402": "a unit did not start",
   "WEFT-E403": "the new rules were not confirmed in time and are undone",
   "WEFT-E404": "nobody says which guard ports are reached now, so the new rules wait",
+  "WEFT-E405": "a Cilium agent would refuse a policy file",
   "WEFT-E500": "the coordinator cannot be reached",
   "WEFT-E501": "the SPIRE server refused or cannot be reached",
   "WEFT-E502": "the store is damaged or newer than this program",

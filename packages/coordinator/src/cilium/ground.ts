@@ -1,0 +1,47 @@
+// In: a valid mesh and the nodes taken to enforce with Cilium. Out: what their rules are made from. Pure.
+import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import type { Mesh, MeshNode, MeshService } from "@weft/shared/model/mesh";
+import { type ResolvedPolicy, resolvePolicies } from "../compile/grants.ts";
+import { type Callers, callersOf } from "./callers.ts";
+
+export interface Ground {
+  readonly mesh: Mesh;
+  readonly nodes: ReadonlyMap<string, MeshNode>;
+  /** By name. */
+  readonly cilium: ReadonlySet<string>;
+  readonly callers: ReadonlyMap<string, Callers>;
+  /** Policies about places outside the mesh. */
+  readonly outgoing: readonly ResolvedPolicy[];
+}
+
+export function groundOf(mesh: Mesh, cilium: ReadonlySet<string>): Ground {
+  const nodes = new Map(mesh.nodes.map((node) => [node.name, node]));
+  const policies = resolvePolicies(mesh);
+  const callers = mesh.services.map((service) => {
+    const leading = policies.filter(({ to }) => to.has(service.name));
+    return [service.name, callersOf(service, leading, nodes)] as const;
+  });
+  return {
+    mesh,
+    nodes,
+    cilium,
+    callers: new Map(callers),
+    outgoing: policies.filter(({ policy }) => policy.to.some(({ kind }) => kind === "cidr")),
+  };
+}
+
+/** Where a service has an endpoint. */
+export function endpointNodes({ cilium }: Ground, service: MeshService): string[] {
+  return service.nodes.filter((node) => cilium.has(node));
+}
+
+export function covers(range: string, address: string): boolean {
+  const outer = parseCidr(range);
+  const inner = parseCidr(address);
+  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
+}
+
+/** Addresses of nodes inside a range: it never speaks for them, except to deny. */
+export function nodesInside({ mesh }: Ground, range: string): string[] {
+  return mesh.nodes.map(({ address }) => address).filter((address) => covers(range, address));
+}

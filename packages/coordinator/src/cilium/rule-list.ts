@@ -1,0 +1,29 @@
+// In: openings and refusals, one by one. Out: rules, in which what one policy says of one peer stands together. Pure.
+import type { CiliumPeer, CiliumRule } from "@weft/shared/model/cilium-policy";
+import type { Action, Origin, PortRange } from "@weft/shared/model/desired";
+import { canonicalText } from "@weft/shared/plan/canonical";
+import { joinRanges } from "./port-ranges.ts";
+
+/** Of what no policy says. */
+export const noOrigin: Origin = { policy: "", file: "", line: 0 };
+
+export class RuleList {
+  readonly #direction: CiliumRule["direction"];
+  readonly #rules = new Map<string, CiliumRule>();
+
+  constructor(direction: CiliumRule["direction"]) {
+    this.#direction = direction;
+  }
+
+  /** @param port undefined: everything, ping included */
+  add(action: Action, peer: CiliumPeer, port: PortRange | undefined, origin: Origin, because = ""): void {
+    const key = canonicalText([action, peer, origin, because, port === undefined]);
+    const known = this.#rules.get(key);
+    const ports = port === undefined ? undefined : joinRanges([...(known?.ports ?? []), port]);
+    this.#rules.set(key, { direction: this.#direction, action, peer, ports, origin, because });
+  }
+
+  get rules(): readonly CiliumRule[] {
+    return [...this.#rules.values()];
+  }
+}

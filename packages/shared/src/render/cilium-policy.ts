@@ -1,0 +1,136 @@
+// In: what a service's endpoint may send and receive. Out: its CiliumNetworkPolicy file. Pure; same input, same bytes.
+// JSON, which is YAML: nothing needs escaping. One rule for each policy of the mesh file, so that each says whose it is.
+import { familyOf } from "../model/address.ts";
+import type { CiliumEndpoint, CiliumPeer, CiliumPolicyFile, CiliumRule } from "../model/cilium-policy.ts";
+import type { PortRange } from "../model/desired.ts";
+import { canonicalText } from "../plan/canonical.ts";
+import { ciliumNamespace, spiffeSelector } from "./cilium-labels.ts";
+
+/** An agent takes no more under one `ports` (1.18.10, pkg/policy/api/rule_validation.go). */
+const mostPorts = 40;
+
+type Json = Readonly<Record<string, unknown>>;
+type Section = "ingress" | "ingressDeny" | "egress" | "egressDeny";
+
+export function renderCiliumPolicy({ mesh, service, spiffeId, rules }: CiliumEndpoint): CiliumPolicyFile {
+  const endpointSelector = spiffeSelector(spiffeId);
+  const name = `weft-${service}`;
+  const closed = {
+    description: `service ${service} (${spiffeId}): nothing passes that no rule below lets pass`,
+    endpointSelector,
+    enableDefaultDeny: { egress: true, ingress: true },
+    egress: [{}],
+    ingress: [{}],
+  };
+  const byOrigin = new Map<string, CiliumRule[]>();
+  for (const rule of rules) {
+    const key = originText(rule);
+    byOrigin.set(key, [...(byOrigin.get(key) ?? []), rule]);
+  }
+  const specs = [...byOrigin]
+    .sort(([a], [b]) => byText(a, b))
+    .map(([origin, own]) => ({
+      description: `${origin}${addressNote(own)}`,
+      endpointSelector,
+      ...sectionsOf(own),
+    }));
+  const file = {
+    apiVersion: "cilium.io/v2",
+    kind: "CiliumNetworkPolicy",
+    metadata: { name, namespace: ciliumNamespace(mesh) },
+    specs: [closed, ...specs],
+  };
+  return { name: `${name}.yaml`, text: `${JSON.stringify(file, undefined, 2)}\n` };
+}
+
+function originText({ origin, because }: CiliumRule): string {
+  return origin.policy === "" ? because : `policy ${origin.policy} (${origin.file}:${origin.line})`;
+}
+
+/** Whoever is known by an address alone may be any process there. */
+function addressNote(rules: readonly CiliumRule[]): string {
+  const names = rules.flatMap(({ direction, action, peer }) =>
+    direction === "ingress" && action === "allow" && peer.kind === "node" ? [peer.node] : [],
+  );
+  if (names.length === 0) return "";
+  return `; strength address, so any process of: ${[...new Set(names)].sort(byText).join(", ")}`;
+}
+
+/** Peers of one kind with the same ports stand in one rule. */
+function sectionsOf(rules: readonly CiliumRule[]): Json {
+  const sections = new Map<Section, Map<string, CiliumRule[]>>();
+  for (const rule of rules) {
+    const section: Section = rule.action === "allow" ? rule.direction : `${rule.direction}Deny`;
+    const groups = sections.get(section) ?? new Map<string, CiliumRule[]>();
+    sections.set(section, groups);
+    const key = canonicalText([fieldOf(rule.peer), portsOf(rule.ports)]);
+    groups.set(key, [...(groups.get(key) ?? []), rule]);
+  }
+  return Object.fromEntries(
+    [...sections]
+      .sort(([a], [b]) => byText(a, b))
+      .map(([section, groups]) => [
+        section,
+        [...groups].sort(([a], [b]) => byText(a, b)).map(([, group]) => ruleOf(group)),
+      ]),
+  );
+}
+
+function ruleOf(group: readonly CiliumRule[]): Json {
+  const [first] = group;
+  if (first === undefined) return {};
+  const peers = new Map(
+    group.map(({ peer }) => {
+      const value = peerOf(peer);
+      return [canonicalText(value), value];
+    }),
+  );
+  const ports = portsOf(first.ports);
+  return {
+    [`${first.direction === "ingress" ? "from" : "to"}${fieldOf(first.peer)}`]: [...peers]
+      .sort(([a], [b]) => byText(a, b))
+      .map(([, value]) => value),
+    ...(ports === undefined ? {} : { toPorts: chunks(ports).map((each) => ({ ports: each })) }),
+  };
+}
+
+function fieldOf(peer: CiliumPeer): string {
+  if (peer.kind === "service") return "Endpoints";
+  if (peer.kind === "host") return "Entities";
+  return peer.kind === "node" ? "CIDR" : "CIDRSet";
+}
+
+function peerOf(peer: CiliumPeer): unknown {
+  if (peer.kind === "service") return spiffeSelector(peer.spiffeId);
+  if (peer.kind === "host") return "host";
+  if (peer.kind === "node") return prefixed(peer.address);
+  const except = [...new Set(peer.except.map(prefixed))].sort(byText);
+  return { cidr: prefixed(peer.cidr), ...(except.length === 0 ? {} : { except }) };
+}
+
+/** An agent takes an address without /32 in one field and not in another. */
+function prefixed(addressOrCidr: string): string {
+  if (addressOrCidr.includes("/")) return addressOrCidr;
+  return `${addressOrCidr}/${familyOf(addressOrCidr) === 4 ? 32 : 128}`;
+}
+
+function portsOf(ports: readonly PortRange[] | undefined): Json[] | undefined {
+  if (ports === undefined) return undefined;
+  const sorted = [...ports].sort((a, b) => byText(a.protocol, b.protocol) || a.from - b.from || a.to - b.to);
+  return sorted.map(({ protocol, from, to }) => ({
+    port: String(from),
+    ...(to === from ? {} : { endPort: to }),
+    protocol: protocol.toUpperCase(),
+  }));
+}
+
+function chunks(ports: readonly Json[]): Json[][] {
+  const parts: Json[][] = [];
+  for (let start = 0; start < ports.length; start += mostPorts)
+    parts.push(ports.slice(start, start + mostPorts));
+  return parts;
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
