@@ -21,12 +21,13 @@ const packages: readonly string[] = [
   "perl-base",
 ];
 
-/** "rivals": also what Weft is measured against (scripts/bench policy). */
-export type RootKind = "plain" | "rivals";
+/** "rivals": also what Weft is measured against (scripts/bench policy). "cilium": what Cilium's agent needs beside it. */
+export type RootKind = "plain" | "rivals" | "cilium";
 
 const extraPackages: Readonly<Record<RootKind, readonly string[]>> = {
   plain: [],
   rivals: ["openssh-server", "openssh-client", "etcd-server", "etcd-client", "ansible-core"],
+  cilium: ["clang-19", "iptables", "ipset", "etcd-server", "curl"],
 };
 
 export function packagesOf(kind: RootKind): readonly string[] {
@@ -106,7 +107,7 @@ function unit(name: string, text: string, wantedBy: string): RootFile[] {
 }
 
 export function rootFiles(kind: RootKind): RootFile[] {
-  const masked = kind === "rivals" ? [...maskedUnits, ...rivalUnits] : maskedUnits;
+  const masked = kind === "plain" ? maskedUnits : [...maskedUnits, ...rivalUnits];
   return [
     ...masked.map((name): RootFile => ({ path: `etc/systemd/system/${name}`, link: "/dev/null" })),
     // started by D-Bus when somebody needs it (`systemctl reboot` does), not at every boot

@@ -21,6 +21,7 @@ import type { ScriptHeader } from "@weft/shared/render/nftables-script-header";
 import { superseded } from "../apply/runner.ts";
 import type { Host } from "../host/host.ts";
 import { places } from "../state/places.ts";
+import { armedSince } from "./armed-since.ts";
 import { sentenceOf } from "./attempt-failure.ts";
 import { type ConfirmedPolicy, keepAsPrevious, readConfirmed, writeConfirmedRecord } from "./confirmed.ts";
 import { goBack } from "./go-back.ts";
@@ -31,7 +32,6 @@ import {
   loadScript,
   partsOf,
   readArmed,
-  readArmedAge,
   readKernelTable,
   TableMemory,
   unknownParts,
@@ -136,22 +136,7 @@ export class DeadMan {
       // nft may have been killed after the kernel had taken it
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
-    this.#judgesSince = { digest, at: await this.#armedAt(clock.now()) };
-  }
-
-  /** A busy machine hears late that its nft has ended; the kernel knows since when it has had the elements. */
-  async #armedAt(loaded: Date): Promise<Date> {
-    const { exec, clock } = this.#host;
-    let age: number | undefined;
-    try {
-      age = await readArmedAge(exec);
-    } catch (failure) {
-      // it is in force; only less exactly known since when
-      if (!isWeftError(failure)) throw failure;
-    }
-    if (age === undefined) return loaded;
-    // It looked before the answer came, and took the elements some ms before it judged by them.
-    return new Date(Math.min(loaded.getTime(), clock.now().getTime() - age));
+    this.#judgesSince = { digest, at: await armedSince(this.#host, clock.now()) };
   }
 
   /** Out: the pending policy as its record on disk tells it. */
