@@ -17,6 +17,7 @@ import {
 } from "./question-desk.ts";
 import { Replayer } from "./replayer.ts";
 import type { Sessions } from "./sessions.ts";
+import { WayDesk } from "./way-desk.ts";
 import { WhyDesk } from "./why-desk.ts";
 
 export interface ExplainingParts {
@@ -43,11 +44,13 @@ export function explaining(parts: ExplainingParts): Explaining {
   const desk: KernelDesk = new QuestionDesk(parts.sessions, kernelQuestions);
   const dials: DialDesk = new QuestionDesk(parts.sessions, dialQuestions);
   const flows = new FlowDesk(parts);
+  const ways = new WayDesk({ ...parts, desk });
+  const proofs = new ProofDesk(dials);
   return {
     desk,
     dials,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
-    why: new WhyDesk({ ...parts, desk, proofs: new ProofDesk(dials) }),
+    why: new WhyDesk({ ...parts, ways, proofs }),
     flows,
     replayer: new Replayer({ ...parts, refresh: (names) => flows.refresh(names) }),
   };
