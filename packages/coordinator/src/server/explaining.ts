@@ -7,6 +7,7 @@ import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
 import { FlowDesk } from "./flow-desk.ts";
+import { ProbeDesk } from "./probe-desk.ts";
 import { ProofDesk } from "./proof-desk.ts";
 import {
   type DialDesk,
@@ -35,6 +36,7 @@ export interface Explaining {
   readonly dials: DialDesk;
   readonly observed: (node: string, observation: Observation) => void;
   readonly why: WhyDesk;
+  readonly probes: ProbeDesk;
   readonly flows: FlowDesk;
   readonly replayer: Replayer;
 }
@@ -51,6 +53,7 @@ export function explaining(parts: ExplainingParts): Explaining {
     dials,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
     why: new WhyDesk({ ...parts, ways, proofs }),
+    probes: new ProbeDesk({ ...parts, ways, proofs }),
     flows,
     replayer: new Replayer({ ...parts, refresh: (names) => flows.refresh(names) }),
   };
