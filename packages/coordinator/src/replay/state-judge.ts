@@ -1,4 +1,4 @@
-// In: a mesh, and what every node is to enforce by it. Out: what it says of a connection between two services. Pure.
+// In: what every node is to enforce by a mesh. Out: what that says of a connection between two services. Pure.
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { Contents } from "./connections.ts";
 import { ContentJudge } from "./content-judge.ts";
