@@ -12,6 +12,7 @@ import * as enrol from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import { EnrolmentServiceService } from "../../packages/shared/src/gen/weft/v1/enrol.ts";
 import * as facts from "../../packages/shared/src/gen/weft/v1/facts.ts";
 import * as guard from "../../packages/shared/src/gen/weft/v1/guard.ts";
+import * as probe from "../../packages/shared/src/gen/weft/v1/probe.ts";
 import * as replay from "../../packages/shared/src/gen/weft/v1/replay.ts";
 import * as report from "../../packages/shared/src/gen/weft/v1/report.ts";
 import * as rollout from "../../packages/shared/src/gen/weft/v1/rollout.ts";
@@ -25,6 +26,7 @@ const families = [
   "enrol",
   "facts",
   "guard",
+  "probe",
   "replay",
   "report",
   "rollout",
@@ -58,7 +60,7 @@ interface Generated {
 }
 
 const generated = new Map<string, Generated>(
-  [agent, control, desired, enrol, facts, guard, replay, report, rollout, trust].flatMap((module) =>
+  [agent, control, desired, enrol, facts, guard, probe, replay, report, rollout, trust].flatMap((module) =>
     Object.entries(module).flatMap(([name, value]) =>
       typeof value === "object" && value !== null && "encode" in value
         ? [[name, value as unknown as Generated] as const]

@@ -196,6 +196,51 @@ describe("an agent and its coordinator", () => {
     expect(machine.exec.calls).toHaveLength(before);
   });
 
+  it("probe what an apply has turned, once it is in force: by the same question, and only if it was asked for", async () => {
+    await joinAs(coordinator.token("web1"));
+    const dialled: string[] = [];
+    await connect({
+      onDesired(state) {
+        given.push(state);
+        enforce(state);
+      },
+      answer: async ({ id }) => ({ ...passes, id }),
+      async dial({ id, user, destination, port }) {
+        dialled.push(`${user} ${destination}:${port}`);
+        return { id, at: new Date(), outcome: "accepted", errno: "" };
+      },
+    });
+    await eventually("enforced", async () => (await row())?.verdict === "ENFORCED");
+    const side = "  side: { nodes: [web1], user: side, ports: { http: 8090/tcp } }\n";
+    const wider = `${meshText.replace("policies:\n", `${side}policies:\n`)}  - { name: to-side, from: [web], to: side }\n`;
+    const apply = async (text: string, probe: boolean) =>
+      (await coordinator.apply(text, { wait: true, probe })).flatMap(({ event }) => event ?? []);
+    const steps = await apply(wider, true);
+    expect(steps.slice(-4)).toMatchObject([
+      { $case: "done", value: { complete: true } },
+      { $case: "probing", value: { basis: "turned", flows: 2, leftOut: 0, revisionBefore: 1n } },
+      { value: { from: "web", to: "side", port: 8090, rules: "allowed", result: "agrees" } },
+      // undeclared, its port was open so far
+      {
+        value: {
+          from: "api",
+          meant: "refused",
+          result: "not-proved",
+          note: expect.stringContaining("connected"),
+        },
+      },
+    ]);
+    expect(dialled).toEqual(["web 10.77.0.11:8090"]);
+    // this kernel still lets it pass
+    const closed = await apply(wider.replace(/^.*to-side.*\n/m, ""), true);
+    expect(closed.slice(-2)).toMatchObject([
+      { $case: "probing", value: { basis: "turned", flows: 1, revisionBefore: 2n } },
+      { value: { from: "web", to: "side", meant: "refused", rules: "allowed", result: "disagrees" } },
+    ]);
+    expect((await apply(meshText, false)).at(-1)).toMatchObject({ $case: "done", value: { complete: true } });
+    expect(dialled).toHaveLength(2);
+  }, 30_000);
+
   it("let a machine come back whose certificate has run out, and not after its removal", async () => {
     await joinAs(coordinator.token("web1"));
     const held = (await readEnrolment(host.files))!;

@@ -207,6 +207,7 @@ export class TestCoordinator {
       claimedBy: "ada",
       baseRevision: 0n,
       wait: false,
+      probe: false,
       timeoutSeconds: 10,
       confirmTimeoutSeconds: 0,
       keepEstablished: false,

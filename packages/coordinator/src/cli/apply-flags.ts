@@ -1,4 +1,5 @@
 // In: the flags of a command that applies something. Out: how it is to be applied. The same for `apply` and `rollback`.
+import { WeftError } from "@weft/shared/errors/weft-error";
 import { defaultConfirmTimeoutSeconds } from "@weft/shared/model/desired";
 import type { Command } from "commander";
 import type { RiskCode } from "../guard/risk.ts";
@@ -11,6 +12,7 @@ import { type ExitCode, exitCodes } from "./exit-code.ts";
 
 export interface ApplyFlags {
   readonly wait?: true;
+  readonly probe?: true;
   readonly timeout: number;
   readonly confirmTimeout?: number;
   readonly keepEstablished?: true;
@@ -23,6 +25,10 @@ export interface ApplyFlags {
 export function withApplyFlags(command: Command): Command {
   return command
     .option("--wait", "return when the kernels of all concerned nodes carry the revision")
+    .option(
+      "--probe",
+      "then make real connections for the flows that the change turns, ten at most (docs/rollout.md)",
+    )
     .option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
     .option(
       "--confirm-timeout <seconds>",
@@ -41,7 +47,17 @@ export function withApplyFlags(command: Command): Command {
     )
     .option("--at-once", "everywhere at once, whatever the mesh file says under rollout:")
     .option("--reason <text>", "why, for the history")
-    .option("--json", "print the events as JSON");
+    .option("--json", "print the events as JSON")
+    .hook("preAction", (_, applying) => requireWait(applying.opts<ApplyFlags>()));
+}
+
+/** Before anything is read or sent. */
+function requireWait({ wait, probe }: ApplyFlags): void {
+  if (probe !== true || wait === true) return;
+  throw new WeftError("WEFT-E001", "--probe needs --wait", {
+    why: "It is made when the change is in force, and nobody would be there to be told.",
+    hint: "add --wait; or prove one flow: `weft why FROM TO PORT --prove`",
+  });
 }
 
 /** @param restores the revision the sources are of; 0: none */
@@ -59,6 +75,7 @@ export async function applyWithFlags(
     reason,
     claimedBy: context.claimedBy,
     wait: flags.wait === true,
+    probe: flags.probe === true,
     // long enough to be told what became of it
     timeoutSeconds: confirmTimeout === 0 ? flags.timeout : Math.max(flags.timeout, confirmTimeout + 5),
     confirmTimeoutSeconds: confirmTimeout,

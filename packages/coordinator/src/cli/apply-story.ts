@@ -1,5 +1,5 @@
 // In: sources to be applied, and how. Out: told as it happens: the refusal, the acceptance, each wave, each kernel, the
-// end; and the exit code. Used by whatever applies something: `apply`, `rollback`, `init`.
+// end, each probe; and the exit code. Used by whatever applies something: `apply`, `rollback`, `init`.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent, ApplyNode } from "@weft/shared/gen/weft/v1/control";
 import type { ApplyStopped, ApplyWave } from "@weft/shared/gen/weft/v1/rollout";
@@ -11,10 +11,12 @@ import { cutText } from "../view/cut-text.ts";
 import { durationText } from "../view/duration-text.ts";
 import { printable } from "../view/paint.ts";
 import { renderJson } from "../view/render-json.ts";
+import { firstDisagreement, noProbes, type ProbesView, probesJson } from "../view/render-probe.ts";
 import { renderProblems } from "../view/render-problems.ts";
 import { renderReplay } from "../view/render-replay.ts";
 import { renderAcceptedRisks, renderRisks } from "../view/render-risks.ts";
 import { type Tally, tellEnding } from "./apply-ending.ts";
+import { areComplete, tellNoProbe, tellProbe, tellProbesEnd, tellProbing } from "./apply-probe.ts";
 import type { CliContext } from "./context.ts";
 import type { Control } from "./control.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
@@ -26,6 +28,8 @@ export interface ApplyWish {
   readonly reason: string;
   readonly claimedBy: string;
   readonly wait: boolean;
+  /** With `wait`: real connections once it is in force everywhere. */
+  readonly probe: boolean;
   readonly timeoutSeconds: number;
   /** 0: the default. */
   readonly confirmTimeoutSeconds: number;
@@ -42,6 +46,8 @@ export interface ApplyWish {
 export interface ApplyOutcome {
   readonly exitCode: ExitCode;
   readonly revision: number;
+  /** undefined: none were asked for. */
+  readonly probes?: ProbesView | undefined;
 }
 
 type Events = {
@@ -105,15 +111,18 @@ export async function applySources(
 ): Promise<ApplyOutcome> {
   const told = { enforced: new Set<string>(), failed: new Set<string>(), reverted: new Set<string>() };
   let inWaves = false;
+  let isInForce = false;
   let stopped: Tally["stopped"];
   let revision = 0;
+  let probes: ProbesView | undefined;
   const { restores, ...rest } = wish;
   const lists = { sources: [...wish.sources], acceptRisks: [...wish.acceptRisks] };
   const request = { ...rest, ...lists, baseRevision: 0n, restores: BigInt(restores) };
   for await (const { event } of control.apply(request, signal)) {
     switch (event?.$case) {
       case "refused":
-        return { exitCode: refused(event.value, terminal), revision };
+        probes = wish.probe ? noProbes("nothing was changed") : undefined;
+        return { exitCode: refused(event.value, terminal), revision, probes };
       case "accepted":
         revision = Number(event.value.revision);
         tellAccepted(event.value, terminal);
@@ -142,11 +151,21 @@ export async function applySources(
       }
       case "done": {
         const tally = { ...told, inWaves, stopped };
-        return {
-          exitCode: tellEnding(event.value, tally, revision, wish.timeoutSeconds, terminal),
-          revision,
-        };
+        const exitCode = tellEnding(event.value, tally, revision, wish.timeoutSeconds, terminal);
+        if (!wish.probe) return { exitCode, revision };
+        isInForce = event.value.complete;
+        if (isInForce) break;
+        probes = tellNoProbe(`revision ${revision} is not in force everywhere`, terminal);
+        return { exitCode, revision, probes };
       }
+      case "probing":
+      case "probe":
+        if (event.$case === "probing") probes = tellProbing(event.value, terminal);
+        else if (probes !== undefined) probes = tellProbe(probes, event.value, terminal);
+        // they come only when the change is in force everywhere
+        if (probes !== undefined && areComplete(probes))
+          return { exitCode: tellProbesEnd(probes, exitCodes.done, terminal), revision, probes };
+        break;
       case undefined:
         break;
     }
@@ -154,7 +173,9 @@ export async function applySources(
   if (signal.aborted)
     throw new WeftError("WEFT-E005", "stopped waiting", {
       why: "It was interrupted.",
-      hint: "`weft status` tells how far the nodes are",
+      hint: isInForce
+        ? `revision ${revision} is in force everywhere; \`weft why FROM TO PORT --prove\` proves one flow`
+        : "`weft status` tells how far the nodes are",
     });
   // Without --wait the coordinator may end the stream after its acceptance.
   if (!wish.wait && revision > 0) return { exitCode: exitCodes.done, revision };
@@ -168,12 +189,19 @@ export async function applyAsJson(control: Control, wish: ApplyWish, context: Cl
     ...control,
     async *apply(request, signal) {
       for await (const event of control.apply(request, signal)) {
-        if (event.event !== undefined) events.push({ event: event.event.$case, ...event.event.value });
+        const step = event.event;
+        // of the probes there is a field that stays as it is
+        if (step !== undefined && step.$case !== "probing" && step.$case !== "probe")
+          events.push({ event: step.$case, ...step.value });
         yield event;
       }
     },
   };
-  const { exitCode, revision } = await applySources(recording, wish, silent, context.signal);
-  context.terminal.out(renderJson({ revision, done: exitCode === exitCodes.done, events }));
+  const { exitCode, revision, probes } = await applySources(recording, wish, silent, context.signal);
+  // what a probe finds takes nothing back
+  const done =
+    exitCode === exitCodes.done || (probes !== undefined && firstDisagreement(probes) !== undefined);
+  const probe = probes === undefined ? null : probesJson(probes);
+  context.terminal.out(renderJson({ revision, done, events, probe }));
   return exitCode;
 }

@@ -114,8 +114,10 @@ export function connectControl(socketPath: string): Control {
       };
     },
     apply(request, signal) {
+      // each probe is a connection that is tried, too
+      const graceMs = applyGraceMs + (request.probe ? proveDeadlineMs : 0);
       const deadline = request.wait
-        ? { deadline: new Date(Date.now() + request.timeoutSeconds * 1000 + applyGraceMs) }
+        ? { deadline: new Date(Date.now() + request.timeoutSeconds * 1000 + graceMs) }
         : { deadline: new Date(Date.now() + deadlineMs) };
       return stream(client.apply(request, deadline), signal);
     },

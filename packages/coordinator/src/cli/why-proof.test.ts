@@ -1,7 +1,8 @@
 // `weft why --prove`: what is asked, what is said of a real connection, and how the command ends, over a real control
 // socket.
 import { afterEach, describe, expect, it } from "@jest/globals";
-import type { Proof, WhyRequest } from "@weft/shared/gen/weft/v1/control";
+import type { WhyRequest } from "@weft/shared/gen/weft/v1/control";
+import type { Proof } from "@weft/shared/gen/weft/v1/probe";
 import { capturedTerminal } from "../../../../test/support/captured-terminal.ts";
 import {
   type FakeControlServer,

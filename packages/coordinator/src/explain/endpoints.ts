@@ -65,7 +65,8 @@ export function endpointsOf(
   return [{ identity, user: "", service: undefined }];
 }
 
-function serviceEnd(mesh: Mesh, service: MeshService, node: string): Endpoint {
+/** The instance of a service on one node. */
+export function serviceEnd(mesh: Mesh, service: MeshService, node: string): Endpoint {
   const { name, spiffeId, user } = service;
   const address = addressOfNode(mesh, node);
   return { identity: { kind: "service", name, node, address, spiffeId }, user, service };

@@ -38,10 +38,11 @@ class AddressIndex<T> {
   constructor(items: readonly T[], addressOf: (item: T) => string) {
     for (const item of items) {
       const text = addressOf(item);
-      const block = parseCidr(text);
-      if (block === undefined) continue;
-      if (text.includes("/")) this.#blocks.push({ block, item });
-      else {
+      if (text.includes("/")) {
+        const block = parseCidr(text);
+        if (block !== undefined) this.#blocks.push({ block, item });
+      } else {
+        // as it is written, and normalised: read in thousands, it is not taken apart
         const found = this.#hosts.get(text);
         if (found === undefined) this.#hosts.set(text, [item]);
         else found.push(item);

@@ -1,5 +1,5 @@
 // In: a mesh file to be applied. Out: the refusal, or the acceptance and, for one who waits, word of every wave and of
-// every kernel until it is over.
+// every kernel until it is over, and then of the probes that were asked for.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ApplyEvent, ApplyRequest } from "@weft/shared/gen/weft/v1/control";
 import { longestConfirmTimeoutSeconds } from "@weft/shared/model/desired";
@@ -74,6 +74,7 @@ export class ApplyDesk {
     };
     const order = orderOf(request);
     const objection = this.#objection(order);
+    const base = request.probe ? explaining.probes.base() : undefined;
     const replay = explaining.replayer.remembered(order.sources);
     const outcome =
       objection === undefined
@@ -95,7 +96,9 @@ export class ApplyDesk {
     const weighing = { risks: groupRisks(weighed.accepted), unneededRisks: [...weighed.unneeded] };
     say({ $case: "accepted", value: { ...accepted, ...weighing } });
     // Without `wait` nothing is known of the kernels, and nothing is claimed.
-    if (request.wait) await this.#watch(request, behind, say, signal);
+    if (!request.wait) return sent;
+    const { complete } = await this.#watch(request, behind, say, signal);
+    if (base !== undefined && complete) await explaining.probes.probe(base, revision, say, signal);
     return sent;
   }
 
@@ -105,7 +108,7 @@ export class ApplyDesk {
     behind: readonly string[],
     say: (event: ApplyStep) => void,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<ApplyResult> {
     const { coordinator, authority, fleet, now } = this.#parts;
     const { running, pending } = { running: authority.inForce.running, pending: authority.inForce.pending() };
     const cuts: CutWatch[] = [];
@@ -144,6 +147,7 @@ export class ApplyDesk {
     });
     await Promise.all(cuts.map((cut) => cut.done(signal)));
     say(encodeDone(result));
+    return result;
   }
 
   /** To a rollback; undefined: none. */

@@ -7,6 +7,7 @@ import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
 import { FlowDesk } from "./flow-desk.ts";
+import { ProbeDesk } from "./probe-desk.ts";
 import { ProofDesk } from "./proof-desk.ts";
 import {
   type DialDesk,
@@ -17,6 +18,7 @@ import {
 } from "./question-desk.ts";
 import { Replayer } from "./replayer.ts";
 import type { Sessions } from "./sessions.ts";
+import { WayDesk } from "./way-desk.ts";
 import { WhyDesk } from "./why-desk.ts";
 
 export interface ExplainingParts {
@@ -34,6 +36,7 @@ export interface Explaining {
   readonly dials: DialDesk;
   readonly observed: (node: string, observation: Observation) => void;
   readonly why: WhyDesk;
+  readonly probes: ProbeDesk;
   readonly flows: FlowDesk;
   readonly replayer: Replayer;
 }
@@ -43,11 +46,14 @@ export function explaining(parts: ExplainingParts): Explaining {
   const desk: KernelDesk = new QuestionDesk(parts.sessions, kernelQuestions);
   const dials: DialDesk = new QuestionDesk(parts.sessions, dialQuestions);
   const flows = new FlowDesk(parts);
+  const ways = new WayDesk({ ...parts, desk });
+  const proofs = new ProofDesk(dials);
   return {
     desk,
     dials,
     observed: (node, observation) => observations.take(node, observation, parts.now()),
-    why: new WhyDesk({ ...parts, desk, proofs: new ProofDesk(dials) }),
+    why: new WhyDesk({ ...parts, ways, proofs }),
+    probes: new ProbeDesk({ ...parts, ways, proofs }),
     flows,
     replayer: new Replayer({ ...parts, refresh: (names) => flows.refresh(names) }),
   };

@@ -1,6 +1,6 @@
 // In: a connection that was asked about, with the rules' verdict. Out: what became of a real one, made by the sender's
 // node, or why there was none. The rules' verdict is not touched.
-import type { Proof } from "@weft/shared/gen/weft/v1/control";
+import type { Proof } from "@weft/shared/gen/weft/v1/probe";
 import type { KernelAnswer, NoAnswer } from "@weft/shared/model/observation";
 import { agreementOf, listensAt } from "../explain/agreement.ts";
 import type { DialPlan } from "../explain/dial-plan.ts";

@@ -3,39 +3,29 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { WhyPath, WhyRequest, WhyResponse } from "@weft/shared/gen/weft/v1/control";
 import { familyOf } from "@weft/shared/model/address";
-import { baselineName } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
-import type { KernelAnswer, KernelQuestion, NoAnswer } from "@weft/shared/model/observation";
 import { compileRecords } from "../compile/names.ts";
 import { dialPlanOf } from "../explain/dial-plan.ts";
 import { type AskedPort, type Endpoint, endpointsOf, portsOf } from "../explain/endpoints.ts";
 import { flipOf } from "../explain/flip.ts";
 import { identityText } from "../explain/identify.ts";
-import { movedOrigins } from "../explain/moved-origins.ts";
-import {
-  type HookAnswer,
-  identityStep,
-  listenerStep,
-  pathVerdict,
-  plainStep,
-  type WhyStep,
-} from "../explain/why-path.ts";
+import { identityStep, listenerStep, pathVerdict, plainStep, type WhyStep } from "../explain/why-path.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { statusOf } from "../fleet/node-view.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { MeshCompiler } from "../rollout/mesh-compiler.ts";
-import type { SourceText, StoredDesired } from "../store/records.ts";
+import type { SourceText } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { requireMesh } from "./flow-desk.ts";
 import type { ProofDesk } from "./proof-desk.ts";
-import type { KernelDesk } from "./question-desk.ts";
+import type { WayDesk } from "./way-desk.ts";
 
 export interface WhyDeskParts {
   readonly authority: MeshAuthority;
   readonly compiler: MeshCompiler;
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly desk: KernelDesk;
+  readonly ways: WayDesk;
   readonly proofs: ProofDesk;
   readonly now: () => Date;
 }
@@ -107,7 +97,7 @@ export class WhyDesk {
         patchNote: "",
         proof: undefined,
       };
-    const hooks = await this.#ask(from, to, port, via);
+    const hooks = await this.#parts.ways.ask(from, to, port, via);
     const receiver = hooks.find(({ kind }) => kind === "receiver");
     const after = [
       ...(receiver === undefined || protocol === "icmp"
@@ -162,57 +152,6 @@ export class WhyDesk {
       patchNote: flip.note,
       proof,
     };
-  }
-
-  /** Every kernel on the way, all at once. */
-  async #ask(from: Endpoint, to: Endpoint, port: AskedPort, via: string): Promise<HookAnswer[]> {
-    const { desk, store, fleet } = this.#parts;
-    const sender = from.identity;
-    const receiver = to.identity;
-    const ask = async (
-      kind: HookAnswer["kind"],
-      node: string,
-      what: Pick<KernelQuestion, "hook" | "source" | "user">,
-    ): Promise<HookAnswer> => {
-      const answer = await desk.ask(node, {
-        ...what,
-        destination: receiver.address,
-        ...port,
-        local: sender.node !== "" && sender.node === receiver.node,
-        publishedPort: undefined,
-      });
-      const { floor } = fleet.view(node).report ?? {};
-      const wanted = store.desired.get(node);
-      return { kind, node, answer: this.#placed(node, answer, wanted), wanted, floor };
-    };
-    const asked: Promise<HookAnswer>[] = [];
-    const source = sender.address;
-    if (sender.node !== "")
-      asked.push(ask("sender", sender.node, { hook: "output", source, user: from.user }));
-    // behind masquerading the receiver sees the node that forwards
-    const behind =
-      via === ""
-        ? source
-        : (requireMesh(this.#parts.authority).nodes.find(({ name }) => name === via)?.address ?? source);
-    if (via !== "") asked.push(ask("forward", via, { hook: "forward", source, user: "" }));
-    if (receiver.node !== "")
-      asked.push(ask("receiver", receiver.node, { hook: "input", source: behind, user: "" }));
-    return Promise.all(asked);
-  }
-
-  /** With the line where it is now, which may not be where it was when the node was given its rules. */
-  #placed(
-    node: string,
-    answer: KernelAnswer | NoAnswer,
-    given: StoredDesired | undefined,
-  ): KernelAnswer | NoAnswer {
-    const { compiler, authority } = this.#parts;
-    if ("problem" in answer || answer.line === 0 || given?.digest !== answer.digest) return answer;
-    const now = compiler.compile(requireMesh(authority)).get(node);
-    if (now === undefined || compiler.digest(now) !== answer.digest) return answer;
-    const policy = answer.decidedBy === "baseline" ? baselineName : answer.policy;
-    const { file, line } = movedOrigins(given.policy, now.policy)({ ...answer, policy });
-    return { ...answer, file, line };
   }
 
   #nameStep(mesh: Mesh, from: Endpoint, to: Endpoint): WhyStep[] {

@@ -34,6 +34,7 @@ export async function applyFirstRevision(
     reason: "weft init",
     claimedBy: context.claimedBy,
     wait: false,
+    probe: false,
     timeoutSeconds: 0,
     confirmTimeoutSeconds: 0,
     keepEstablished: false,

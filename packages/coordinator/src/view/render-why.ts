@@ -136,7 +136,7 @@ export function hasDisagreement({ paths }: WhyView): boolean {
 
 const agreements: Readonly<Record<string, boolean>> = { agrees: true, disagrees: false };
 
-function proofJson({ at, node, user, outcome, errno, agreement, sentence, note }: ProofView) {
+export function proofJson({ at, node, user, outcome, errno, agreement, sentence, note }: ProofView) {
   return {
     at: at?.toISOString() ?? null,
     user: user || null,

@@ -1,5 +1,5 @@
 // `weft apply`: makes a mesh file the wanted state. With --wait it returns when the kernels carry the revision.
-// Exit 1: undone everywhere; 2: problems in the file; 3: refused by a guard; 4: failed or undone on some nodes; 5: some
+// Exit 1: undone everywhere, or a probe disagrees; 2: problems in the file; 3: refused by a guard; 4: failed or undone on some nodes; 5: some
 // nodes are missing at the timeout.
 import type { Command } from "commander";
 import { type ApplyFlags, applyWithFlags, withApplyFlags } from "../apply-flags.ts";

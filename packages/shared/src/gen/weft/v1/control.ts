@@ -23,6 +23,7 @@ import {
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { NodeFacts } from "./facts.ts";
 import { BanNodeRequest, BanNodeResponse, OperatorSession, Risk } from "./guard.ts";
+import { ApplyProbe, ApplyProbing, Proof } from "./probe.ts";
 import { FlowEnd, Replay } from "./replay.ts";
 import { Condition, NodeCut, NodeReport } from "./report.ts";
 import { ApplyStopped, ApplyWave, EnforcedTimes, HistoryRequest, HistoryResponse, RolloutStatus } from "./rollout.ts";
@@ -93,6 +94,8 @@ export interface ApplyRequest {
   atOnce: boolean;
   /** the revision whose files these are: a rollback; 0: none */
   restores: bigint;
+  /** with `wait`: real connections once it is in force everywhere */
+  probe: boolean;
 }
 
 export interface ApplyEvent {
@@ -104,6 +107,8 @@ export interface ApplyEvent {
     | { $case: "wave"; value: ApplyWave }
     | { $case: "stopped"; value: ApplyStopped }
     | { $case: "cut"; value: NodeCut }
+    | { $case: "probing"; value: ApplyProbing }
+    | { $case: "probe"; value: ApplyProbe }
     | undefined;
 }
 
@@ -291,23 +296,6 @@ export interface WhyPath {
   patchNote: string;
   /** only if it was asked for */
   proof: Proof | undefined;
-}
-
-/** One real connection beside the rules' verdict, or why there was none. */
-export interface Proof {
-  /** by the sender's clock; unset: none was made */
-  at: Date | undefined;
-  node: string;
-  user: string;
-  /** "accepted", "refused", "unanswered", "unreachable" or "not-tried" */
-  outcome: string;
-  errno: string;
-  /** "agrees", "disagrees" or "open" */
-  agreement: string;
-  /** what happened */
-  sentence: string;
-  /** how that stands to the rules */
-  note: string;
 }
 
 export interface WhyStep {
@@ -985,6 +973,7 @@ function createBaseApplyRequest(): ApplyRequest {
     operator: undefined,
     atOnce: false,
     restores: 0n,
+    probe: false,
   };
 }
 
@@ -1031,6 +1020,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         throw new globalThis.Error("value provided for field message.restores of type uint64 too large");
       }
       writer.uint32(104).uint64(message.restores);
+    }
+    if (message.probe !== false) {
+      writer.uint32(112).bool(message.probe);
     }
     return writer;
   },
@@ -1144,6 +1136,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.restores = reader.uint64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.probe = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1198,6 +1198,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
         ? globalThis.Boolean(object.at_once)
         : false,
       restores: isSet(object.restores) ? BigInt(object.restores) : 0n,
+      probe: isSet(object.probe) ? globalThis.Boolean(object.probe) : false,
     };
   },
 
@@ -1239,6 +1240,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     if (message.restores !== 0n) {
       obj.restores = message.restores.toString();
     }
+    if (message.probe !== false) {
+      obj.probe = message.probe;
+    }
     return obj;
   },
 
@@ -1263,6 +1267,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
       : undefined;
     message.atOnce = object.atOnce ?? false;
     message.restores = (object.restores !== undefined && object.restores !== null) ? BigInt(object.restores) : 0n;
+    message.probe = object.probe ?? false;
     return message;
   },
 };
@@ -1294,6 +1299,12 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         break;
       case "cut":
         NodeCut.encode(message.event.value, writer.uint32(74).fork()).join();
+        break;
+      case "probing":
+        ApplyProbing.encode(message.event.value, writer.uint32(82).fork()).join();
+        break;
+      case "probe":
+        ApplyProbe.encode(message.event.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -1368,6 +1379,22 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
             message.event = { $case: "cut", value: NodeCut.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.event = { $case: "probing", value: ApplyProbing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.event = { $case: "probe", value: ApplyProbe.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1396,6 +1423,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
         ? { $case: "stopped", value: ApplyStopped.fromJSON(object.stopped) }
         : isSet(object.cut)
         ? { $case: "cut", value: NodeCut.fromJSON(object.cut) }
+        : isSet(object.probing)
+        ? { $case: "probing", value: ApplyProbing.fromJSON(object.probing) }
+        : isSet(object.probe)
+        ? { $case: "probe", value: ApplyProbe.fromJSON(object.probe) }
         : undefined,
     };
   },
@@ -1416,6 +1447,10 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       obj.stopped = ApplyStopped.toJSON(message.event.value);
     } else if (message.event?.$case === "cut") {
       obj.cut = NodeCut.toJSON(message.event.value);
+    } else if (message.event?.$case === "probing") {
+      obj.probing = ApplyProbing.toJSON(message.event.value);
+    } else if (message.event?.$case === "probe") {
+      obj.probe = ApplyProbe.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1465,6 +1500,18 @@ export const ApplyEvent: MessageFns<ApplyEvent> = {
       case "cut": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "cut", value: NodeCut.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "probing": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "probing", value: ApplyProbing.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "probe": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "probe", value: ApplyProbe.fromPartial(object.event.value) };
         }
         break;
       }
@@ -3959,187 +4006,6 @@ export const WhyPath: MessageFns<WhyPath> = {
     message.patch = object.patch ?? "";
     message.patchNote = object.patchNote ?? "";
     message.proof = (object.proof !== undefined && object.proof !== null) ? Proof.fromPartial(object.proof) : undefined;
-    return message;
-  },
-};
-
-function createBaseProof(): Proof {
-  return { at: undefined, node: "", user: "", outcome: "", errno: "", agreement: "", sentence: "", note: "" };
-}
-
-export const Proof: MessageFns<Proof> = {
-  encode(message: Proof, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.at !== undefined) {
-      Timestamp.encode(toTimestamp(message.at), writer.uint32(10).fork()).join();
-    }
-    if (message.node !== "") {
-      writer.uint32(18).string(message.node);
-    }
-    if (message.user !== "") {
-      writer.uint32(26).string(message.user);
-    }
-    if (message.outcome !== "") {
-      writer.uint32(34).string(message.outcome);
-    }
-    if (message.errno !== "") {
-      writer.uint32(42).string(message.errno);
-    }
-    if (message.agreement !== "") {
-      writer.uint32(50).string(message.agreement);
-    }
-    if (message.sentence !== "") {
-      writer.uint32(58).string(message.sentence);
-    }
-    if (message.note !== "") {
-      writer.uint32(66).string(message.note);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Proof {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseProof();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.node = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.user = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.outcome = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.errno = reader.string();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.agreement = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.sentence = reader.string();
-            continue;
-          }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.note = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Proof {
-    return {
-      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
-      node: isSet(object.node) ? globalThis.String(object.node) : "",
-      user: isSet(object.user) ? globalThis.String(object.user) : "",
-      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
-      errno: isSet(object.errno) ? globalThis.String(object.errno) : "",
-      agreement: isSet(object.agreement) ? globalThis.String(object.agreement) : "",
-      sentence: isSet(object.sentence) ? globalThis.String(object.sentence) : "",
-      note: isSet(object.note) ? globalThis.String(object.note) : "",
-    };
-  },
-
-  toJSON(message: Proof): unknown {
-    const obj: any = {};
-    if (message.at !== undefined) {
-      obj.at = message.at.toISOString();
-    }
-    if (message.node !== "") {
-      obj.node = message.node;
-    }
-    if (message.user !== "") {
-      obj.user = message.user;
-    }
-    if (message.outcome !== "") {
-      obj.outcome = message.outcome;
-    }
-    if (message.errno !== "") {
-      obj.errno = message.errno;
-    }
-    if (message.agreement !== "") {
-      obj.agreement = message.agreement;
-    }
-    if (message.sentence !== "") {
-      obj.sentence = message.sentence;
-    }
-    if (message.note !== "") {
-      obj.note = message.note;
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<Proof>, I>>(base?: I): Proof {
-    return Proof.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Proof>, I>>(object: I): Proof {
-    const message = createBaseProof();
-    message.at = object.at ?? undefined;
-    message.node = object.node ?? "";
-    message.user = object.user ?? "";
-    message.outcome = object.outcome ?? "";
-    message.errno = object.errno ?? "";
-    message.agreement = object.agreement ?? "";
-    message.sentence = object.sentence ?? "";
-    message.note = object.note ?? "";
     return message;
   },
 };
