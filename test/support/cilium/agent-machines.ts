@@ -84,7 +84,7 @@ systemd-run -q --unit=cilium-agent -p LimitMEMLOCK=infinity -p TimeoutStopSec=30
   }
 
   /** Healthy, its datapath compiled, and as it was asked to be. */
-  async untilReady(machine: string): Promise<void> {
+  async untilReady(machine: string, { verifiesSources = true } = {}): Promise<void> {
     await until(`the agent of ${machine} is ready`, 180_000, async () => {
       const health = await this.#tried(machine, "curl -sf http://127.0.0.1:9879/healthz");
       if (health === undefined) return undefined;
@@ -98,7 +98,7 @@ systemd-run -q --unit=cilium-agent -p LimitMEMLOCK=infinity -p TimeoutStopSec=30
     });
     const { daemonConfigurationMap: effective } = (await this.#config(machine)).status;
     for (const [option, wanted] of [
-      ["EnableSourceIPVerification", true],
+      ["EnableSourceIPVerification", verifiesSources],
       ["PolicyCIDRMatchMode", ["nodes"]],
     ] as const)
       if (JSON.stringify(effective[option]) !== JSON.stringify(wanted))
@@ -230,6 +230,45 @@ ip -n ${owner} route add default via ${gateway}`,
   async #revision(machine: string): Promise<number> {
     const answer = await this.#ask(machine, "GET", "policy");
     return z.object({ revision: z.number() }).parse(answer).revision;
+  }
+
+  /** An option that no flag is registered for: the file alone sets it. */
+  async verifySources(machine: string, verifies: boolean): Promise<void> {
+    await this.#lab.writeFile(machine, "/etc/cilium/agent.d/enable-source-ip-verification", `${verifies}`);
+    await this.#run(machine, "systemctl restart cilium-agent");
+    await this.untilReady(machine, { verifiesSources: verifies });
+  }
+
+  /** Packets to this endpoint's port that say they come from there, from now on. */
+  async countArrivals({ machine, namespace }: Place, source: string, port: number): Promise<void> {
+    await this.#run(
+      machine,
+      `ip netns exec ${namespace} nft -f - <<END
+table inet arrivals
+delete table inet arrivals
+table inet arrivals {
+  chain input {
+    type filter hook input priority 0
+    ip saddr ${source} tcp dport ${port} counter
+  }
+}
+END`,
+    );
+  }
+
+  async arrivals({ machine, namespace }: Place): Promise<number> {
+    const printed = await this.#run(machine, `ip netns exec ${namespace} nft list table inet arrivals`);
+    return Number(/counter packets (\d+)/.exec(printed)?.[1]);
+  }
+
+  /** Sends from an address that is not its own. */
+  async sendAs({ machine, namespace }: Place, source: string, to: string, port: number): Promise<void> {
+    await this.#run(
+      machine,
+      `ip -n ${namespace} addr replace ${source}/32 dev eth0
+ip netns exec ${namespace} nc -z -w 1 -s ${source} ${to} ${port} || true
+ip -n ${namespace} addr del ${source}/32 dev eth0`,
+    );
   }
 
   /** By systemd, in the endpoint's namespace, as a service of a machine would. */

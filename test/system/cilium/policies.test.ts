@@ -165,6 +165,37 @@ described("an agent of Cilium, given policy files (needs WEFT_CILIUM_DIR)", () =
     },
     (meshes + 5) * minutes,
   );
+
+  it(
+    "lets no endpoint send from another one's address; without the option it does",
+    async () => {
+      const { nodes } = previewCilium(
+        compileText(textOf("allow", ["from: [web], to: api", "from: [db], to: api"])).mesh,
+        cilium,
+      );
+      for (const { node, services: own } of nodes)
+        await machines.putPolicies(
+          node,
+          own.map(({ file }) => file),
+          own.map(({ service }) => service),
+        );
+      const [web, api, db] = [place("web"), place("api"), place("db")];
+      await machines.countArrivals(api, web.address, 8080);
+      expect(await machines.connects(web, api.address, 8080)).toBe(true);
+      expect(await machines.arrivals(api)).toBeGreaterThan(0);
+      const spoofed = async () => {
+        await machines.countArrivals(api, web.address, 8080);
+        await machines.sendAs(db, web.address, api.address, 8080);
+        return machines.arrivals(api);
+      };
+      expect(await spoofed()).toBe(0);
+      await machines.verifySources("api1", false);
+      expect(await spoofed()).toBeGreaterThan(0);
+      await machines.verifySources("api1", true);
+      expect(await spoofed()).toBe(0);
+    },
+    6 * minutes,
+  );
 });
 
 async function inTurns<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
