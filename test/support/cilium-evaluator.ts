@@ -1,6 +1,6 @@
 // In: the policy files of one node as text, an endpoint there, and one connection. Out: whether Cilium 1.18 lets it pass, in that
 // one direction. Written from what Cilium's source means by a policy, and sharing nothing with what renders or checks files:
-// an endpoint that a rule with a direction selects is closed there; what denies wins; peers are known by labels, or, without an
+// an endpoint that a rule with a direction selects is closed there; what denies wins; a range of length 0 is all addresses; peers are known by labels, or, without an
 // endpoint, by address, other nodes and the own host included (policy-cidr-match-mode=nodes).
 import { parse } from "yaml";
 import { inside } from "./mesh-words.ts";
@@ -107,10 +107,15 @@ function covers(
     return (list("Endpoints") as readonly Selector[]).some((each) => selects(each, peer.labels, namespace));
   return (
     (peer.kind === "host" && list("Entities").includes("host")) ||
-    (list("CIDR") as readonly string[]).some((cidr) => inside(cidr, peer.address)) ||
+    (list("CIDR") as readonly string[]).some((cidr) => isIn(cidr, peer.address)) ||
     (list("CIDRSet") as readonly Range[]).some(
       ({ cidr, except = [] }) =>
-        inside(cidr, peer.address) && !except.some((part) => inside(part, peer.address)),
+        isIn(cidr, peer.address) && !except.some((part) => inside(part, peer.address)),
     )
   );
+}
+
+/** For an agent with one family alone, 0.0.0.0/0 and ::/0 are the world, whatever its family. */
+function isIn(cidr: string, address: string): boolean {
+  return cidr.endsWith("/0") || inside(cidr, address);
 }

@@ -109,6 +109,8 @@ describe("refused", () => {
     ["host bits", `${range}/cidr`, "10.0.0.1/8"],
     ["an address without a length", `${range}/cidr`, "10.0.0.0"],
     ["another spelling", `${range}/cidr`, "fd77:0::/64"],
+    ["the whole of a family", `${range}/cidr`, "0.0.0.0/0"],
+    ["the other one", `${range}`, { cidr: "::/0" }],
     ["an exception outside", `${range}/except`, ["11.0.0.0/8"]],
     ["an exception of the other family", `${range}/except`, ["fd77::/64"]],
     ["two selectors", "specs/1/nodeSelector", { matchLabels: { "reserved:host": "" } }],

@@ -23,10 +23,13 @@ const entities = [
   "kube-apiserver",
 ] as const;
 
-/** In its one spelling: no host bits, and with the length, which some fields need. */
+/**
+ * In its one spelling: no host bits, and with the length, which some fields need. Not the whole of a family: for an agent that
+ * has one family alone it is the world of both, IPv4 under ::/0, too (1.18.10, pkg/policy/api/cidr.go).
+ */
 function isCidr(text: string): boolean {
   const cidr = parseCidr(text);
-  if (cidr === undefined || !text.includes("/")) return false;
+  if (cidr === undefined || cidr.bits === 0 || !text.includes("/")) return false;
   const spelling = formatCidr(cidr);
   return text === (spelling.includes("/") ? spelling : `${spelling}/${cidr.bits}`);
 }
@@ -37,7 +40,7 @@ function isInside(inner: string, outer: string): boolean {
 }
 
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).min(1);
-const cidr = z.string().refine(isCidr, "is no range in the form 192.0.2.0/24");
+const cidr = z.string().refine(isCidr, "is no range in the form 192.0.2.0/24, shorter than a whole family");
 const cidrSet = z
   .strictObject({ cidr, except: listOf(cidr).optional() })
   .refine(

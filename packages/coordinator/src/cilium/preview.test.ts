@@ -111,7 +111,8 @@ describe("files", () => {
     ]);
     expect(made.get("policy out (m.yaml:12)")?.["egressDeny"]).toEqual([
       {
-        toCIDRSet: [{ cidr: "0.0.0.0/0", except: ["10.77.0.11/32"] }],
+        // never /0: for an agent without IPv6 that is the world of both families
+        toCIDRSet: [{ cidr: "0.0.0.0/1", except: ["10.77.0.11/32"] }, { cidr: "128.0.0.0/1" }],
         toPorts: [{ ports: [{ port: "443", protocol: "TCP" }] }],
       },
     ]);

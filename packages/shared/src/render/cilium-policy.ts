@@ -1,6 +1,6 @@
 // In: what a service's endpoint may send and receive. Out: its CiliumNetworkPolicy file. Pure; same input, same bytes.
 // JSON, which is YAML: nothing needs escaping. One rule for each policy of the mesh file, so that each says whose it is.
-import { familyOf } from "../model/address.ts";
+import { cidrContains, familyOf, parseCidr } from "../model/address.ts";
 import type { CiliumEndpoint, CiliumPeer, CiliumPolicyFile, CiliumRule } from "../model/cilium-policy.ts";
 import type { PortRange } from "../model/desired.ts";
 import { canonicalText } from "../plan/canonical.ts";
@@ -80,10 +80,7 @@ function ruleOf(group: readonly CiliumRule[]): Json {
   const [first] = group;
   if (first === undefined) return {};
   const peers = new Map(
-    group.map(({ peer }) => {
-      const value = peerOf(peer);
-      return [canonicalText(value), value];
-    }),
+    group.flatMap(({ peer }) => peersOf(peer)).map((value) => [canonicalText(value), value]),
   );
   const ports = portsOf(first.ports);
   return {
@@ -100,12 +97,26 @@ function fieldOf(peer: CiliumPeer): string {
   return peer.kind === "node" ? "CIDR" : "CIDRSet";
 }
 
-function peerOf(peer: CiliumPeer): unknown {
-  if (peer.kind === "service") return spiffeSelector(peer.spiffeId);
-  if (peer.kind === "host") return "host";
-  if (peer.kind === "node") return prefixed(peer.address);
-  const except = [...new Set(peer.except.map(prefixed))].sort(byText);
-  return { cidr: prefixed(peer.cidr), ...(except.length === 0 ? {} : { except }) };
+function peersOf(peer: CiliumPeer): unknown[] {
+  if (peer.kind === "service") return [spiffeSelector(peer.spiffeId)];
+  if (peer.kind === "host") return ["host"];
+  if (peer.kind === "node") return [prefixed(peer.address)];
+  return halvesOf(peer.cidr).map((cidr) => {
+    const except = [...new Set(peer.except.filter((part) => covers(cidr, part)).map(prefixed))].sort(byText);
+    return { cidr: prefixed(cidr), ...(except.length === 0 ? {} : { except }) };
+  });
+}
+
+/** The whole of a family, for an agent that has one family alone, is the world of both (1.18.10, pkg/policy/api/cidr.go). */
+function halvesOf(cidr: string): string[] {
+  if (cidr === "0.0.0.0/0") return ["0.0.0.0/1", "128.0.0.0/1"];
+  return cidr === "::/0" ? ["::/1", "8000::/1"] : [cidr];
+}
+
+function covers(range: string, address: string): boolean {
+  const outer = parseCidr(range);
+  const inner = parseCidr(address);
+  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
 /** An agent takes an address without /32 in one field and not in another. */
