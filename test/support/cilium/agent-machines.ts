@@ -5,9 +5,10 @@ import { execa } from "execa";
 import { z } from "zod";
 import type { Lab } from "../../../scripts/lab-src/lab.ts";
 import { until } from "../../../scripts/quickstart-src/world.ts";
+import { agentOptions, policies, rangeOf } from "./agent-options.ts";
+import { macOf } from "./mac-address.ts";
 
 const socket = "/run/cilium/cilium.sock";
-const policies = "/etc/cilium/policies";
 const programs = ["cilium-agent", "cilium-dbg", "cilium-health-responder"];
 
 const ipamSchema = z.object({
@@ -72,7 +73,9 @@ export class AgentMachines {
       maxBuffer: 1 << 28,
     });
     await lab.writeFile(machine, "/root/bpf.tar", stdout);
-    for (const [option, value] of Object.entries(this.#options(machine)))
+    for (const [option, value] of Object.entries(
+      agentOptions({ address: lab.address(machine), etcd: this.#etcdUrl(), cluster: this.#cluster }),
+    ))
       await lab.writeFile(machine, `/etc/cilium/agent.d/${option}`, value);
     await this.#run(
       machine,
@@ -107,39 +110,6 @@ systemd-run -q --unit=cilium-agent -p LimitMEMLOCK=infinity -p TimeoutStopSec=30
 
   async #config(machine: string) {
     return configSchema.parse(await this.#ask(machine, "GET", "config"));
-  }
-
-  #options(machine: string): Readonly<Record<string, string>> {
-    const address = this.#lab.address(machine);
-    return {
-      "enable-k8s": "false",
-      "cluster-name": this.#cluster,
-      "cluster-id": "0",
-      "identity-allocation-mode": "kvstore",
-      kvstore: "etcd",
-      "kvstore-opt": JSON.stringify({ "etcd.address": this.#etcdUrl() }),
-      ipam: "cluster-pool",
-      "ipv4-range": rangeOf(address),
-      "ipv4-node": address,
-      "enable-ipv4": "true",
-      "enable-ipv6": "false",
-      devices: "eth0",
-      "routing-mode": "native",
-      "auto-direct-node-routes": "true",
-      "ipv4-native-routing-cidr": "10.42.0.0/16",
-      "enable-ipv4-masquerade": "true",
-      "kube-proxy-replacement": "false",
-      "enable-l7-proxy": "false",
-      "enable-policy": "default",
-      "static-cnp-path": policies,
-      "policy-default-local-cluster": "false",
-      "policy-cidr-match-mode": "nodes",
-      "enable-source-ip-verification": "true",
-      "cni-exclusive": "false",
-      "mesh-auth-enabled": "false",
-      "enable-hubble": "false",
-      "agent-health-port": "9879",
-    };
   }
 
   /** A machine without an agent reaches the endpoints of one that has one by its address. */
@@ -324,16 +294,4 @@ ip -n ${namespace} addr del ${source}/32 dev eth0`,
   async #tried(machine: string, script: string): Promise<true | undefined> {
     return (await this.#lab.exec(machine, ["sh", "-c", script])).code === 0 ? true : undefined;
   }
-}
-
-function rangeOf(address: string): string {
-  return `10.42.${address.split(".").at(-1)}.0/24`;
-}
-
-/** Locally administered, the same every time. */
-function macOf(text: string): string {
-  let hash = 0;
-  for (const character of text) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 0x1_0000_0000;
-  const hex = hash.toString(16).padStart(8, "0");
-  return `02:00:${hex.match(/../g)?.join(":")}`;
 }
