@@ -7,7 +7,7 @@ const pure = [
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|cilium|plan|replay|guard|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
-  "^packages/node-agent/src/(decide/|facts/parse-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
+  "^packages/node-agent/src/(decide/|(facts|cilium)/parse-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
   "^packages/node-agent/src/cut/(flow|parse|judge)",
 ];
 /** Orchestration: it is handed its edges, and so it may name them, but it touches nothing by itself. */

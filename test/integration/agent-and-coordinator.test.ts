@@ -31,7 +31,8 @@ beforeEach(async () => {
   coordinator = await TestCoordinator.start();
   await coordinator.apply(meshText);
   machine = new FakeHost();
-  host = { files: machine.files, exec: machine.exec, units: machine.units, clock: new LinuxClock() };
+  const { files, exec, units, sockets } = machine;
+  host = { files, exec, units, sockets, clock: new LinuxClock() };
   stop = new AbortController();
   running = Promise.resolve();
   given = [];

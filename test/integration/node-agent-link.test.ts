@@ -100,7 +100,8 @@ beforeEach(async () => {
   coordinator.tokens.set(token, { node: "web1", expires: new Date(Date.now() + 60_000) });
   await coordinator.start();
   machine = new FakeHost();
-  host = { files: machine.files, exec: machine.exec, units: machine.units, clock: new LinuxClock() };
+  const { files, exec, units, sockets } = machine;
+  host = { files, exec, units, sockets, clock: new LinuxClock() };
   stop = new AbortController();
   running = Promise.resolve();
   await join(

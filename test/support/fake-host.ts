@@ -1,4 +1,4 @@
-// A machine for tests: real files below a temporary directory, a scripted exec, units in a map, a clock moved by hand.
+// A machine for tests: real files and unix sockets below a temporary directory, a scripted exec, units in a map, a clock moved by hand.
 // What is not scripted throws, so a test cannot pass because of a call nobody thought of.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,10 +10,12 @@ import type {
   ExecResult,
   Files,
   Host,
+  Sockets,
   UnitState,
   Units,
 } from "../../packages/node-agent/src/host/host.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
+import { LinuxSockets } from "../../packages/node-agent/src/host/linux-sockets.ts";
 import { WeftError } from "../../packages/shared/src/errors/weft-error.ts";
 
 export type Script = (
@@ -127,10 +129,12 @@ export class FakeHost implements Host {
   readonly files: Files;
   readonly exec = new FakeExec();
   readonly units = new FakeUnits();
+  readonly sockets: Sockets;
   readonly clock = new FakeClock();
 
   constructor(makeFiles: (root: string) => Files = (root) => new LinuxFiles(root)) {
     this.files = makeFiles(this.root);
+    this.sockets = new LinuxSockets(this.root);
   }
 
   dispose(): void {

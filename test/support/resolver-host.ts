@@ -47,7 +47,8 @@ export class ResolverHost {
         now += ms;
       },
     };
-    this.host = { files: this.fake.files, exec: this.fake.exec, units: this.fake.units, clock };
+    const { files, exec, units, sockets } = this.fake;
+    this.host = { files, exec, units, sockets, clock };
     this.fake.exec.programs.set("getent", (given) => {
       const stdout = this.getent(given[1] ?? "");
       return { code: stdout === "" ? 2 : 0, stdout };

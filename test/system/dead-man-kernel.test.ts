@@ -11,6 +11,7 @@ import type { Exec, ExecOptions, Host } from "../../packages/node-agent/src/host
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
+import { LinuxSockets } from "../../packages/node-agent/src/host/linux-sockets.ts";
 import {
   readConfirmed,
   writeConfirmedRecord,
@@ -69,6 +70,7 @@ function hostOf(machine: string): Host {
     files: new LinuxFiles(root),
     exec: new NamespaceExec(root, machine),
     units: new FakeUnits(),
+    sockets: new LinuxSockets(root),
     clock: new LinuxClock(),
   };
 }

@@ -9,6 +9,7 @@ import type { Exec, ExecOptions, Host } from "../../packages/node-agent/src/host
 import { LinuxClock } from "../../packages/node-agent/src/host/linux-clock.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { LinuxFiles } from "../../packages/node-agent/src/host/linux-files.ts";
+import { LinuxSockets } from "../../packages/node-agent/src/host/linux-sockets.ts";
 import { writeConfirmedRecord, writeScript } from "../../packages/node-agent/src/policy/confirmed.ts";
 import { readKernelTable, TableMemory } from "../../packages/node-agent/src/policy/kernel-table.ts";
 import { type ChangeWord, KernelWatch } from "../../packages/node-agent/src/policy/kernel-watch.ts";
@@ -130,7 +131,8 @@ beforeEach(async () => {
   logged = lines;
   heard = [];
   const exec = new NamespaceExec(root);
-  host = { files: new FilesWithProc(root), exec, units: new FakeUnits(), clock: new LinuxClock() };
+  const [units, sockets, clock] = [new FakeUnits(), new LinuxSockets(root), new LinuxClock()];
+  host = { files: new FilesWithProc(root), exec, units, sockets, clock };
   const say = (line: string) => void lines.push(line);
   const log = { info: say, warn: say, error: say };
   witness = new LeakWitness(host);

@@ -92,7 +92,7 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
   command
     .command("doctor")
     .description(
-      "what would break Weft's promises on this machine: boot order, rules of others, users, ports",
+      "what would break Weft's promises on this machine: boot order, rules of others, users, ports, Cilium",
     )
     .option("--json", "as one JSON object")
     .action(async (options: { json?: boolean }) => ended(await runDoctor(context, options.json === true)));

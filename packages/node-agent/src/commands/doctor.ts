@@ -3,6 +3,7 @@
 import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import { checkBeside } from "../doctor/beside-check.ts";
 import { judgeBoot, readBootUnits } from "../doctor/boot-check.ts";
+import { checkCilium } from "../doctor/cilium-check.ts";
 import { type Finding, good, trouble } from "../doctor/finding.ts";
 import { checkPrograms, checkSwitches, checkUsers } from "../doctor/kernel-check.ts";
 import { checkRules } from "../doctor/rules-check.ts";
@@ -13,7 +14,7 @@ import { unitNames } from "../state/places.ts";
 import type { CommandContext } from "./context.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 
-export async function examine(host: Host): Promise<Finding[]> {
+export async function examine(host: Host, signal?: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   /** What one check cannot find out must not keep the others from it. */
   const attempt = async (check: string, look: () => Promise<readonly Finding[]>) => {
@@ -47,6 +48,7 @@ export async function examine(host: Host): Promise<Finding[]> {
   await attempt("users", () => checkUsers(host, desired));
   await attempt("ports", () => checkSwitches(host, desired));
   await attempt("beside", () => checkBeside(host, desired));
+  await attempt("cilium", () => checkCilium(host, signal));
   return findings;
 }
 
@@ -61,7 +63,7 @@ export async function runDoctor(context: CommandContext, json: boolean): Promise
     throw new WeftError("WEFT-E001", "this machine has not joined a mesh", {
       hint: "`weft-node-agent facts` lists the rules of others before it does",
     });
-  const findings = await examine(host);
+  const findings = await examine(host, context.signal);
   const isWell = findings.every(({ standing }) => standing !== "trouble");
   if (json) terminal.out(JSON.stringify({ node: enrolment.node, well: isWell, findings }, undefined, 2));
   else

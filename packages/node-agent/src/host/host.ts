@@ -92,6 +92,19 @@ export interface Units {
   reload(): Promise<void>;
 }
 
+export interface SocketAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface Sockets {
+  /**
+   * HTTP GET over a unix socket; the whole answer within 2 s, of at most 16 MiB. undefined: nothing is at that path.
+   * Nobody listening, an answer that breaks off, is too big (WEFT-E004) or too late (WEFT-E005) throws.
+   */
+  get(socket: string, path: string, signal?: AbortSignal): Promise<SocketAnswer | undefined>;
+}
+
 export interface Clock {
   now(): Date;
   /** Resolves after ms, or rejects with an abort error. */
@@ -102,5 +115,6 @@ export interface Host {
   readonly files: Files;
   readonly exec: Exec;
   readonly units: Units;
+  readonly sockets: Sockets;
   readonly clock: Clock;
 }

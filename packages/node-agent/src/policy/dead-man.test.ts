@@ -89,7 +89,13 @@ beforeEach(async () => {
     now: () => fake.clock.now(),
     sleep: async (ms: number) => fake.clock.advance(ms),
   };
-  host = { files: mortal("files", fake.files), exec: mortal("exec", fake.exec), units: fake.units, clock };
+  host = {
+    files: mortal("files", fake.files),
+    exec: mortal("exec", fake.exec),
+    units: fake.units,
+    sockets: fake.sockets,
+    clock,
+  };
   await fake.files.write(places.bootId, "boot1\n");
   await writeScript(fake.files, places.confirmedPolicy, old.text);
   await fake.exec.run("nft", ["-f", "-"], { input: old.text });
