@@ -133,8 +133,7 @@ export class Machine {
     const leader = await livingLeader(this.#places.leader);
     if (leader !== undefined) await run(["kill", "-s", "RTMIN+4", String(leader)]);
     const nudge = setInterval(() => this.#nudge(leader), nudgeMs);
-    const hasEnded = await this.#nspawnEnd(powerOffDeadlineMs);
-    clearInterval(nudge);
+    const hasEnded = await this.#nspawnEnd(powerOffDeadlineMs).finally(() => clearInterval(nudge));
     if (!hasEnded)
       throw new WeftError("WEFT-E005", `machine ${this.spec.name} did not power off`, {
         why: `a unit did not stop within ${powerOffDeadlineMs / 1000} s`,

@@ -68,6 +68,19 @@ const web = "specs/1/ingress/0/fromEndpoints/0";
 const port = "specs/1/ingress/0/toPorts/0/ports/0";
 const range = "specs/1/egress/0/toCIDRSet/0";
 
+it("is refused with a directive, or a control character that YAML does not take", () => {
+  for (const text of [`%YAML 1.2\n---\n${file.text}`, file.text.replace("policy", "policy\u007f")])
+    expect(refusalsOf({ ...file, text }).join()).toMatch(/an agent cannot read/);
+  const odd = renderCiliumPolicy({
+    mesh: "demo",
+    node: "api1",
+    service: "api",
+    spiffeId: "spiffe://mesh.internal/api\u0085",
+    rules: [],
+  });
+  expect(refusalsOf(odd)).toEqual([]);
+});
+
 it("is taken as it is rendered", () => {
   expect(refusalsOf(file)).toEqual([]);
   expect(data()).toMatchObject({ metadata: { name: "weft-api", namespace: "weft-demo" } });

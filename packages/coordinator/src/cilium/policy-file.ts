@@ -13,6 +13,9 @@ export function refusalsOf({ name, text }: CiliumPolicyFile): string[] {
   if (!name.endsWith(".yaml")) return [`${name}: only names that end in .yaml are read`];
   if (!isDnsSubdomain(name)) return [`${name}: the name is no DNS-1123 subdomain`];
   if (Buffer.byteLength(text) > largestBytes) return [`${name}: the file is larger than 4 MiB`];
+  if (/^%/m.test(text)) return [`${name}: it holds a directive, which an agent cannot read`];
+  if (/[\u007f-\u009f]/.test(text))
+    return [`${name}: it holds a control character, which an agent cannot read`];
   const read = dataOf(text);
   if ("refusal" in read) return [`${name}: ${read.refusal}`];
   const { error } = policySchema.safeParse(read.value);

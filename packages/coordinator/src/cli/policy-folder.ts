@@ -22,7 +22,7 @@ async function refuseFilled(path: string): Promise<void> {
 function unwritable(path: string, cause: unknown): WeftError {
   return new WeftError("WEFT-E002", `${path} cannot be written`, {
     why: errnoOf(cause) ?? messageOf(cause),
-    hint: "name a directory that this user may write; nothing was half-written",
+    hint: "name a directory that this user may write; a node's folder is there whole, or not",
     cause,
   });
 }

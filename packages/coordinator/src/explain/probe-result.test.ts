@@ -9,6 +9,7 @@ function found(
   rules: "allowed" | "refused" | "unknown",
   outcome: Outcome,
   heard: boolean | "nothing" = true,
+  errno = "",
 ) {
   const listens = heard === "nothing" ? undefined : heard;
   const findings: ProbeFindings = {
@@ -16,7 +17,7 @@ function found(
     meant,
     rules,
     sentence: "at the receiver, api1: so it is",
-    proof: { ...agreementOf(rules, { outcome, errno: "" }, listens), outcome, sentence: "a connection" },
+    proof: { ...agreementOf(rules, { outcome, errno }, listens), outcome, errno, sentence: "a connection" },
     listens,
   };
   return probeResult(findings);
@@ -28,8 +29,16 @@ describe("a probe", () => {
       result: "agrees",
       note: "agrees with the rules",
     });
-    for (const outcome of ["refused", "unanswered", "unreachable"] as const)
-      expect(found("refused", "refused", outcome).result).toBe("agrees");
+    expect(found("refused", "refused", "refused").result).toBe("agrees");
+    for (const errno of ["EACCES", "EPERM"])
+      expect(found("refused", "refused", "unreachable", true, errno).result).toBe("agrees");
+  });
+
+  it("is no agreement where a refused connection came to nothing as it would without a network", () => {
+    for (const listens of [true, false, "nothing"] as const) {
+      expect(found("refused", "refused", "unanswered", listens).result).toBe("not-proved");
+      expect(found("refused", "refused", "unreachable", listens, "EHOSTUNREACH").result).toBe("not-proved");
+    }
   });
 
   it("disagrees when the connection met something else", () => {
@@ -73,14 +82,13 @@ describe("a probe", () => {
       result: "not-proved",
       note: expect.stringContaining("api1 does not say who listens"),
     });
-    // an empty port resets: what does not come back was dropped
-    expect(found("refused", "refused", "unanswered", false).result).toBe("agrees");
   });
 
   it("that was not made says why", () => {
     const proof = {
       agreement: "open",
       outcome: "not-tried",
+      errno: "",
       sentence: "web1 made no connection",
       note: "",
     } as const;

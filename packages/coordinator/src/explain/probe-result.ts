@@ -16,7 +16,7 @@ export interface ProbeFindings {
   /** The reason of the rules' verdict. */
   readonly sentence: string;
   /** As `why --prove` has it. */
-  readonly proof: Readonly<Record<"outcome" | "agreement" | "sentence" | "note", string>>;
+  readonly proof: Readonly<Record<"outcome" | "errno" | "agreement" | "sentence" | "note", string>>;
   /** undefined: the receiver's node does not say. */
   readonly listens: boolean | undefined;
 }
@@ -36,6 +36,12 @@ export function probeResult({ flow, meant, rules, sentence, proof, listens }: Pr
   // Weft refuses with a reset, and so does a port that nobody is at
   if (proof.outcome === "refused" && listens !== true)
     return { result: "not-proved", note: `${silence(flow, listens)}: a reset says nothing of the rules` };
+  // nor is that a word of the rules, which refuse with a reset, or at the sender with one of these
+  if (meant === "refused" && proof.outcome !== "refused" && !["EACCES", "EPERM"].includes(proof.errno))
+    return {
+      result: "not-proved",
+      note: `${proof.outcome}: so is whom no network reaches; Weft's rules refuse with a reset`,
+    };
   return { result: "agrees", note: proof.note };
 }
 

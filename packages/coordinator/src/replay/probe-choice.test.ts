@@ -29,6 +29,56 @@ const choose = (before: string | undefined, after: string): ProbeChoice =>
 const told = ({ from, fromNode, to, toNode, portName, port, meant }: ChosenFlow) =>
   `${from}@${fromNode} ${to}@${toNode} ${portName} ${port} ${meant}`;
 
+describe("in a large mesh", () => {
+  const count = 460;
+  const names = Array.from({ length: count }, (_, index) => `s${String(index).padStart(3, "0")}`);
+  const placed = (index: number) =>
+    index === count - 1 ? "web2" : index === count - 2 ? "hub" : "web1, api1";
+  const services = names.map(
+    (name, index) =>
+      `  ${name}: { nodes: [${placed(index)}], user: ${name}, ports: { it: ${1000 + index}/tcp } }\n`,
+  );
+  const large = (...lines: string[]) => `${nodes}services:\n${services.join("")}${policies(...lines)}`;
+  const [last = "", target = ""] = names.toReversed();
+
+  it("what no change has touched uses nothing up, and the one flow that it turns is found", () => {
+    const before = compileText(large());
+    const after = compileText(large(`  - { name: it, from: [${last}], to: ${target} }\n`));
+    // as the coordinator keeps them: what is equal is the same
+    for (const [node, content] of before.contents)
+      if (JSON.stringify(content) === JSON.stringify(after.contents.get(node)))
+        after.contents.set(node, content);
+    expect(after.contents.get("web1")).toBe(before.contents.get("web1"));
+    const choice = chooseProbes(before, after);
+    expect(choice).toMatchObject({ basis: "turned", partly: false });
+    expect(choice.flows.map(told)).toEqual([`${last}@web2 ${target}@hub it ${998 + count} allowed`]);
+  });
+
+  it("there is an end to looking for what is allowed, and it is said", () => {
+    const hosts = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const all = names.slice(0, 12).join(", ");
+    // each of them allows what a denial takes back
+    const text = `weft: v1
+mesh: lab
+trustDomain: mesh.internal
+nodes:
+  hub: { address: 10.77.0.10 }
+${hosts.map((name, index) => `  ${name}: { address: 10.77.0.${100 + index} }\n`).join("")}services:
+${names
+  .slice(0, 12)
+  .map(
+    (name, index) =>
+      `  ${name}: { nodes: [${hosts.join(", ")}], user: ${name}, ports: { it: ${1000 + index}/tcp } }\n`,
+  )
+  .join("")}policies:
+  - { name: open, from: [${all}], to: [${all}] }
+  - { name: shut, from: [${all}], to: [${all}], action: deny }
+`;
+    const choice = chooseProbes(undefined, compileText(text));
+    expect(choice).toEqual({ basis: "first", flows: [], leftOut: 0, partly: true });
+  });
+});
+
 describe("the flows that are probed after a change", () => {
   it("are those that it turns, each with the first pair of instances, newly allowed before newly refused", () => {
     const added = choose(mesh(), mesh(webToApi));

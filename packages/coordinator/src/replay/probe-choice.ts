@@ -17,8 +17,11 @@ import {
 import { type FlowVerdict, StateJudge } from "./state-judge.ts";
 
 export const mostProbes = 10;
-/** Pairs of instances whose verdicts are compared: judging is fast, and the coordinator does nothing else meanwhile. */
+/** Pairs of instances whose verdicts are asked: judging is fast, and the coordinator does nothing else meanwhile. */
 const mostCompared = 200_000;
+const mostSampled = 50_000;
+/** Pairs that are looked at, also those of which nothing is asked. */
+const mostWalked = 2_000_000;
 
 export interface ChosenFlow extends ServiceFlow {
   /** What the mesh means now. */
@@ -37,9 +40,12 @@ export interface ProbeChoice {
 
 export function chooseProbes(before: MeshState | undefined, after: MeshState): ProbeChoice {
   const now = new StateJudge(after.contents);
-  if (before === undefined) return { basis: "first", ...sampled(after, now), partly: false };
+  if (before === undefined) return { basis: "first", ...sampled(after, now) };
   const { turned, partly } = turnedFlows(before, after, now);
-  if (turned.length === 0) return { basis: "none-turned", ...sampled(after, now), partly };
+  if (turned.length === 0) {
+    const sample = sampled(after, now);
+    return { basis: "none-turned", ...sample, partly: partly || sample.partly };
+  }
   const flows = ofBothKinds(turned);
   return { basis: "turned", flows, leftOut: turned.length - flows.length, partly };
 }
@@ -55,23 +61,33 @@ function turnedFlows(before: MeshState, after: MeshState, now: StateJudge) {
   const addresses = new Map(after.mesh.nodes.map(({ name, address }) => [name, address]));
   const starts = portStarts([before.mesh, after.mesh]);
   const ends = services.flatMap((service) => flowEnds(service, starts));
-  const each = Math.max(1, Math.floor(mostCompared / Math.max(1, services.length * ends.length)));
+  // the very same content at both ends says the very same
+  const changed = new Set(
+    after.mesh.nodes.map(({ name }) => name).filter((node) => old.contentOf(node) !== now.contentOf(node)),
+  );
+  const still = new Set(
+    services.filter(({ nodes }) => !nodes.some((node) => changed.has(node))).map(({ name }) => name),
+  );
+  const stillEnds = ends.filter(({ service }) => still.has(service.name)).length;
+  const pairs = services.length * ends.length - still.size * stillEnds;
+  const each = Math.max(1, Math.floor(mostCompared / Math.max(1, pairs)));
   const turned = new Map<string, TurnedFlow>();
-  let compared = 0;
-  let partly = false;
+  let [compared, walked, partly] = [0, 0, false];
   for (const from of services)
     for (const end of ends) {
+      if (still.has(from.name) && still.has(end.service.name)) continue;
       let ofThese = 0;
       for (const flow of flowsTo(end, from, addresses)) {
-        if (ofThese === each || compared === mostCompared) {
+        if (compared === mostCompared || walked === mostWalked)
+          return { turned: [...turned.values()], partly: true };
+        walked += 1;
+        if (!changed.has(flow.fromNode) && !changed.has(flow.toNode)) continue;
+        if (ofThese === each) {
           partly = true;
           break;
         }
         ofThese += 1;
         compared += 1;
-        // the very same content at both ends says the very same
-        if ([flow.fromNode, flow.toNode].every((node) => old.contentOf(node) === now.contentOf(node)))
-          continue;
         const was = old.verdict(flow);
         const is = now.verdict(flow);
         if (is === "unjudged" || is === was) continue;
@@ -95,23 +111,28 @@ function ofBothKinds(turned: readonly TurnedFlow[]): ChosenFlow[] {
 }
 
 /** One for each policy that allows a TCP flow between services, in order of name. */
-function sampled({ mesh }: MeshState, now: StateJudge): Pick<ProbeChoice, "flows" | "leftOut"> {
+function sampled({ mesh }: MeshState, now: StateJudge): Pick<ProbeChoice, "flows" | "leftOut" | "partly"> {
   const services = servicesInOrder(mesh);
   const addresses = new Map(mesh.nodes.map(({ name, address }) => [name, address]));
   const starts = portStarts([mesh]);
   const chosen = new Map<string, ChosenFlow>();
+  let asked = 0;
   const firstAllowed = (
     senders: readonly MeshService[],
     ends: readonly FlowEnd[],
   ): ChosenFlow | undefined => {
     for (const from of senders)
       for (const end of ends)
-        for (const flow of flowsTo(end, from, addresses))
+        for (const flow of flowsTo(end, from, addresses)) {
+          if (asked === mostSampled) return undefined;
+          asked += 1;
           if (!chosen.has(keyOf(flow)) && now.verdict(flow) === "allowed")
             return { ...flow, meant: "allowed" };
+        }
     return undefined;
   };
   for (const { policy, services: senders, to } of resolvePolicies(mesh)) {
+    if (asked === mostSampled) break;
     if (policy.action !== "allow") continue;
     const names = new Set(senders.map(({ name }) => name));
     const isSelected = ({ portName, port }: FlowEnd) =>
@@ -127,7 +148,8 @@ function sampled({ mesh }: MeshState, now: StateJudge): Pick<ProbeChoice, "flows
     if (flow !== undefined) chosen.set(keyOf(flow), flow);
   }
   const flows = [...chosen.values()];
-  return { flows: flows.slice(0, mostProbes), leftOut: Math.max(0, flows.length - mostProbes) };
+  const leftOut = Math.max(0, flows.length - mostProbes);
+  return { flows: flows.slice(0, mostProbes), leftOut, partly: asked === mostSampled };
 }
 
 function keyOf({ from, to, port }: ServiceFlow): string {

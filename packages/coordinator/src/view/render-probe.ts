@@ -47,7 +47,9 @@ export function probingText({ basis, flows, leftOut, partly, notMade }: ProbingV
   if (basis === "turned")
     return `probing ${countText(flows, "TCP flow")} between services that the change turns${more}${large}`;
   const why =
-    basis === "first" ? "there was no mesh before" : "the change turns no TCP flow between services";
+    basis === "first"
+      ? "there was no mesh before"
+      : `the change turns no TCP flow between services${partly ? " among those compared" : ""}`;
   const what =
     flows === 0
       ? "nothing is probed, the mesh allows none"

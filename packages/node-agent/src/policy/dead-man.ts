@@ -109,6 +109,8 @@ export class DeadMan {
       if (!isWeftError(failure)) throw failure;
       return this.#undo(pending, header, sentenceOf(failure, 0));
     }
+    const heard = this.#judgesSince?.at ?? this.#host.clock.now();
+    this.#judgesSince = { digest, at: await armedSince(this.#host, heard) };
     await this.#conclude(armed, header, signal);
   }
 
@@ -136,7 +138,7 @@ export class DeadMan {
       // nft may have been killed after the kernel had taken it
       if ((await readArmed(exec))?.digest !== digest) throw failure;
     }
-    this.#judgesSince = { digest, at: await armedSince(this.#host, clock.now()) };
+    this.#judgesSince = { digest, at: clock.now() };
   }
 
   /** Out: the pending policy as its record on disk tells it. */

@@ -40,7 +40,13 @@ export function renderCiliumPolicy({ mesh, service, spiffeId, rules }: CiliumEnd
     metadata: { name, namespace: ciliumNamespace(mesh) },
     specs: [closed, ...specs],
   };
-  return { name: `${name}.yaml`, text: `${JSON.stringify(file, undefined, 2)}\n` };
+  return { name: `${name}.yaml`, text: `${jsonText(file)}\n` };
+}
+
+/** As it is YAML as well: that takes none of the control characters that JSON lets pass. */
+function jsonText(value: unknown): string {
+  const escaped = (character: string) => `\\u00${character.charCodeAt(0).toString(16)}`;
+  return JSON.stringify(value, undefined, 2).replace(/[\u007f-\u009f]/g, escaped);
 }
 
 function originText({ origin, because }: CiliumRule): string {
