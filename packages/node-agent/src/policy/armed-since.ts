@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { readArmedAge } from "./kernel-table.ts";
 
 /** A busy machine hears late that its nft has ended; the kernel knows for how long it has had the elements. */
-export async function armedSince({ exec, clock }: Host, heard: Date): Promise<Date> {
+export async function armedSince({ exec, clock }: Host, heard = clock.now()): Promise<Date> {
   let age: number | undefined;
   try {
     age = await readArmedAge(exec);

@@ -7,13 +7,13 @@
 //   arming comes after it: until then nothing is in force.
 // - What must be reached is measured while the confirmed rules judge, and written down before the others do. A pending
 //   policy of which it is not known is never confirmed, nor one whose record was not completed.
-// - What has judged and is not confirmed is REVERTED, whatever failed: nothing arms it again by itself.
 // - Nothing is confirmed if the table is not the one that was armed: then something else was proved.
 // - The confirming transaction begins by deleting the armed elements, which the kernel refuses once they have expired;
 //   what then counts is what the kernel says when asked, never what nft returned.
 // - The confirmed file can be loaded on an empty kernel at any moment, which nft has said before anything is confirmed,
 //   and no armed policy is in it.
-// - What was not confirmed is written down before it is cleared away: it is not tried again by itself.
+// - What has judged and is not confirmed is REVERTED, whatever failed, written down before it is cleared away: nothing arms
+//   it again by itself.
 import { isWeftError, messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import type { StepArgs } from "@weft/shared/model/step";
 import { renderConfirm } from "@weft/shared/render/nftables";
@@ -109,8 +109,7 @@ export class DeadMan {
       if (!isWeftError(failure)) throw failure;
       return this.#undo(pending, header, sentenceOf(failure, 0));
     }
-    const heard = this.#judgesSince?.at ?? this.#host.clock.now();
-    this.#judgesSince = { digest, at: await armedSince(this.#host, heard) };
+    this.#judgesSince = { digest, at: await armedSince(this.#host, this.#judgesSince?.at) };
     await this.#conclude(armed, header, signal);
   }
 
@@ -122,7 +121,6 @@ export class DeadMan {
   async ask(text: string, signal: AbortSignal): Promise<void> {
     await this.#reach.ask(await readConfirmed(this.#host.files), headerOf(text), signal);
   }
-
   unask(): void {
     this.#reach.unask();
   }
