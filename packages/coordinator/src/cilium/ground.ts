@@ -1,5 +1,5 @@
 // In: a valid mesh and the nodes taken to enforce with Cilium. Out: what their rules are made from. Pure.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { covers } from "@weft/shared/model/address";
 import type { Mesh, MeshNode, MeshService } from "@weft/shared/model/mesh";
 import { type ResolvedPolicy, resolvePolicies } from "../compile/grants.ts";
 import { type Callers, callersOf } from "./callers.ts";
@@ -33,12 +33,6 @@ export function groundOf(mesh: Mesh, cilium: ReadonlySet<string>): Ground {
 /** Where a service has an endpoint. */
 export function endpointNodes({ cilium }: Ground, service: MeshService): string[] {
   return service.nodes.filter((node) => cilium.has(node));
-}
-
-export function covers(range: string, address: string): boolean {
-  const outer = parseCidr(range);
-  const inner = parseCidr(address);
-  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
 /** Addresses of nodes inside a range: it never speaks for them, except to deny. */

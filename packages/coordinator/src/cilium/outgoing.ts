@@ -1,13 +1,14 @@
 // In: a service on a node taken to enforce with Cilium. Out: what its endpoint may open and may not, and what of it cannot be
 // said in Cilium's terms. Pure. A range is a matter of addresses, and endpoints have none that the mesh file knows: where a
 // denied range covers a node, its services are taken out of what is allowed.
+import { covers } from "@weft/shared/model/address";
 import type { CiliumPeer } from "@weft/shared/model/cilium-policy";
 import type { PortRange } from "@weft/shared/model/desired";
 import type { MeshNode, MeshService, Problem } from "@weft/shared/model/mesh";
 import type { ResolvedPolicy } from "../compile/grants.ts";
 import { errorAt, fieldPlace } from "../mesh/problem.ts";
 import type { Opening } from "./callers.ts";
-import { covers, endpointNodes, type Ground, nodesInside } from "./ground.ts";
+import { endpointNodes, type Ground, nodesInside } from "./ground.ts";
 import { nodePeer, type Said, sayTheSame, servicePeer } from "./incoming.ts";
 import { withoutRanges } from "./port-ranges.ts";
 import { noOrigin, RuleList } from "./rule-list.ts";

@@ -2,7 +2,7 @@
 // (pkg/policy/api), and less: a field unknown here is refused, where an agent ignores it and applies the rest; so is what the
 // options of these agents turn off (L7, FQDNs, groups, Kubernetes services, node labels), and every way to say "all" by saying
 // nothing: a selector, a list of peers or of ports that is empty, and ports without a peer.
-import { cidrContains, formatCidr, parseCidr } from "@weft/shared/model/address";
+import { covers, formatCidr, parseCidr } from "@weft/shared/model/address";
 import { z } from "zod";
 import { isDnsSubdomain, selectorSchema } from "./label-selector.ts";
 
@@ -34,17 +34,12 @@ function isCidr(text: string): boolean {
   return text === (spelling.includes("/") ? spelling : `${spelling}/${cidr.bits}`);
 }
 
-function isInside(inner: string, outer: string): boolean {
-  const [part, whole] = [parseCidr(inner), parseCidr(outer)];
-  return part !== undefined && whole !== undefined && cidrContains(whole, part);
-}
-
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).min(1);
 const cidr = z.string().refine(isCidr, "is no range in the form 192.0.2.0/24, shorter than a whole family");
 const cidrSet = z
   .strictObject({ cidr, except: listOf(cidr).optional() })
   .refine(
-    ({ cidr: whole, except = [] }) => except.every((part) => isInside(part, whole)),
+    ({ cidr: whole, except = [] }) => except.every((part) => covers(whole, part)),
     "has an exception outside of its range",
   );
 

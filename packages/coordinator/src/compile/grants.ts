@@ -1,6 +1,6 @@
 // In: a valid mesh and one of its services. Out: who may, or may not, open which of its ports. Pure.
 // A port is cut where policies begin and end, so that within a segment one answer holds for each source.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { covers } from "@weft/shared/model/address";
 import type { Action, Endpoint, Mode, Origin, PortRange } from "@weft/shared/model/desired";
 import type { Mesh, MeshNode, MeshPolicy, MeshService, ServicePort } from "@weft/shared/model/mesh";
 import { intersect, selectedRanges, selectedServices } from "../mesh/selection.ts";
@@ -148,12 +148,6 @@ function segmentGrants(
       endpointMode === "enforce" &&
       !openAddresses.has(grant.source.node.address),
   }));
-}
-
-function covers(range: string, address: string): boolean {
-  const outer = parseCidr(range);
-  const inner = parseCidr(address);
-  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
 function keyOf({ source, action, mode, origin, soleAtAddress }: Grant): string {

@@ -1,6 +1,7 @@
 // In: what the nodes enforce, and a connection that a kernel counted as audited. Out: every policy on trial that would
 // refuse it. Pure. A deny on trial refuses whom it names; a port on trial is opened by policies on trial alone, and they
 // would refuse whom they do not name.
+import { covers } from "@weft/shared/model/address";
 import type {
   Action,
   DesiredContent,
@@ -10,7 +11,7 @@ import type {
   PortRange,
 } from "@weft/shared/model/desired";
 import type { Direction } from "@weft/shared/model/observation";
-import { type Connection, covers, includes } from "./permits.ts";
+import { type Connection, includes } from "./permits.ts";
 
 type Compiled = ReadonlyMap<string, DesiredContent>;
 

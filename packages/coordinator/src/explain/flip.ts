@@ -1,6 +1,6 @@
 // In: the mesh file and a connection. Out: the smallest change to the file that turns its verdict, as a unified diff,
 // tried out with the real parser and compiler before it is offered. Pure.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { covers } from "@weft/shared/model/address";
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { Mesh, MeshPolicy } from "@weft/shared/model/mesh";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
@@ -135,12 +135,6 @@ function adding(
 
 function replaced(sources: readonly SourceText[], index: number, text: string): SourceText[] {
   return sources.map((source, each) => (each === index ? { ...source, text } : source));
-}
-
-function covers(cidr: string, address: string): boolean {
-  const outer = parseCidr(cidr);
-  const inner = parseCidr(address);
-  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
 /** Which selectors of a policy's `from` are about the sender. */

@@ -1,6 +1,6 @@
 // In: what the nodes of both ends are to enforce, and one connection. Out: whether that lets it pass, and the rule that
 // says so. Pure: the meaning of the compiled mesh, for trying out a change of the file. What holds now, kernels say.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { covers } from "@weft/shared/model/address";
 import type {
   DesiredContent,
   DesiredPolicy,
@@ -36,12 +36,6 @@ export function permits(compiled: Compiled, connection: Connection): Permission 
   const received = receiving(compiled, connection);
   return received.allowed ? { allowed: true, origin: received.origin ?? sent.origin } : received;
 }
-
-export const covers = (range: string, address: string): boolean => {
-  const outer = parseCidr(range);
-  const inner = parseCidr(address);
-  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
-};
 
 export const includes = (range: PortRange | undefined, { protocol, port }: Connection): boolean =>
   range === undefined || (range.protocol === protocol && range.from <= port && port <= range.to);

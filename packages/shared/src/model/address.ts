@@ -114,6 +114,13 @@ export function cidrContains(outer: Cidr, inner: Cidr): boolean {
   return outer.network >> shift === inner.network >> shift;
 }
 
+/** False of what is no range or no address. @param address or a range, all of it */
+export function covers(range: string, address: string): boolean {
+  const outer = parseCidr(range);
+  const inner = parseCidr(address);
+  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
+}
+
 export function compareCidrs(a: Cidr, b: Cidr): number {
   if (a.family !== b.family) return a.family - b.family;
   if (a.network !== b.network) return a.network < b.network ? -1 : 1;

@@ -1,6 +1,6 @@
 // In: what a service's endpoint may send and receive. Out: its CiliumNetworkPolicy file. Pure; same input, same bytes.
 // JSON, which is YAML: nothing needs escaping. One rule for each policy of the mesh file, so that each says whose it is.
-import { cidrContains, familyOf, parseCidr } from "../model/address.ts";
+import { covers, familyOf } from "../model/address.ts";
 import type { CiliumEndpoint, CiliumPeer, CiliumPolicyFile, CiliumRule } from "../model/cilium-policy.ts";
 import type { PortRange } from "../model/desired.ts";
 import { canonicalText } from "../plan/canonical.ts";
@@ -117,12 +117,6 @@ function peersOf(peer: CiliumPeer): unknown[] {
 function halvesOf(cidr: string): string[] {
   if (cidr === "0.0.0.0/0") return ["0.0.0.0/1", "128.0.0.0/1"];
   return cidr === "::/0" ? ["::/1", "8000::/1"] : [cidr];
-}
-
-function covers(range: string, address: string): boolean {
-  const outer = parseCidr(range);
-  const inner = parseCidr(address);
-  return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
 /** An agent takes an address without /32 in one field and not in another. */

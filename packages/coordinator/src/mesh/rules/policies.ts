@@ -1,5 +1,5 @@
 // In: a mesh. Out: problems with what policies name. Pure.
-import { cidrContains, parseCidr } from "@weft/shared/model/address";
+import { covers } from "@weft/shared/model/address";
 import type { Mesh, MeshPolicy, MeshService, Problem, Selector } from "@weft/shared/model/mesh";
 import { nearestName } from "@weft/shared/model/near";
 import { errorAt, fieldPlace, warningAt } from "../problem.ts";
@@ -123,7 +123,7 @@ function* portProblems(mesh: Mesh, context: RuleContext, policy: MeshPolicy): Ge
       if (names.has(port)) continue;
       told = true;
       yield errorAt(place, `${who} has no port "${port}"`, { allowed, near: nearestName(port, names) });
-    } else if (!services.some((service) => service.ports.some(({ range }) => covers(range, port)))) {
+    } else if (!services.some((service) => service.ports.some(({ range }) => holdsPorts(range, port)))) {
       told = true;
       yield errorAt(place, `${who} declares no port that holds all of ${formatRange(port)}`, { allowed });
     }
@@ -146,19 +146,13 @@ function describePorts(service: MeshService): string[] {
   return service.ports.map(({ name, range }) => `${name} (${formatRange(range)})`);
 }
 
-function covers(outer: { protocol: string; from: number; to: number }, inner: typeof outer): boolean {
+function holdsPorts(outer: { protocol: string; from: number; to: number }, inner: typeof outer): boolean {
   return outer.protocol === inner.protocol && outer.from <= inner.from && inner.to <= outer.to;
 }
 
 /** Nodes an address range covers, by name. */
 export function coveredNodes(mesh: Mesh, range: string): string[] {
-  const outer = parseCidr(range);
-  return mesh.nodes
-    .filter(({ address }) => {
-      const inner = parseCidr(address);
-      return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
-    })
-    .map(({ name }) => name);
+  return mesh.nodes.filter(({ address }) => covers(range, address)).map(({ name }) => name);
 }
 
 export function listSome(names: readonly string[]): string {
