@@ -1,6 +1,6 @@
 // In: nothing. Out: the whole of a rollout but the wire: authority, book and desk over a real store, nodes of all kinds, and
 // a coordinator that can be killed before and after any of its transactions.
-import { byText } from "../../packages/coordinator/src/compile/order.ts";
+
 import { Fleet } from "../../packages/coordinator/src/fleet/fleet.ts";
 import { banningCompiler } from "../../packages/coordinator/src/rollout/banning-compiler.ts";
 import { courseWord } from "../../packages/coordinator/src/rollout/course-word.ts";
@@ -13,6 +13,7 @@ import type { Store } from "../../packages/coordinator/src/store/store.ts";
 import type { DesiredState } from "../../packages/shared/src/model/desired.ts";
 import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
 import { contentDigest } from "../../packages/shared/src/plan/content-digest.ts";
+import { byText } from "../../packages/shared/src/plan/text-order.ts";
 import { emptyContent } from "./desired.ts";
 import { reportOf } from "./report.ts";
 

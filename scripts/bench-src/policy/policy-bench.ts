@@ -1,11 +1,13 @@
 // scripts/bench policy: from an edit to the verdict of 20 kernels, seen by real connections from outside, on the same
 // machines in one go: Weft, a bare etcd watch loop, ssh, Ansible. In: the number of machines and rounds. Out: tables.
+
 import { loadavg } from "node:os";
 import { openLab } from "../../lab-src/lab.ts";
 import { labDown, labUp } from "../../lab-src/lifecycle.ts";
 import { labNames } from "../../lab-src/names.ts";
 import { prepareArtefacts } from "../../quickstart-src/artefacts.ts";
 import { applyMesh, initHub, installMachine, invite, join } from "../../quickstart-src/bring-up.ts";
+import { inTurns } from "../../quickstart-src/in-turns.ts";
 import { fleetEnforced } from "../../quickstart-src/proofs/survival.ts";
 import { must, type World } from "../../quickstart-src/world.ts";
 import { layComponents } from "../lay-components.ts";
@@ -20,6 +22,7 @@ import type { Machines, Way } from "./way.ts";
 import { WeftWay } from "./weft-way.ts";
 
 const prober = "rogue";
+/** A few machines at a time: two processors carry all of them. */
 const together = 4;
 
 export interface PolicyBenchOptions {
@@ -30,20 +33,11 @@ export interface PolicyBenchOptions {
   readonly keep: boolean;
 }
 
-/** A few at a time: two processors carry all machines. */
-async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const rest = [...items];
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: together }, worker));
-}
-
 async function bringUp(world: World, machines: Machines, weft: WeftWay): Promise<void> {
   const { say } = world;
   const others = machines.all.filter((machine) => machine !== machines.hub);
   await installProber(world, prober);
-  await inTurns(machines.all, async (machine) => {
+  await inTurns(machines.all, together, async (machine) => {
     await installMachine(world, machine, machine === machines.hub ? "coordinator" : "agent");
     if (machine !== machines.hub) await layComponents(world, machine);
     await must(world, machine, ["useradd", "-r", "app"]);
@@ -52,7 +46,7 @@ async function bringUp(world: World, machines: Machines, weft: WeftWay): Promise
   say(`installed on ${machines.all.length} machines`);
   await initHub(world);
   await applyMesh(world, weft.mesh(world, machines, false), "bench");
-  await inTurns(others, async (machine) => join(world, machine, await invite(world, machine)));
+  await inTurns(others, together, async (machine) => join(world, machine, await invite(world, machine)));
   await fleetEnforced(world, machines.all);
   say(`joined: ${machines.all.length} machines ENFORCED`);
 }

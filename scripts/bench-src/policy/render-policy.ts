@@ -41,14 +41,10 @@ export function renderWays(ways: ReadonlyMap<string, readonly Round[]>): string 
 }
 
 export function renderAgreement(found: readonly Disagreement[]): string {
-  const off = found.map(({ ms: value }) => Math.abs(value));
-  const silent = off.filter(Number.isNaN).length;
-  const told = off.filter((value) => !Number.isNaN(value));
+  const heard = found.map(({ ms: value }) => value).filter((value) => !Number.isNaN(value));
+  const silent = found.length - heard.length;
+  const told = heard.map(Math.abs);
   const worst = Math.max(...told);
   const within = told.filter((value) => value <= 50).length;
-  const late = percentile(
-    found.map(({ ms: value }) => value).filter((value) => !Number.isNaN(value)),
-    0.5,
-  );
-  return `enforced-at as Weft tells it against the prober outside: ${within} of ${found.length} within 50 ms, p50 ${ms(percentile(told, 0.5))}, p99 ${ms(percentile(told, 0.99))}, worst ${ms(worst)}, told minus seen in the middle ${ms(late)}${silent === 0 ? "" : `, ${silent} said nothing`}`;
+  return `enforced-at as Weft tells it against the prober outside: ${within} of ${found.length} within 50 ms, p50 ${ms(percentile(told, 0.5))}, p99 ${ms(percentile(told, 0.99))}, worst ${ms(worst)}, told minus seen in the middle ${ms(percentile(heard, 0.5))}${silent === 0 ? "" : `, ${silent} said nothing`}`;
 }

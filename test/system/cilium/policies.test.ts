@@ -8,6 +8,7 @@ import { ciliumNamespace } from "../../../packages/shared/src/render/cilium-labe
 import { openLab } from "../../../scripts/lab-src/lab.ts";
 import { labDown, labUp } from "../../../scripts/lab-src/lifecycle.ts";
 import { labNames } from "../../../scripts/lab-src/names.ts";
+import { inTurns } from "../../../scripts/quickstart-src/in-turns.ts";
 import { AgentMachines, type Place } from "../../support/cilium/agent-machines.ts";
 import { CiliumEvaluator, type Peer } from "../../support/cilium-evaluator.ts";
 import { compileText } from "../../support/policy-net.ts";
@@ -197,11 +198,3 @@ described("an agent of Cilium, given policy files (needs WEFT_CILIUM_DIR)", () =
     6 * minutes,
   );
 });
-
-async function inTurns<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
-  const waiting = [...all];
-  const turn = async () => {
-    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) await work(one);
-  };
-  await Promise.all(Array.from({ length: atOnce }, turn));
-}

@@ -3,9 +3,9 @@
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { CiliumPolicyFile } from "@weft/shared/model/cilium-policy";
 import type { Mesh, MeshNode, Problem } from "@weft/shared/model/mesh";
+import { byText } from "@weft/shared/plan/text-order";
 import { endpointLabels } from "@weft/shared/render/cilium-labels";
 import { renderCiliumPolicy } from "@weft/shared/render/cilium-policy";
-import { byText } from "../compile/order.ts";
 import { hasErrors, sortProblems } from "../mesh/problem.ts";
 import { type Ground, groundOf } from "./ground.ts";
 import { incomingOf } from "./incoming.ts";

@@ -1,7 +1,7 @@
 // In: what every node is to be by the mesh file, and addresses of banned nodes. Out: the same with the bans, which no
 // mesh file can lift. Pure.
 import type { DesiredContent } from "@weft/shared/model/desired";
-import { byText } from "./order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 
 export function withBans<T extends DesiredContent>(
   contents: ReadonlyMap<string, T>,

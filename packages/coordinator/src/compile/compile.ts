@@ -2,10 +2,10 @@
 // order of the file does not show. A memory of the last compilation saves work and changes nothing.
 import type { DesiredContent, Workload } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
+import { byText } from "@weft/shared/plan/text-order";
 import { CompileMemory } from "./compile-memory.ts";
 import type { CoordinatorPlace } from "./guard.ts";
 import { compileRecords } from "./names.ts";
-import { byText } from "./order.ts";
 import { nodePolicies } from "./policy.ts";
 
 export type { CoordinatorPlace } from "./guard.ts";

@@ -1,8 +1,8 @@
 // In: a valid mesh. Out: the registration entries its services need, one per service and node. Pure; sorted by ID.
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh } from "@weft/shared/model/mesh";
+import { byText } from "@weft/shared/plan/text-order";
 import type { RegistrationEntry } from "../spire/spire-server.ts";
-import { byText } from "./order.ts";
 
 export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
   const nodes = new Set(mesh.nodes.map(({ name }) => name));

@@ -3,8 +3,8 @@
 import { covers } from "@weft/shared/model/address";
 import type { Action, Endpoint, Mode, Origin, PortRange } from "@weft/shared/model/desired";
 import type { Mesh, MeshNode, MeshPolicy, MeshService, ServicePort } from "@weft/shared/model/mesh";
+import { byText } from "@weft/shared/plan/text-order";
 import { intersect, selectedRanges, selectedServices } from "../mesh/selection.ts";
-import { byText } from "./order.ts";
 
 export type Source =
   /** The service's instance on one node. */

@@ -2,7 +2,8 @@
 import { cidrContains, parseCidr } from "@weft/shared/model/address";
 import type { Guard, PortRange } from "@weft/shared/model/desired";
 import type { Mesh, MeshNode } from "@weft/shared/model/mesh";
-import { byText, inOrder } from "./order.ts";
+import { byText } from "@weft/shared/plan/text-order";
+import { inOrder } from "./order.ts";
 
 /** Where the coordinator is to be found. */
 export interface CoordinatorPlace {

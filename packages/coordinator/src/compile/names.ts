@@ -2,7 +2,7 @@
 import { familyOf } from "@weft/shared/model/address";
 import type { DnsRecord } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
-import { byText } from "./order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 
 export function compileRecords(mesh: Mesh): DnsRecord[] {
   const { zone } = mesh.dns;

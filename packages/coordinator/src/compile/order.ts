@@ -1,8 +1,5 @@
 // In: rules of a node. Out: the same in the order of what they say, so that the file's order does not show. Pure.
-
-export function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+import { byText } from "@weft/shared/plan/text-order";
 
 export function inOrder<T extends object>(rules: readonly T[]): T[] {
   return rules

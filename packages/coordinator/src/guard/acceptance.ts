@@ -2,7 +2,7 @@
 // named for nothing. Pure. Every code has to be named: one accepted risk is no word about another.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { nearestName } from "@weft/shared/model/near";
-import { byText } from "../compile/order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 import { type Risk, type RiskCode, riskCodes, riskKinds } from "./risk.ts";
 
 export interface Weighed {

@@ -3,7 +3,7 @@
 import { familyOf } from "@weft/shared/model/address";
 import type { PortRange } from "@weft/shared/model/desired";
 import type { Mesh, MeshService } from "@weft/shared/model/mesh";
-import { byText } from "../compile/order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 
 /** One connection between two services: who opens it, and what. */
 export interface ServiceFlow {

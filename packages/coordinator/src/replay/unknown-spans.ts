@@ -2,7 +2,7 @@
 // the replay cannot tell, in words: what is not remembered is UNKNOWN, never safe. Pure.
 import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
 import type { SpentQuota } from "@weft/shared/model/observation";
-import { byText } from "../compile/order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 import { intersect } from "../mesh/selection.ts";
 import type { Contents } from "./connections.ts";
 

@@ -6,7 +6,7 @@
 // - A wave settles or is stopped by its deadline: a rollout always ends.
 import type { ConditionCode } from "@weft/shared/model/condition";
 import type { RolloutWish, StopCause } from "@weft/shared/model/mesh";
-import { byText } from "../compile/order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 
 export interface Course {
   readonly waves: readonly (readonly string[])[];

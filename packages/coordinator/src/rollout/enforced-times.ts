@@ -1,6 +1,6 @@
 // In: how long each node took from being given a change to its kernel's word being heard. Out: how long it takes, and who
 // is slow. Pure.
-import { byText } from "../compile/order.ts";
+import { byText } from "@weft/shared/plan/text-order";
 
 export interface EnforcedTimes {
   readonly p50Ms: number;

@@ -1,4 +1,5 @@
 // In: the edges of the flow graph. Out: them as lines for a terminal, Mermaid, DOT or SVG. Pure.
+import { byText } from "@weft/shared/plan/text-order";
 import { type EdgeState, edgeWords, type GraphEdge } from "./graph-model.ts";
 import { type Paint, printable, type Tone } from "./paint.ts";
 
@@ -21,10 +22,6 @@ const colours: Record<EdgeState, string> = {
 
 function labelOf({ port, count }: GraphEdge): string {
   return count === 0 ? port : `${port} x${count}`;
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function vertices(edges: readonly GraphEdge[]): string[] {

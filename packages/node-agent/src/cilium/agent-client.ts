@@ -1,7 +1,7 @@
 // In: this machine's sockets. Out: what its Cilium agent says of itself, by its REST API. Reads only: no call that writes.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { briefly } from "../host/briefly.ts";
 import type { Sockets } from "../host/host.ts";
-import { briefly } from "../host/linux-exec.ts";
 import {
   type CiliumConfig,
   type CiliumEndpoint,

@@ -1,8 +1,10 @@
 // In: a program and its arguments. Out: what it said and its exit code. Never a shell. node:child_process instead of
 // execa, which would cost the agent 9 MiB of its 90 (docs/decisions/0002).
+
 import { spawn } from "node:child_process";
 import { isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
+import { briefly } from "./briefly.ts";
 import type { Exec, ExecOptions, ExecResult } from "./host.ts";
 import { lineSplitter } from "./line-splitter.ts";
 
@@ -22,11 +24,6 @@ function cannotStart(program: string, cause: unknown): WeftError {
         cause,
       })
     : new WeftError("WEFT-E004", `${program} cannot be started`, { why: messageOf(cause), cause });
-}
-
-/** The first lines of what a program complained: enough to know, short enough for a report. */
-export function briefly(text: string): string {
-  return text.trim().split("\n").slice(0, 6).join("; ").slice(0, 600);
 }
 
 export class LinuxExec implements Exec {

@@ -1,9 +1,11 @@
 // In: what a node is to be. Out: the digest that names it. Pure, and the same for the order fields were made in.
 // Lines of the mesh file are no part of it: a line put in above a policy moves it, and changes nothing on any node. What
 // every node is given alike goes in as a digest of its own, so that a thousand nodes do not hash it a thousand times.
+
 import { createHash } from "node:crypto";
 import type { DesiredContent } from "../model/desired.ts";
 import type { Digest } from "../model/ids.ts";
+import { byText } from "./text-order.ts";
 
 export function contentDigest(content: DesiredContent): Digest {
   return new ContentDigests().of(content);
@@ -59,8 +61,4 @@ function originText(origin: unknown): string {
   return typeof origin === "object" && origin !== null && "policy" in origin
     ? textOf(origin.policy)
     : textOf(origin);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,9 +1,11 @@
 // In: what a service's endpoint may send and receive. Out: its CiliumNetworkPolicy file. Pure; same input, same bytes.
 // JSON, which is YAML: nothing needs escaping. One rule for each policy of the mesh file, so that each says whose it is.
+
 import { covers, familyOf } from "../model/address.ts";
 import type { CiliumEndpoint, CiliumPeer, CiliumPolicyFile, CiliumRule } from "../model/cilium-policy.ts";
 import type { PortRange } from "../model/desired.ts";
 import { canonicalText } from "../plan/canonical.ts";
+import { byText } from "../plan/text-order.ts";
 import { ciliumNamespace, spiffeSelector } from "./cilium-labels.ts";
 
 /** An agent takes no more under one `ports` (1.18.10, pkg/policy/api/rule_validation.go). */
@@ -140,8 +142,4 @@ function chunks(ports: readonly Json[]): Json[][] {
   for (let start = 0; start < ports.length; start += mostPorts)
     parts.push(ports.slice(start, start + mostPorts));
   return parts;
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,8 @@
 // In: what `nft -j` prints about the table. Out: the revision the kernel carries, and a fingerprint of what it
 // enforces, for telling later whether somebody changed it. Pure.
+
 import { createHash } from "node:crypto";
+import { byText } from "../plan/text-order.ts";
 import type { Slot } from "./nftables-slots.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -135,8 +137,6 @@ interface Part {
   readonly name: string;
   readonly text: string;
 }
-
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function withoutSlot({ kind, name, text }: Part): Part {
   return { kind, name: name.replace(/^[ab]_/, "_"), text: text.replaceAll(/"(@?)[ab]_/g, '"$1_') };

@@ -2,9 +2,9 @@
 // changed in the files. Who applied one is a claim and shown as such.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { RevisionEntry } from "@weft/shared/gen/weft/v1/rollout";
+import { byText } from "@weft/shared/plan/text-order";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
 import type { Command } from "commander";
-import { byText } from "../../compile/order.ts";
 import type { SourceText } from "../../store/records.ts";
 import { instantText } from "../../view/duration-text.ts";
 import { printable } from "../../view/paint.ts";
