@@ -2,8 +2,9 @@
 // hierarchy of this machine: one directory on pure cgroup v2; on a hybrid machine one per v1 hierarchy as well.
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isNotFound } from "@weft/shared/errors/system";
+import { errnoOf, isNotFound } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { signalIfThere } from "./signal-if-there.ts";
 import { waitFor } from "./wait.ts";
 
 export interface CgroupMounts {
@@ -93,6 +94,22 @@ export class Cgroup {
       { what: `the end of the processes in cgroup ${this.path}`, deadlineMs: 20_000 },
       async () => ((await this.#populated()) ? undefined : true),
     );
+  }
+
+  /** Lets run on what was stopped in here. A group or process that is gone meanwhile is no error. */
+  async continue(): Promise<void> {
+    for (const pid of await this.#processes()) signalIfThere(pid, "SIGCONT");
+  }
+
+  async #processes(): Promise<number[]> {
+    try {
+      const text = await readFile(join(this.unified, "cgroup.procs"), "utf8");
+      return text.split("\n").filter(Boolean).map(Number);
+    } catch (error) {
+      // ENODEV: removed between open and read
+      if (isNotFound(error) || errnoOf(error) === "ENODEV") return [];
+      throw error;
+    }
   }
 
   async #populated(): Promise<boolean> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { errnoOf } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { Cgroup, enteringCgroup, readCgroupMounts } from "./cgroups.ts";
-import { livingLeader, payload } from "./leader.ts";
+import { entered, livingLeader, payload } from "./leader.ts";
 import { type LabNames, machinePlaces } from "./names.ts";
 import { findMachine } from "./topology.ts";
 
@@ -75,7 +75,7 @@ async function userOf(leader: number, machine: string, user: string): Promise<Pa
 
 /** A cgroup inside the machine's own tree: what runs there is killed with the machine. */
 async function commandGroup(lab: LabNames, machine: string): Promise<string> {
-  const group = new Cgroup(await readCgroupMounts(), `${lab.cgroup}/${machine}/${payload}/lab-exec`);
+  const group = new Cgroup(await readCgroupMounts(), `${lab.cgroup}/${machine}/${payload}/${entered}`);
   try {
     await mkdir(group.unified);
   } catch (error) {

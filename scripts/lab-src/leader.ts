@@ -6,6 +6,9 @@ import { errnoOf, isNotFound } from "@weft/shared/errors/system";
 /** The cgroup systemd-nspawn gives to the machine, below the machine's own. */
 export const payload = "payload";
 
+/** The cgroup below it of what enters the machine from outside. */
+export const entered = "lab-exec";
+
 async function read(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");

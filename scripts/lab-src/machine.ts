@@ -4,18 +4,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errnoOf } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { execa } from "execa";
 import { type Cgroup, enteringCgroup } from "./cgroups.ts";
 import { enterCommand } from "./enter.ts";
-import { findLeader, livingLeader } from "./leader.ts";
+import { entered, findLeader, livingLeader, payload } from "./leader.ts";
 import { machineFiles } from "./machine-files.ts";
 import { unmountBelow } from "./mounts.ts";
 import { type LabNames, type MachinePlaces, machinePlaces, namespaceOf } from "./names.ts";
 import { labNamespaces, namespacePath, plugIn, setCable, unplug } from "./network.ts";
 import { writeRootFiles } from "./root-files.ts";
 import { run } from "./run.ts";
+import { signalIfThere } from "./signal-if-there.ts";
 import type { MachineSpec } from "./topology.ts";
 import { waitFor } from "./wait.ts";
 
@@ -132,9 +132,9 @@ export class Machine {
     this.#stopping = true;
     const leader = await livingLeader(this.#places.leader);
     if (leader !== undefined) await run(["kill", "-s", "RTMIN+4", String(leader)]);
-    const nudge = setInterval(() => this.#nudge(leader), nudgeMs);
-    const hasEnded = await this.#nspawnEnd(powerOffDeadlineMs).finally(() => clearInterval(nudge));
-    if (!hasEnded)
+    const end = this.#nspawnEnd(powerOffDeadlineMs);
+    await this.#nudgeUntil(end, leader);
+    if (!(await end))
       throw new WeftError("WEFT-E005", `machine ${this.spec.name} did not power off`, {
         why: `a unit did not stop within ${powerOffDeadlineMs / 1000} s`,
         hint: `use crash instead; the console is in ${this.#places.console}`,
@@ -146,14 +146,16 @@ export class Machine {
 
   /**
    * What entered the machine from outside is no child of its PID 1, which so hears nothing of its end, and at a shutdown
-   * looks for itself only after 10 s.
+   * looks for itself only after 10 s. And systemd-shutdown stops all processes before it signals them, on which the
+   * nsenter outside stops as well and waits for a signal of its own: until then its killed child is not reaped, and the
+   * machine does not end.
    */
-  #nudge(leader: number | undefined): void {
-    if (leader === undefined || this.#nspawn === undefined) return;
-    try {
-      process.kill(leader, "SIGCHLD");
-    } catch (error) {
-      if (errnoOf(error) !== "ESRCH") throw error;
+  async #nudgeUntil(end: Promise<unknown>, leader: number | undefined): Promise<void> {
+    const inside = this.#parts.cgroup.child(payload).child(entered);
+    const isOver = end.then(() => true);
+    while (!(await Promise.race([isOver, sleep(nudgeMs, false)]))) {
+      await inside.continue();
+      if (leader !== undefined && this.#nspawn !== undefined) signalIfThere(leader, "SIGCHLD");
     }
   }
 
