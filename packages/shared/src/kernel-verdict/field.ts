@@ -10,8 +10,8 @@ export type Field =
   | { readonly kind: "number"; readonly type: DataType; readonly value: bigint }
   /** Some port that the sender's kernel picks. */
   | { readonly kind: "ephemeral" }
-  /** undefined: any but lo. */
-  | { readonly kind: "interface"; readonly name: string | undefined }
+  /** undefined: any but lo, whose name begins so. */
+  | { readonly kind: "interface"; readonly name: string | undefined; readonly prefix: string }
   | { readonly kind: "absent" };
 
 const absent: Field = { kind: "absent" };
@@ -55,10 +55,18 @@ function metaField(key: string, packet: Packet): Field | Unknown {
     case "iif":
     case "iifname":
       // a packet that leaves has come by no interface
-      return { kind: "interface", name: hook === "output" ? "" : local ? "lo" : undefined };
+      return {
+        kind: "interface",
+        name: hook === "output" ? "" : local ? "lo" : undefined,
+        prefix: packet.linkPrefix ?? "",
+      };
     case "oif":
     case "oifname":
-      return { kind: "interface", name: hook === "input" ? "" : local ? "lo" : undefined };
+      return {
+        kind: "interface",
+        name: hook === "input" ? "" : local ? "lo" : undefined,
+        prefix: "",
+      };
     case "pkttype":
       // what is asked about is sent to one machine
       return number("packetType", 0);

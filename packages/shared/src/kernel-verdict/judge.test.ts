@@ -115,6 +115,32 @@ describe("a match", () => {
   });
 });
 
+describe("the link of an endpoint", () => {
+  const byLink = (name: string) => match({ meta: { key: "iifname" } }, name);
+  const of = (source: string, ...statement: unknown[]) =>
+    judged(
+      {
+        chains: { input: [[...statement, drop]] },
+        sets: { b_endpoints4: { elem: [{ elem: { val: "10.42.1.5", comment: "endpoint" } }] } },
+      },
+      { source },
+    ).verdict;
+
+  it("is known by the endpoint's address, but for what follows its prefix", () => {
+    expect(of("10.42.1.5", byLink("lxc*"))).toBe("drop");
+    expect(of("10.42.1.5", byLink("lx*"))).toBe("drop");
+    expect(of("10.42.1.5", byLink("lxc4b5e57f6eb2f"))).toBe("unknown");
+    expect(of("10.42.1.5", byLink("lxc4*"))).toBe("unknown");
+    for (const other of ["eth*", "eth0", "lo", ""]) expect(of("10.42.1.5", byLink(other))).toBe("accept");
+  });
+
+  it("is not known of anybody else, and decides where it makes no difference", () => {
+    expect(of("10.42.1.6", byLink("lxc*"))).toBe("unknown");
+    expect(of("10.42.1.6", byLink("lo"))).toBe("accept");
+    expect(of("10.42.1.6", match(saddr, "@b_endpoints4"), byLink("lxc*"))).toBe("accept");
+  });
+});
+
 describe("sets", () => {
   const pair = { concat: [dport, saddr] };
   const sets = {

@@ -1,7 +1,10 @@
 // In: the ruleset as the kernel has it, and the first packet of a connection at one hook. Out: what becomes of it, the
 // rules that decided, and what other tables say at that hook. Pure. Where a rule cannot be understood both ways are
 // followed: if they end alike that is the verdict, else it is unknown.
+import { endpointLinkPrefix } from "../render/cilium-places.ts";
+import { inSlot, slots } from "../render/nftables-slots.ts";
 import type { Hit } from "./match.ts";
+import { mayRefuse } from "./may-refuse.ts";
 import type { Packet } from "./packet.ts";
 import type { NftChain, NftTable, Ruleset } from "./ruleset.ts";
 import { judgeRule } from "./statement.ts";
@@ -137,7 +140,19 @@ const passes = {
 
 const refuses = (verdict: KernelVerdict): boolean => verdict === "drop" || verdict === "reject";
 
-export function judgeHook(ruleset: Ruleset, ownTable: string, packet: Packet): HookVerdict {
+/**
+ * What comes from an endpoint of this machine comes by the endpoint's link: there its address leads, and Cilium lets nobody
+ * else have it.
+ */
+function withLink(ruleset: Ruleset, ownTable: string, packet: Packet): Packet {
+  const table = ruleset.find(({ family, name }) => `${family} ${name}` === ownTable);
+  const sets = slots.map((slot) => table?.sets.get(inSlot(slot, "endpoints4")));
+  const isEndpoint = sets.some((set) => set?.elements.some(({ key }) => key === packet.source));
+  return isEndpoint ? { ...packet, linkPrefix: endpointLinkPrefix } : packet;
+}
+
+export function judgeHook(ruleset: Ruleset, ownTable: string, asked: Packet): HookVerdict {
+  const packet = withLink(ruleset, ownTable, asked);
   const family = packet.destination.includes(":") ? "ip6" : "ip";
   const hooks: readonly string[] = passes[packet.hook];
   const bases = ruleset
@@ -152,11 +167,17 @@ export function judgeHook(ruleset: Ruleset, ownTable: string, packet: Packet): H
       return base.hook !== "postrouting" && !(base.hook === "prerouting" && isTranslated);
     })
     .sort((a, b) => (a.chain.base?.priority ?? 0) - (b.chain.base?.priority ?? 0));
-  const verdicts = bases.map(({ table, chain }) => ({
-    table: `${table.family} ${table.name}`,
-    chain: chain.name,
-    ...judgeChain(table, chain, packet),
-  }));
+  const verdicts = bases.map(({ table, chain }) => {
+    const name = `${table.family} ${table.name}`;
+    const judged = judgeChain(table, chain, packet);
+    const isHarmless = judged.verdict === "unknown" && name !== ownTable && !mayRefuse(table, chain);
+    return {
+      table: name,
+      chain: chain.name,
+      ...judged,
+      ...(isHarmless ? { verdict: "accept" as const } : {}),
+    };
+  });
   const own = verdicts.filter(({ table }) => table === ownTable);
   const ownVerdict =
     own.find(({ verdict }) => refuses(verdict)) ?? own.find(({ verdict }) => verdict === "unknown") ?? own[0];

@@ -25,6 +25,16 @@ type Fields = readonly (Field | Unknown)[];
 /** Below this no kernel picks a port by itself. */
 const firstEphemeral = 1024n;
 
+/** @param pattern a name, or the beginning of one and `*` */
+function isNamed({ name, prefix }: Extract<Field, { kind: "interface" }>, pattern: string): Truth {
+  const start = pattern.endsWith("*") ? pattern.slice(0, -1) : undefined;
+  if (name !== undefined) return start === undefined ? name === pattern : name.startsWith(start);
+  if (pattern === "lo" || pattern === "") return false;
+  if (start !== undefined && prefix.startsWith(start)) return true;
+  const known = (start ?? pattern).slice(0, prefix.length);
+  return prefix.startsWith(known) ? { unknown: `whether the interface is ${pattern}` } : false;
+}
+
 function holds(field: Field | Unknown, constant: unknown): Truth {
   if (isUnknown(field)) return field;
   switch (field.kind) {
@@ -32,9 +42,7 @@ function holds(field: Field | Unknown, constant: unknown): Truth {
       return false;
     case "interface": {
       const name = asText(constant);
-      if (name === undefined || name.endsWith("*")) return { unknown: "an interface" };
-      if (field.name !== undefined) return field.name === name;
-      return name === "lo" || name === "" ? false : { unknown: `whether the interface is ${name}` };
+      return name === undefined ? { unknown: "an interface" } : isNamed(field, name);
     }
     case "ephemeral": {
       const ports = intervalOf("port", constant);

@@ -18,4 +18,6 @@ export interface Packet {
   readonly local: boolean;
   /** The port before a DNAT of this machine, if there was one. */
   readonly publishedPort: number | undefined;
+  /** How the name begins of the link it comes by; undefined: any but lo. */
+  readonly linkPrefix?: string | undefined;
 }

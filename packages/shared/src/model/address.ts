@@ -121,6 +121,11 @@ export function covers(range: string, address: string): boolean {
   return outer !== undefined && inner !== undefined && cidrContains(outer, inner);
 }
 
+/** False where one of them is no range and no address. */
+export function cidrsOverlap(a: string, b: string): boolean {
+  return covers(a, b) || covers(b, a);
+}
+
 export function compareCidrs(a: Cidr, b: Cidr): number {
   if (a.family !== b.family) return a.family - b.family;
   if (a.network !== b.network) return a.network < b.network ? -1 : 1;

@@ -1,5 +1,5 @@
 // What one service's endpoint may send and receive, in the terms Cilium has, before it is text. No behaviour.
-import type { Action, Origin, PortRange } from "./desired.ts";
+import type { Action, Origin, PortRange } from "./traffic.ts";
 
 export type CiliumPeer =
   /** Every endpoint of a service: they share one identity. */

@@ -1,5 +1,5 @@
-// What decides whether a machine can run Cilium, the verdict on it, and how it is said. Weft does not drive Cilium yet:
-// a yes moves nothing.
+// What decides whether a machine can run Cilium, the verdict on it, and how it is said. Nothing follows from the verdict alone:
+// a node enforces with Cilium when the mesh file says so.
 
 export interface KernelOption {
   /** Without CONFIG_. */
@@ -72,7 +72,7 @@ export function ciliumLines(verdicts: readonly CiliumVerdict[]): string[] {
     const versions = group.map(({ version }) => version).join(" and ");
     const because = group[0]?.because ?? [];
     if (because.length === 0)
-      return [`this machine could run ${versions}; Weft does not drive it yet, nftables enforces`];
+      return [`this machine could run ${versions}; it does where the mesh file says enforcement: cilium`];
     return [
       `this machine cannot run ${versions} (nftables enforces), because of`,
       ...because.map(({ need, found, todo }) => `${need}: ${found}; to do: ${todo}`),

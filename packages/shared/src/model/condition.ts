@@ -126,6 +126,24 @@ export const conditionKinds = {
     dependsOn: [],
     hint: "read the detail for who owns it now",
   },
+  CILIUM_MISSING: {
+    title: "Cilium cannot run here",
+    severity: "error",
+    dependsOn: [],
+    hint: "put cilium-agent, cilium-dbg, cilium-health-responder and bpf/ of one version into /opt/weft/cilium (docs/cilium.md); until then nftables alone enforces, by address",
+  },
+  CILIUM_DOWN: {
+    title: "the Cilium agent is not ready",
+    severity: "error",
+    dependsOn: ["CILIUM_MISSING"],
+    hint: "endpoints that are there stay enforced; read `journalctl -u weft-cilium` and see whether etcd answers",
+  },
+  CILIUM_PARTIAL: {
+    title: "not every service has what it needs to be enforced by Cilium",
+    severity: "error",
+    dependsOn: ["CILIUM_MISSING"],
+    hint: "a service that the detail names stays as it was, under nftables; correct it, and it is tried again",
+  },
   COMPONENT_MISSING: {
     title: "a component cannot be had",
     severity: "error",

@@ -1,26 +1,13 @@
 // The typed meaning one node is given (wire: weft/v1/desired.proto says what each field is). No behaviour.
+import type { DesiredCilium } from "./desired-cilium.ts";
 import type { Digest } from "./ids.ts";
+import type { Action, Origin, PortRange } from "./traffic.ts";
 
-export type Protocol = "tcp" | "udp";
-/** What may be asked of an address: a port, or a ping ("icmp": an echo request, which has no port). */
-export type Traffic = Protocol | "icmp";
-export type Action = "allow" | "deny";
+export type { Action, Origin, PortRange, Protocol, Traffic } from "./traffic.ts";
+
 export type Mode = "enforce" | "audit";
 export type Strength = "mtls" | "address+uid" | "address";
 export type DnsMode = "auto" | "resolved-link" | "file" | "off";
-
-export interface PortRange {
-  readonly protocol: Protocol;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where a rule comes from. `policy` is empty for a default. */
-export interface Origin {
-  readonly policy: string;
-  readonly file: string;
-  readonly line: number;
-}
 
 export interface Workload {
   readonly service: string;
@@ -135,6 +122,8 @@ export interface DesiredPolicy {
   readonly baseline?: Baseline | undefined;
   /** undefined: no policy speaks of ping here. */
   readonly ping?: readonly PingRule[] | undefined;
+  /** Addresses of endpoints on this node: what they send has been judged by Cilium when it is to be passed on. */
+  readonly endpoints?: readonly string[] | undefined;
 }
 
 /** The origin of what a baseline says, and so no policy's name. */
@@ -162,6 +151,8 @@ export interface DesiredContent {
   readonly identity: DesiredIdentity;
   readonly policy: DesiredPolicy;
   readonly dns: DesiredDns;
+  /** undefined: no service of this node has an endpoint of Cilium. */
+  readonly cilium?: DesiredCilium | undefined;
 }
 
 export interface DesiredState extends DesiredContent {

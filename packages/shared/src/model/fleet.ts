@@ -7,11 +7,14 @@ export type NodeState = "Online" | "Late" | "Lost" | "Joining" | "Suspended" | "
 /** Revision wanted against revision enforced, as one word. */
 export type Verdict = "ENFORCED" | "APPLYING" | "REVERTED" | "DRIFTED" | "STALE";
 
+/** What judges on a node: nftables always, and with `cilium` its services' endpoints as well. */
+export type Enforcement = "nftables" | "cilium";
+
 export interface NodeStatus {
   readonly name: string;
   readonly address: string;
   readonly state: NodeState;
-  readonly enforcement: "nftables";
+  readonly enforcement: Enforcement;
   readonly wantedRevision: number;
   readonly enforcedRevision: number;
   readonly wantedGeneration: number;

@@ -1,5 +1,6 @@
 // The mesh file as a value: what the operator said, with the line each thing was said on. No behaviour.
 import type { Action, DnsMode, Mode, PortRange } from "./desired.ts";
+import type { DesiredEtcd } from "./desired-cilium.ts";
 
 /** Where in the operator's files something was written. line and column count from 1. */
 export interface Place {
@@ -16,7 +17,9 @@ export interface MeshNode {
   /** Normalised IP address. */
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly enforcement: "auto" | "nftables";
+  readonly enforcement: "auto" | "nftables" | "cilium";
+  /** IPv4 CIDR of its endpoints; of a node with Cilium alone. */
+  readonly range?: string | undefined;
   /** undefined: the mesh's own */
   readonly dnsMode: DnsMode | undefined;
   readonly place: Place;
@@ -102,6 +105,13 @@ export interface BaselineEntry {
   readonly place: Place;
 }
 
+/** What nodes that enforce with Cilium share. */
+export interface MeshCilium {
+  readonly etcd: DesiredEtcd;
+  /** IPv4 CIDR that their ranges are in. */
+  readonly ranges: string;
+}
+
 export interface Mesh {
   readonly name: string;
   readonly trustDomain: string;
@@ -120,6 +130,7 @@ export interface Mesh {
   };
   /** undefined: to all nodes at once. */
   readonly rollout?: RolloutWish | undefined;
+  readonly cilium?: MeshCilium | undefined;
   /** Of the top-level fields ("dns/zone", "guard/admin/0"). */
   readonly places?: Places;
 }

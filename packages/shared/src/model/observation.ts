@@ -80,6 +80,20 @@ export interface Listener {
   readonly user: string;
 }
 
+/** What the policy map of an endpoint of Cilium says of a connection, beside the rules of nftables. */
+export interface EndpointVerdict {
+  readonly service: string;
+  readonly direction: "ingress" | "egress";
+  readonly verdict: "allow" | "deny" | "unknown";
+  /** Cilium's number of the other end; 0: not known. */
+  readonly identity: number;
+  /** The entry that decides; empty: none does. */
+  readonly entry: string;
+  readonly whyUnknown: string;
+  /** In the namespace, of "ingress"; undefined: not known. */
+  readonly listeners: readonly Listener[] | undefined;
+}
+
 export interface KernelAnswer {
   readonly id: number;
   readonly witness: string;
@@ -101,6 +115,8 @@ export interface KernelAnswer {
   readonly uid: number | undefined;
   readonly listeners: readonly Listener[];
   readonly audited: boolean;
+  /** Of this node, that the connection begins or ends at: the verdict above is that of nftables alone. */
+  readonly endpoints: readonly EndpointVerdict[];
 }
 
 /** A question that could not be answered, and why. */

@@ -96,6 +96,54 @@ export const cidrForm: TextForm<string> = {
   },
 };
 
+/** Endpoints of Cilium have addresses of this family alone. */
+export const ipv4RangeForm: TextForm<string> = {
+  what: "IPv4 range",
+  allowed: "an IPv4 CIDR whose host bits are zero, such as 10.42.11.0/24",
+  pattern: "^[0-9.]+/[0-9]{1,2}$",
+  parse(text) {
+    const cidr = parseCidr(text);
+    return cidr?.family === 4 && cidr.bits < 32 ? formatCidr(cidr) : undefined;
+  },
+  near(text) {
+    const candidate = cidrForm.near?.(text);
+    return candidate === undefined ? undefined : this.parse(candidate);
+  },
+};
+
+const memberUrl = /^https?:\/\/(?:\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
+
+export const etcdMemberForm: TextForm<string> = {
+  what: "URL of an etcd",
+  allowed: "http:// or https://, a host and a port, such as https://10.77.0.10:2379",
+  pattern: "^https?://(\\[[0-9a-f:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$",
+  parse(text) {
+    const port = Number(memberUrl.exec(text)?.[1]);
+    return port >= 1 && port <= 65535 ? text : undefined;
+  },
+  near(text) {
+    const bare = text.replace(/\/+$/, "");
+    return [bare, `https://${bare}`, `${bare}:2379`, `https://${bare}:2379`].find(
+      (candidate) => candidate !== text && this.parse(candidate) !== undefined,
+    );
+  },
+};
+
+export const filePathForm: TextForm<string> = {
+  what: "path of a file",
+  allowed: "an absolute path of letters, digits, _, @, +, - and ., no part beginning with a dot",
+  pattern: "^(/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)+$",
+  parse: (text) => (/^(\/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)+$/.test(text) ? text : undefined),
+};
+
+/** Of a unit that is moved into a namespace: its name becomes a folder's. */
+export const movedUnitForm: TextForm<string> = {
+  what: "unit that can be moved into a network namespace",
+  allowed: "a name of at most 209 characters that ends in .service and begins with a letter or digit",
+  pattern: "^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}[.]service$",
+  parse: (text) => (/^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}[.]service$/.test(text) ? text : undefined),
+};
+
 export const userForm: TextForm<string> = {
   what: "user name",
   allowed: "a local user by name: 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or _",

@@ -27,6 +27,11 @@ export function ciliumNamespace(mesh: string): string {
   return `${start}-${hexOf(mesh, 8)}`;
 }
 
+/** What an identity is told by, in the form source:key=value. */
+export function spiffeLabel(spiffeId: string): string {
+  return `${idKey}=${hexOf(spiffeId, 40)}`;
+}
+
 export function spiffeSelector(spiffeId: string): { readonly matchLabels: Readonly<Record<string, string>> } {
   return { matchLabels: { [idKey]: hexOf(spiffeId, 40) } };
 }
@@ -37,7 +42,7 @@ export function endpointLabels(spiffeId: string, mesh: string): string[] {
   const readable = path.slice(1).replaceAll("/", ".");
   const namespace = ciliumNamespace(mesh);
   return [
-    `${idKey}=${hexOf(spiffeId, 40)}`,
+    spiffeLabel(spiffeId),
     ...(isLabelValue(trustDomain) ? [`spiffe:td=${trustDomain}`] : []),
     ...(isLabelValue(readable) ? [`spiffe:path=${readable}`] : []),
     `${namespaceKey}=${namespace}`,

@@ -42,17 +42,26 @@ export function renderCiliumPolicy({ mesh, service, spiffeId, rules }: CiliumEnd
     metadata: { name, namespace: ciliumNamespace(mesh) },
     specs: [closed, ...specs],
   };
-  return { name: `${name}.yaml`, text: `${jsonText(file)}\n` };
+  return { name: ciliumPolicyName(service), text: `${jsonText(file)}\n` };
 }
 
-/** As it is YAML as well: that takes none of the control characters that JSON lets pass. */
+/** Of its file. */
+export function ciliumPolicyName(service: string): string {
+  return `weft-${service}.yaml`;
+}
+
+/** As it is YAML as well: that takes none of the control characters that JSON lets pass, and knows more ends of lines. */
 function jsonText(value: unknown): string {
-  const escaped = (character: string) => `\\u00${character.charCodeAt(0).toString(16)}`;
-  return JSON.stringify(value, undefined, 2).replace(/[\u007f-\u009f]/g, escaped);
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value, undefined, 2).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    escaped,
+  );
 }
 
 function originText({ origin, because }: CiliumRule): string {
-  return origin.policy === "" ? because : `policy ${origin.policy} (${origin.file}:${origin.line})`;
+  const said = origin.policy === "" ? because : `policy ${origin.policy}`;
+  return origin.file === "" ? said : `${said} (${origin.file}:${origin.line})`;
 }
 
 /** Whoever is known by an address alone may be any process there. */

@@ -6,6 +6,7 @@
 // (`update`) are rules of their own without a verdict, and the verdict after them depends on neither set nor address
 // family: a full set, or IPv6, ends in the verdict, too.
 
+import { endpointLinkPrefix } from "./cilium-places.ts";
 import { recordChains } from "./nftables-records.ts";
 import { decideRewritten } from "./nftables-rewritten.ts";
 import {
@@ -28,6 +29,9 @@ import { quadruplet, twin } from "./nftables-twin.ts";
  * this machine's policy has no part in it. Not to this machine's own ports: its policy is what is looked at there.
  */
 const proberOut = 'meta skuid @prober_uids oif != "lo" meta l4proto tcp accept';
+
+/** Of a service with an endpoint of Cilium, by the endpoint's link. */
+const fromEndpoint = `ip saddr @endpoints4 iifname "${endpointLinkPrefix}*"`;
 
 const incoming = "ip saddr . meta l4proto . th dport";
 const outgoing = "ip daddr . meta l4proto . th dport . meta skuid";
@@ -114,6 +118,8 @@ const input: readonly Chain[] = [
     name: "judge_undeclared",
     rules: [
       "ct state established,related accept",
+      // the node's resolver: Cilium lets an endpoint go nowhere else on its node
+      `${fromEndpoint} meta l4proto { tcp, udp } th dport 53 accept`,
       ...quadruplet("tcp dport . ip saddr @base_tcp_allow4 accept"),
       ...twin("ip saddr @nodes4 goto default_undeclared"),
       ...quadruplet("tcp dport . ip saddr @base_tcp_cidr4 accept"),
@@ -271,6 +277,8 @@ const forward: readonly Chain[] = [
       ...twin(`${flow} @forward_watch4 update @audited_forward4 { ${flow} }`),
       ...twin(`${flow} @forward_deny4 goto refuse_forward`),
       ...twin("ip saddr @nodes4 accept"),
+      // judged by Cilium where it came from; by another link anybody could say that address
+      `${fromEndpoint} accept`,
       ...twin(`${flow} @forward_allow4 accept`),
       ...twin(`${target} @mesh_audit4 goto audit_forward`),
       "goto refuse_forward",

@@ -31,6 +31,7 @@ export function policyElements(content: DesiredContent, uidOf: UidText): Map<str
   for (const rule of policy.egress) addEgress(add, rule, uidOf);
   for (const rule of policy.forward) addForward(add, rule, policy.mesh);
   for (const rule of policy.ping ?? []) addPing(add, rule);
+  for (const address of policy.endpoints ?? []) add("endpoints4", addressItem(address, "endpoint"));
   if (policy.baseline !== undefined) addBaseline(add, policy.baseline, policy.guard);
   if (policy.egressDefault === "deny")
     for (const { user, service } of content.identity.workloads) {

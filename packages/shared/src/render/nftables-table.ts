@@ -73,6 +73,8 @@ export const policySets: readonly PolicySet[] = [
   // local services whose ways out of the mesh are closed unless a policy opens them
   policySet("outside_uids", "uid", false),
   policySet("outside_audit_uids", "uid", false),
+  // of this node; Cilium has no others here
+  policySet("endpoints4", "ipv4_addr", false),
   ...setsOf(4),
   ...setsOf(6),
 ];

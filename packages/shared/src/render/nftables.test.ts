@@ -126,11 +126,31 @@ describe("the script", () => {
     const rules = render()
       .split("\n")
       // ARP is no business of this table, neighbour discovery is
-      .filter((line) => line.startsWith("add rule") && !line.includes("icmpv6 type"));
+      .filter((line) => line.startsWith("add rule") && !line.includes("icmpv6 type"))
+      // endpoints of Cilium have no IPv6 here
+      .filter((line) => !line.includes("_endpoints4 "));
     const four = rules.filter((line) => /\bip [sd]addr\b/.test(line)).length;
     const six = rules.filter((line) => /\bip6 [sd]addr\b/.test(line)).length;
     expect(four).toBe(six);
     for (const line of rules) if (/\bip [sd]addr\b/.test(line)) expect(line).not.toMatch(/@\w+6\b/);
+  });
+
+  it("knows this node's endpoints of Cilium by address and link, and forgets them where nothing can be trusted", () => {
+    const endpoints = ["10.42.1.6", "10.42.1.5"];
+    const withEndpoints = { ...content, policy: { ...content.policy, endpoints } };
+    const script = renderNftables({ content: withEndpoints, revision: 7, digest, uids: new Map() });
+    expect(script).toContain(
+      'add element inet weft a_endpoints4 {\n  10.42.1.5 comment "endpoint",\n  10.42.1.6 comment "endpoint"\n}',
+    );
+    for (const line of script.split("\n").filter((rule) => rule.includes("@a_endpoints4")))
+      expect(line).toContain('iifname "lxc*"');
+    const chain = script.split("\n").filter((line) => line.startsWith("add rule inet weft a_judge_peer "));
+    const [deny, endpoint] = ["@a_forward_deny4", "@a_endpoints4"].map((set) =>
+      chain.findIndex((line) => line.includes(set)),
+    );
+    expect(deny).toBeGreaterThanOrEqual(0);
+    expect(endpoint).toBeGreaterThan(deny ?? 0);
+    expect(renderGuardsOnly(withEndpoints)).not.toContain("add element inet weft a_endpoints4");
   });
 
   it("gives root and users that do not exist nothing", () => {

@@ -74,6 +74,7 @@ export function renderGuardsOnly(content: DesiredContent): string {
     ingress: [],
     egress: [],
     forward: [],
+    endpoints: undefined,
     mode: "enforce",
   };
   return directScript(

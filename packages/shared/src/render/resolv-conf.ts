@@ -3,7 +3,7 @@
 import { normaliseAddress } from "../model/address.ts";
 import { resolverAddress } from "./resolver-address.ts";
 
-interface ResolvConf {
+export interface ResolvConf {
   /** In order, as written: a zone such as "%eth0" is part of the address. */
   readonly nameservers: readonly string[];
   /** The last `search` or `domain` line: it is the one that counts. */
@@ -54,6 +54,20 @@ export function renderResolvConf(old: ResolvConf): string {
     ...(old.search === undefined ? [] : [old.search]),
     ...(options.length === 0 ? [] : [`options ${options.join(" ")}`]),
     ...(old.sortlist === undefined ? [] : [old.sortlist]),
+    "",
+  ].join("\n");
+}
+
+/**
+ * Of a service in a network namespace of its own, where this machine's loopback is not: it asks the node's address, and
+ * nobody else, since a way to other resolvers is for policies to open.
+ */
+export function renderEndpointResolvConf(nodeAddress: string, old: ResolvConf): string {
+  return [
+    "# weft: written by weft-node-agent for services with an endpoint of Cilium",
+    `nameserver ${nodeAddress}`,
+    ...(old.search === undefined ? [] : [old.search]),
+    ...(old.options.length === 0 ? [] : [`options ${old.options.join(" ")}`]),
     "",
   ].join("\n");
 }

@@ -36,6 +36,49 @@ const ingress = fc.record({
   strength: fc.constantFrom("mtls" as const, "address+uid" as const, "address" as const),
   origin,
 });
+const ciliumRule = fc.record({
+  direction: fc.constantFrom("ingress" as const, "egress" as const),
+  action,
+  peer: fc.oneof(
+    fc.record({ kind: fc.constant("service" as const), service: label, spiffeId: label }),
+    fc.record({ kind: fc.constant("node" as const), node: label, address }),
+    fc.constant({ kind: "host" as const }),
+    fc.record({ kind: fc.constant("range" as const), cidr: address, except: fc.array(address) }),
+  ),
+  ports: fc.option(fc.array(port), { nil: undefined }),
+  origin,
+  because: label,
+});
+const path = fc.option(
+  label.map((name) => `/etc/etcd/${name}.pem`),
+  { nil: undefined },
+);
+const cilium = fc.record({
+  etcd: fc.record({
+    members: fc.constant(["https://10.77.0.10:2379", "http://hub:2379"]),
+    ca: path,
+    certificate: fc.constant("/etc/etcd/agent.pem"),
+    key: fc.constant("/etc/etcd/agent.key"),
+  }),
+  range: fc.constant("10.42.11.0/24"),
+  ranges: fc.constant("10.42.0.0/16"),
+  endpoints: fc.uniqueArray(
+    fc.record({
+      service: label,
+      spiffeId: label,
+      unit: label.map((name) => `${name}.service`),
+      address: fc.nat(255).map((last) => `10.42.11.${last}`),
+      ports: fc.array(port),
+      rules: fc.array(ciliumRule),
+    }),
+    { selector: ({ service, unit, address }) => [service, unit, address], comparator: sharesOne },
+  ),
+});
+
+function sharesOne(a: readonly string[], b: readonly string[]): boolean {
+  return a.some((text) => b.includes(text));
+}
+
 const state: fc.Arbitrary<DesiredState> = fc
   .record({
     mesh: label,
@@ -104,7 +147,9 @@ const state: fc.Arbitrary<DesiredState> = fc
           nil: undefined,
         },
       ),
+      endpoints: fc.option(fc.array(address, { minLength: 1 }), { nil: undefined }),
     }),
+    cilium: fc.option(cilium, { nil: undefined }),
     dns: fc.record({
       zone: label,
       mode: fc.constantFrom("auto" as const, "file" as const, "off" as const, "resolved-link" as const),
@@ -155,6 +200,29 @@ describe("desired state on the wire", () => {
       },
       "policy is missing",
     ],
+    ...(
+      [
+        ["a unit that is a path", { unit: "../x.service" }, "no name of a service unit"],
+        ["a unit of another kind", { unit: "x.socket" }, "no name of a service unit"],
+        ["a service that is no name", { service: "a/b" }, "a/b"],
+        ["an endpoint outside the range", { address: "10.42.12.1" }, "not inside 10.42.11.0/24"],
+      ] as const
+    ).map(
+      ([what, spoilt, words]) =>
+        [
+          `${what}, of Cilium,`,
+          (m: Message) => {
+            const whole = { service: "a", spiffeId: "b", unit: "a.service", address: "10.42.11.7" };
+            m.cilium = {
+              etcd: { members: ["http://10.77.0.10:2379"], ca: "", certificate: "", key: "" },
+              range: "10.42.11.0/24",
+              ranges: "10.42.0.0/16",
+              endpoints: [{ ...whole, ports: [], rules: [], ...spoilt }],
+            };
+          },
+          words,
+        ] as [string, (m: Message) => void, string],
+    ),
     [
       "a digest",
       (m: Message) => {

@@ -18,6 +18,7 @@ import {
   type Strength,
 } from "../model/desired.ts";
 import { parseDigest, parseNodeName } from "../model/ids.ts";
+import { decodeCilium, encodeCilium } from "./cilium-desired-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 import { address, block, decodeOrigin, decodePort, portNumber, userName } from "./policy-field.ts";
 import { decodeUndeclared, encodeUndeclared } from "./undeclared-codec.ts";
@@ -43,6 +44,7 @@ export function encodeDesired(state: DesiredState): wire.DesiredState {
       workloads: state.identity.workloads.map((workload) => ({ ...workload, unit: workload.unit ?? "" })),
     },
     policy: encodePolicy(state.policy),
+    cilium: state.cilium === undefined ? undefined : encodeCilium(state.cilium),
     confirmTimeoutSeconds: state.confirmTimeoutSeconds ?? 0,
     keepEstablished: state.keepEstablished ?? false,
     dns: {
@@ -84,6 +86,7 @@ function encodePolicy(policy: DesiredPolicy): wire.DesiredPolicy {
     egressDefault: policy.egressDefault,
     mode: policy.mode,
     boot: policy.boot,
+    endpoints: [...(policy.endpoints ?? [])],
     ...encodeUndeclared(policy),
   };
 }
@@ -100,6 +103,7 @@ export function decodeDesired(message: wire.DesiredState): DesiredState {
     identity: decodeIdentity(present(message.identity, "identity")),
     policy: decodePolicy(present(message.policy, "policy")),
     dns: decodeDns(present(message.dns, "dns")),
+    ...(message.cilium === undefined ? {} : { cilium: decodeCilium(message.cilium) }),
     ...confirmTimeout(message.confirmTimeoutSeconds),
     ...(message.keepEstablished ? { keepEstablished: true } : {}),
   };
@@ -135,6 +139,9 @@ function decodePolicy(message: wire.DesiredPolicy): DesiredPolicy {
     egressDefault: oneOf(message.egressDefault, actions, "egress default"),
     mode: oneOf(message.mode, modes, "mode"),
     boot: oneOf(message.boot, ["guards-only", "open"], "boot"),
+    ...(message.endpoints.length === 0
+      ? {}
+      : { endpoints: message.endpoints.map((item) => address(item, "endpoint")) }),
     ...decodeUndeclared(message),
   };
 }

@@ -34,6 +34,26 @@ const answer: KernelAnswer = {
   uid: 0,
   listeners: [{ address: "::", uid: 998, user: "api" }],
   audited: false,
+  endpoints: [
+    {
+      service: "web",
+      direction: "egress",
+      verdict: "deny",
+      identity: 8061,
+      entry: "deny identity 8061 8080/tcp",
+      whyUnknown: "",
+      listeners: undefined,
+    },
+    {
+      service: "api",
+      direction: "ingress",
+      verdict: "unknown",
+      identity: 0,
+      entry: "",
+      whyUnknown: "there is no agent",
+      listeners: [{ address: "0.0.0.0", uid: 998, user: "api" }],
+    },
+  ],
 };
 const flow = {
   kind: "denied",

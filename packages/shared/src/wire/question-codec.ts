@@ -6,8 +6,10 @@ import type { Strength, Traffic } from "../model/desired.ts";
 import type {
   AnswerVerdict,
   DecidedBy,
+  EndpointVerdict,
   KernelAnswer,
   KernelQuestion,
+  Listener,
   NoAnswer,
 } from "../model/observation.ts";
 import { askedPort, askedUser } from "./asked-fields.ts";
@@ -17,6 +19,8 @@ const hooks: readonly KernelQuestion["hook"][] = ["input", "output", "forward"];
 const protocols: readonly Traffic[] = ["tcp", "udp", "icmp"];
 const verdicts: readonly AnswerVerdict[] = ["accept", "drop", "reject", "unknown"];
 const strengths: readonly Strength[] = ["mtls", "address+uid", "address"];
+const directions: readonly EndpointVerdict["direction"][] = ["ingress", "egress"];
+const endpointVerdicts: readonly EndpointVerdict["verdict"][] = ["allow", "deny", "unknown"];
 const decisions: readonly DecidedBy[] = [
   "policy",
   "default",
@@ -62,11 +66,17 @@ export function encodeAnswer(answer: KernelAnswer | NoAnswer): wire.Answer {
     assumed: [...answer.assumed],
     others: answer.others.map((other) => ({ ...other })),
     revision: BigInt(answer.revision),
-    listeners: answer.listeners.map(({ address, uid: owner, user }) => ({
-      address,
-      user: { uid: owner, name: user },
+    listeners: answer.listeners.map(encodeListener),
+    endpoints: answer.endpoints.map(({ listeners, ...verdict }) => ({
+      ...verdict,
+      listenersKnown: listeners !== undefined,
+      listeners: (listeners ?? []).map(encodeListener),
     })),
   };
+}
+
+function encodeListener({ address, uid, user }: Listener): wire.Listener {
+  return { address, user: { uid, name: user } };
 }
 
 const nothing: wire.Answer = {
@@ -89,6 +99,7 @@ const nothing: wire.Answer = {
   user: undefined,
   listeners: [],
   audited: false,
+  endpoints: [],
 };
 
 const most = 64;
@@ -119,11 +130,28 @@ export function decodeAnswer(message: wire.Answer): KernelAnswer | NoAnswer {
     revision: toNumber(message.revision, "revision"),
     digest: short(message.digest),
     uid: message.user?.uid,
-    listeners: message.listeners.slice(0, most).map(({ address, user }) => ({
-      address: short(address),
-      uid: user?.uid ?? 0,
-      user: short(user?.name ?? ""),
-    })),
+    listeners: decodeListeners(message.listeners),
     audited: message.audited,
+    endpoints: message.endpoints.slice(0, most).map(decodeEndpoint),
+  };
+}
+
+function decodeListeners(listeners: readonly wire.Listener[]): Listener[] {
+  return listeners.slice(0, most).map(({ address, user }) => ({
+    address: short(address),
+    uid: user?.uid ?? 0,
+    user: short(user?.name ?? ""),
+  }));
+}
+
+function decodeEndpoint(message: wire.EndpointVerdict): EndpointVerdict {
+  return {
+    service: short(message.service),
+    direction: oneOf(message.direction, directions, "direction"),
+    verdict: oneOf(message.verdict, endpointVerdicts, "verdict of an endpoint"),
+    identity: message.identity,
+    entry: short(message.entry),
+    whyUnknown: short(message.whyUnknown),
+    listeners: message.listenersKnown ? decodeListeners(message.listeners) : undefined,
   };
 }

@@ -25,7 +25,7 @@ export function decodeNodeStatus(message: wire.NodeStatus): NodeStatus {
     name: message.name,
     address: message.address,
     state: oneOf(message.state, states, "node state"),
-    enforcement: oneOf(message.enforcement, ["nftables"], "enforcement"),
+    enforcement: oneOf(message.enforcement, ["nftables", "cilium"], "enforcement"),
     wantedRevision: toNumber(message.wantedRevision, "wanted revision"),
     enforcedRevision: toNumber(message.enforcedRevision, "enforced revision"),
     wantedGeneration: toNumber(message.wantedGeneration, "wanted generation"),

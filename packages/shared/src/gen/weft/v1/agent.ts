@@ -144,6 +144,25 @@ export interface Answer {
   listeners: Listener[];
   /** let pass only because of audit */
   audited: boolean;
+  /** of this node, that the connection begins or ends at */
+  endpoints: EndpointVerdict[];
+}
+
+/** What the policy map of an endpoint of Cilium says: the verdict above is that of nftables alone. */
+export interface EndpointVerdict {
+  service: string;
+  /** "ingress" or "egress" */
+  direction: string;
+  /** "allow", "deny" or "unknown" */
+  verdict: string;
+  /** Cilium's number of the other end, by the kernel's ipcache; 0: not known */
+  identity: number;
+  /** the one that decides; empty: there is none */
+  entry: string;
+  whyUnknown: string;
+  /** of "ingress": on that port, in the namespace */
+  listeners: Listener[];
+  listenersKnown: boolean;
 }
 
 export interface OtherTable {
@@ -1410,6 +1429,7 @@ function createBaseAnswer(): Answer {
     user: undefined,
     listeners: [],
     audited: false,
+    endpoints: [],
   };
 }
 
@@ -1477,6 +1497,9 @@ export const Answer: MessageFns<Answer> = {
     }
     if (message.audited !== false) {
       writer.uint32(152).bool(message.audited);
+    }
+    for (const v of message.endpoints) {
+      EndpointVerdict.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1646,6 +1669,14 @@ export const Answer: MessageFns<Answer> = {
             message.audited = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.endpoints.push(EndpointVerdict.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1697,6 +1728,9 @@ export const Answer: MessageFns<Answer> = {
         ? object.listeners.map((e: any) => Listener.fromJSON(e))
         : [],
       audited: isSet(object.audited) ? globalThis.Boolean(object.audited) : false,
+      endpoints: globalThis.Array.isArray(object?.endpoints)
+        ? object.endpoints.map((e: any) => EndpointVerdict.fromJSON(e))
+        : [],
     };
   },
 
@@ -1759,6 +1793,9 @@ export const Answer: MessageFns<Answer> = {
     if (message.audited !== false) {
       obj.audited = message.audited;
     }
+    if (message.endpoints?.length) {
+      obj.endpoints = message.endpoints.map((e) => EndpointVerdict.toJSON(e));
+    }
     return obj;
   },
 
@@ -1786,6 +1823,207 @@ export const Answer: MessageFns<Answer> = {
     message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     message.listeners = object.listeners?.map((e) => Listener.fromPartial(e)) || [];
     message.audited = object.audited ?? false;
+    message.endpoints = object.endpoints?.map((e) => EndpointVerdict.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEndpointVerdict(): EndpointVerdict {
+  return {
+    service: "",
+    direction: "",
+    verdict: "",
+    identity: 0,
+    entry: "",
+    whyUnknown: "",
+    listeners: [],
+    listenersKnown: false,
+  };
+}
+
+export const EndpointVerdict: MessageFns<EndpointVerdict> = {
+  encode(message: EndpointVerdict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.direction !== "") {
+      writer.uint32(18).string(message.direction);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(26).string(message.verdict);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(32).uint32(message.identity);
+    }
+    if (message.entry !== "") {
+      writer.uint32(42).string(message.entry);
+    }
+    if (message.whyUnknown !== "") {
+      writer.uint32(50).string(message.whyUnknown);
+    }
+    for (const v of message.listeners) {
+      Listener.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.listenersKnown !== false) {
+      writer.uint32(64).bool(message.listenersKnown);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointVerdict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointVerdict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.entry = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.whyUnknown = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.listeners.push(Listener.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.listenersKnown = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndpointVerdict {
+    return {
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      direction: isSet(object.direction) ? globalThis.String(object.direction) : "",
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      identity: isSet(object.identity) ? globalThis.Number(object.identity) : 0,
+      entry: isSet(object.entry) ? globalThis.String(object.entry) : "",
+      whyUnknown: isSet(object.whyUnknown)
+        ? globalThis.String(object.whyUnknown)
+        : isSet(object.why_unknown)
+        ? globalThis.String(object.why_unknown)
+        : "",
+      listeners: globalThis.Array.isArray(object?.listeners)
+        ? object.listeners.map((e: any) => Listener.fromJSON(e))
+        : [],
+      listenersKnown: isSet(object.listenersKnown)
+        ? globalThis.Boolean(object.listenersKnown)
+        : isSet(object.listeners_known)
+        ? globalThis.Boolean(object.listeners_known)
+        : false,
+    };
+  },
+
+  toJSON(message: EndpointVerdict): unknown {
+    const obj: any = {};
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.direction !== "") {
+      obj.direction = message.direction;
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.identity !== 0) {
+      obj.identity = Math.round(message.identity);
+    }
+    if (message.entry !== "") {
+      obj.entry = message.entry;
+    }
+    if (message.whyUnknown !== "") {
+      obj.whyUnknown = message.whyUnknown;
+    }
+    if (message.listeners?.length) {
+      obj.listeners = message.listeners.map((e) => Listener.toJSON(e));
+    }
+    if (message.listenersKnown !== false) {
+      obj.listenersKnown = message.listenersKnown;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EndpointVerdict>, I>>(base?: I): EndpointVerdict {
+    return EndpointVerdict.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndpointVerdict>, I>>(object: I): EndpointVerdict {
+    const message = createBaseEndpointVerdict();
+    message.service = object.service ?? "";
+    message.direction = object.direction ?? "";
+    message.verdict = object.verdict ?? "";
+    message.identity = object.identity ?? 0;
+    message.entry = object.entry ?? "";
+    message.whyUnknown = object.whyUnknown ?? "";
+    message.listeners = object.listeners?.map((e) => Listener.fromPartial(e)) || [];
+    message.listenersKnown = object.listenersKnown ?? false;
     return message;
   },
 };

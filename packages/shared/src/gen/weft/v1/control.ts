@@ -200,7 +200,7 @@ export interface NodeStatus {
   address: string;
   /** Online, Late, Lost, Joining, Suspended, Banned, Absent (in the mesh, not enrolled) */
   state: string;
-  /** "nftables" */
+  /** "nftables", or "cilium": nftables, and Cilium on top */
   enforcement: string;
   wantedRevision: bigint;
   enforcedRevision: bigint;
@@ -299,7 +299,7 @@ export interface WhyPath {
 }
 
 export interface WhyStep {
-  /** "name", "sender", "forward", "receiver", "listener", "identity" */
+  /** "name", "sender", "forward", "receiver", "cilium", "listener", "identity" */
   kind: string;
   /** "ok", "refused", "unknown" or "bad" */
   verdict: string;

@@ -29,6 +29,8 @@ export interface DesiredState {
   confirmTimeoutSeconds: number;
   /** flows that these rules forbid are left, as long as this generation is the newest; not part of the digest */
   keepEstablished: boolean;
+  /** absent: no service of this node has an endpoint of Cilium */
+  cilium: DesiredCilium | undefined;
 }
 
 export interface DesiredIdentity {
@@ -86,6 +88,8 @@ export interface DesiredPolicy {
     | undefined;
   /** what policies say of pings to this node */
   ping: PingRule[];
+  /** addresses of this node's endpoints of Cilium */
+  endpoints: string[];
 }
 
 /** Ports that no service declares, and ping, are closed but for these. */
@@ -204,6 +208,83 @@ export interface DnsRecord {
   value: string;
 }
 
+/** Beside the policy, which stays in force: services in network namespaces of their own, judged by Cilium. */
+export interface DesiredCilium {
+  etcd:
+    | DesiredEtcd
+    | undefined;
+  /** IPv4 CIDR of this node's endpoints */
+  range: string;
+  /** IPv4 CIDR that the ranges of all nodes are in */
+  ranges: string;
+  endpoints: DesiredEndpoint[];
+}
+
+export interface DesiredEtcd {
+  /** URLs */
+  members: string[];
+  /** files of the node; empty: none */
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+export interface DesiredEndpoint {
+  service: string;
+  spiffeId: string;
+  /** moved into the namespace */
+  unit: string;
+  /** IPv4, inside the range */
+  address: string;
+  /** reached at the address of the node as well */
+  ports: PortRange[];
+  rules: CiliumRule[];
+}
+
+export interface CiliumRule {
+  /** "ingress" or "egress" */
+  direction: string;
+  /** "allow" or "deny" */
+  action: string;
+  peer:
+    | CiliumPeer
+    | undefined;
+  /** ping included; then no ports are given */
+  everyPort: boolean;
+  ports: PortRange[];
+  origin:
+    | Origin
+    | undefined;
+  /** what is said of it when no policy says it */
+  because: string;
+}
+
+export interface CiliumPeer {
+  peer:
+    | { $case: "service"; value: CiliumServicePeer }
+    | { $case: "node"; value: CiliumNodePeer }
+    | //
+    /** the machine the endpoint is on */
+    { $case: "host"; value: boolean }
+    | { $case: "range"; value: CiliumRangePeer }
+    | undefined;
+}
+
+export interface CiliumServicePeer {
+  service: string;
+  spiffeId: string;
+}
+
+export interface CiliumNodePeer {
+  node: string;
+  address: string;
+}
+
+export interface CiliumRangePeer {
+  cidr: string;
+  except: string[];
+}
+
 function createBaseDesiredState(): DesiredState {
   return {
     generation: 0n,
@@ -218,6 +299,7 @@ function createBaseDesiredState(): DesiredState {
     dns: undefined,
     confirmTimeoutSeconds: 0,
     keepEstablished: false,
+    cilium: undefined,
   };
 }
 
@@ -264,6 +346,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.keepEstablished !== false) {
       writer.uint32(96).bool(message.keepEstablished);
+    }
+    if (message.cilium !== undefined) {
+      DesiredCilium.encode(message.cilium, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -377,6 +462,14 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.keepEstablished = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.cilium = DesiredCilium.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -415,6 +508,7 @@ export const DesiredState: MessageFns<DesiredState> = {
         : isSet(object.keep_established)
         ? globalThis.Boolean(object.keep_established)
         : false,
+      cilium: isSet(object.cilium) ? DesiredCilium.fromJSON(object.cilium) : undefined,
     };
   },
 
@@ -456,6 +550,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.keepEstablished !== false) {
       obj.keepEstablished = message.keepEstablished;
     }
+    if (message.cilium !== undefined) {
+      obj.cilium = DesiredCilium.toJSON(message.cilium);
+    }
     return obj;
   },
 
@@ -482,6 +579,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     message.dns = (object.dns !== undefined && object.dns !== null) ? DesiredDns.fromPartial(object.dns) : undefined;
     message.confirmTimeoutSeconds = object.confirmTimeoutSeconds ?? 0;
     message.keepEstablished = object.keepEstablished ?? false;
+    message.cilium = (object.cilium !== undefined && object.cilium !== null)
+      ? DesiredCilium.fromPartial(object.cilium)
+      : undefined;
     return message;
   },
 };
@@ -934,6 +1034,7 @@ function createBaseDesiredPolicy(): DesiredPolicy {
     forward: [],
     baseline: undefined,
     ping: [],
+    endpoints: [],
   };
 }
 
@@ -974,6 +1075,9 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     }
     for (const v of message.ping) {
       PingRule.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.endpoints) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -1087,6 +1191,14 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
             message.ping.push(PingRule.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.endpoints.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1117,6 +1229,9 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
       forward: globalThis.Array.isArray(object?.forward) ? object.forward.map((e: any) => IngressRule.fromJSON(e)) : [],
       baseline: isSet(object.baseline) ? Baseline.fromJSON(object.baseline) : undefined,
       ping: globalThis.Array.isArray(object?.ping) ? object.ping.map((e: any) => PingRule.fromJSON(e)) : [],
+      endpoints: globalThis.Array.isArray(object?.endpoints)
+        ? object.endpoints.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1158,6 +1273,9 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
     if (message.ping?.length) {
       obj.ping = message.ping.map((e) => PingRule.toJSON(e));
     }
+    if (message.endpoints?.length) {
+      obj.endpoints = message.endpoints;
+    }
     return obj;
   },
 
@@ -1180,6 +1298,7 @@ export const DesiredPolicy: MessageFns<DesiredPolicy> = {
       ? Baseline.fromPartial(object.baseline)
       : undefined;
     message.ping = object.ping?.map((e) => PingRule.fromPartial(e)) || [];
+    message.endpoints = object.endpoints?.map((e) => e) || [];
     return message;
   },
 };
@@ -2500,6 +2619,972 @@ export const DnsRecord: MessageFns<DnsRecord> = {
     message.name = object.name ?? "";
     message.type = object.type ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDesiredCilium(): DesiredCilium {
+  return { etcd: undefined, range: "", ranges: "", endpoints: [] };
+}
+
+export const DesiredCilium: MessageFns<DesiredCilium> = {
+  encode(message: DesiredCilium, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.etcd !== undefined) {
+      DesiredEtcd.encode(message.etcd, writer.uint32(10).fork()).join();
+    }
+    if (message.range !== "") {
+      writer.uint32(18).string(message.range);
+    }
+    if (message.ranges !== "") {
+      writer.uint32(26).string(message.ranges);
+    }
+    for (const v of message.endpoints) {
+      DesiredEndpoint.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DesiredCilium {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDesiredCilium();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.etcd = DesiredEtcd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.range = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ranges = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpoints.push(DesiredEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DesiredCilium {
+    return {
+      etcd: isSet(object.etcd) ? DesiredEtcd.fromJSON(object.etcd) : undefined,
+      range: isSet(object.range) ? globalThis.String(object.range) : "",
+      ranges: isSet(object.ranges) ? globalThis.String(object.ranges) : "",
+      endpoints: globalThis.Array.isArray(object?.endpoints)
+        ? object.endpoints.map((e: any) => DesiredEndpoint.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DesiredCilium): unknown {
+    const obj: any = {};
+    if (message.etcd !== undefined) {
+      obj.etcd = DesiredEtcd.toJSON(message.etcd);
+    }
+    if (message.range !== "") {
+      obj.range = message.range;
+    }
+    if (message.ranges !== "") {
+      obj.ranges = message.ranges;
+    }
+    if (message.endpoints?.length) {
+      obj.endpoints = message.endpoints.map((e) => DesiredEndpoint.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DesiredCilium>, I>>(base?: I): DesiredCilium {
+    return DesiredCilium.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DesiredCilium>, I>>(object: I): DesiredCilium {
+    const message = createBaseDesiredCilium();
+    message.etcd = (object.etcd !== undefined && object.etcd !== null)
+      ? DesiredEtcd.fromPartial(object.etcd)
+      : undefined;
+    message.range = object.range ?? "";
+    message.ranges = object.ranges ?? "";
+    message.endpoints = object.endpoints?.map((e) => DesiredEndpoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDesiredEtcd(): DesiredEtcd {
+  return { members: [], ca: "", certificate: "", key: "" };
+}
+
+export const DesiredEtcd: MessageFns<DesiredEtcd> = {
+  encode(message: DesiredEtcd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.members) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.ca !== "") {
+      writer.uint32(18).string(message.ca);
+    }
+    if (message.certificate !== "") {
+      writer.uint32(26).string(message.certificate);
+    }
+    if (message.key !== "") {
+      writer.uint32(34).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DesiredEtcd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDesiredEtcd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.members.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DesiredEtcd {
+    return {
+      members: globalThis.Array.isArray(object?.members) ? object.members.map((e: any) => globalThis.String(e)) : [],
+      ca: isSet(object.ca) ? globalThis.String(object.ca) : "",
+      certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+    };
+  },
+
+  toJSON(message: DesiredEtcd): unknown {
+    const obj: any = {};
+    if (message.members?.length) {
+      obj.members = message.members;
+    }
+    if (message.ca !== "") {
+      obj.ca = message.ca;
+    }
+    if (message.certificate !== "") {
+      obj.certificate = message.certificate;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DesiredEtcd>, I>>(base?: I): DesiredEtcd {
+    return DesiredEtcd.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DesiredEtcd>, I>>(object: I): DesiredEtcd {
+    const message = createBaseDesiredEtcd();
+    message.members = object.members?.map((e) => e) || [];
+    message.ca = object.ca ?? "";
+    message.certificate = object.certificate ?? "";
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseDesiredEndpoint(): DesiredEndpoint {
+  return { service: "", spiffeId: "", unit: "", address: "", ports: [], rules: [] };
+}
+
+export const DesiredEndpoint: MessageFns<DesiredEndpoint> = {
+  encode(message: DesiredEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.spiffeId !== "") {
+      writer.uint32(18).string(message.spiffeId);
+    }
+    if (message.unit !== "") {
+      writer.uint32(26).string(message.unit);
+    }
+    if (message.address !== "") {
+      writer.uint32(34).string(message.address);
+    }
+    for (const v of message.ports) {
+      PortRange.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.rules) {
+      CiliumRule.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DesiredEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDesiredEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ports.push(PortRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rules.push(CiliumRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DesiredEndpoint {
+    return {
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      spiffeId: isSet(object.spiffeId)
+        ? globalThis.String(object.spiffeId)
+        : isSet(object.spiffe_id)
+        ? globalThis.String(object.spiffe_id)
+        : "",
+      unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => PortRange.fromJSON(e)) : [],
+      rules: globalThis.Array.isArray(object?.rules) ? object.rules.map((e: any) => CiliumRule.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: DesiredEndpoint): unknown {
+    const obj: any = {};
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.spiffeId !== "") {
+      obj.spiffeId = message.spiffeId;
+    }
+    if (message.unit !== "") {
+      obj.unit = message.unit;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => PortRange.toJSON(e));
+    }
+    if (message.rules?.length) {
+      obj.rules = message.rules.map((e) => CiliumRule.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DesiredEndpoint>, I>>(base?: I): DesiredEndpoint {
+    return DesiredEndpoint.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DesiredEndpoint>, I>>(object: I): DesiredEndpoint {
+    const message = createBaseDesiredEndpoint();
+    message.service = object.service ?? "";
+    message.spiffeId = object.spiffeId ?? "";
+    message.unit = object.unit ?? "";
+    message.address = object.address ?? "";
+    message.ports = object.ports?.map((e) => PortRange.fromPartial(e)) || [];
+    message.rules = object.rules?.map((e) => CiliumRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCiliumRule(): CiliumRule {
+  return { direction: "", action: "", peer: undefined, everyPort: false, ports: [], origin: undefined, because: "" };
+}
+
+export const CiliumRule: MessageFns<CiliumRule> = {
+  encode(message: CiliumRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.direction !== "") {
+      writer.uint32(10).string(message.direction);
+    }
+    if (message.action !== "") {
+      writer.uint32(18).string(message.action);
+    }
+    if (message.peer !== undefined) {
+      CiliumPeer.encode(message.peer, writer.uint32(26).fork()).join();
+    }
+    if (message.everyPort !== false) {
+      writer.uint32(32).bool(message.everyPort);
+    }
+    for (const v of message.ports) {
+      PortRange.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(50).fork()).join();
+    }
+    if (message.because !== "") {
+      writer.uint32(58).string(message.because);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.direction = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peer = CiliumPeer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.everyPort = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ports.push(PortRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.because = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumRule {
+    return {
+      direction: isSet(object.direction) ? globalThis.String(object.direction) : "",
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+      peer: isSet(object.peer) ? CiliumPeer.fromJSON(object.peer) : undefined,
+      everyPort: isSet(object.everyPort)
+        ? globalThis.Boolean(object.everyPort)
+        : isSet(object.every_port)
+        ? globalThis.Boolean(object.every_port)
+        : false,
+      ports: globalThis.Array.isArray(object?.ports) ? object.ports.map((e: any) => PortRange.fromJSON(e)) : [],
+      origin: isSet(object.origin) ? Origin.fromJSON(object.origin) : undefined,
+      because: isSet(object.because) ? globalThis.String(object.because) : "",
+    };
+  },
+
+  toJSON(message: CiliumRule): unknown {
+    const obj: any = {};
+    if (message.direction !== "") {
+      obj.direction = message.direction;
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    if (message.peer !== undefined) {
+      obj.peer = CiliumPeer.toJSON(message.peer);
+    }
+    if (message.everyPort !== false) {
+      obj.everyPort = message.everyPort;
+    }
+    if (message.ports?.length) {
+      obj.ports = message.ports.map((e) => PortRange.toJSON(e));
+    }
+    if (message.origin !== undefined) {
+      obj.origin = Origin.toJSON(message.origin);
+    }
+    if (message.because !== "") {
+      obj.because = message.because;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumRule>, I>>(base?: I): CiliumRule {
+    return CiliumRule.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumRule>, I>>(object: I): CiliumRule {
+    const message = createBaseCiliumRule();
+    message.direction = object.direction ?? "";
+    message.action = object.action ?? "";
+    message.peer = (object.peer !== undefined && object.peer !== null)
+      ? CiliumPeer.fromPartial(object.peer)
+      : undefined;
+    message.everyPort = object.everyPort ?? false;
+    message.ports = object.ports?.map((e) => PortRange.fromPartial(e)) || [];
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
+    message.because = object.because ?? "";
+    return message;
+  },
+};
+
+function createBaseCiliumPeer(): CiliumPeer {
+  return { peer: undefined };
+}
+
+export const CiliumPeer: MessageFns<CiliumPeer> = {
+  encode(message: CiliumPeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.peer?.$case) {
+      case "service":
+        CiliumServicePeer.encode(message.peer.value, writer.uint32(10).fork()).join();
+        break;
+      case "node":
+        CiliumNodePeer.encode(message.peer.value, writer.uint32(18).fork()).join();
+        break;
+      case "host":
+        writer.uint32(24).bool(message.peer.value);
+        break;
+      case "range":
+        CiliumRangePeer.encode(message.peer.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumPeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumPeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peer = { $case: "service", value: CiliumServicePeer.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = { $case: "node", value: CiliumNodePeer.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.peer = { $case: "host", value: reader.bool() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.peer = { $case: "range", value: CiliumRangePeer.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumPeer {
+    return {
+      peer: isSet(object.service)
+        ? { $case: "service", value: CiliumServicePeer.fromJSON(object.service) }
+        : isSet(object.node)
+        ? { $case: "node", value: CiliumNodePeer.fromJSON(object.node) }
+        : isSet(object.host)
+        ? { $case: "host", value: globalThis.Boolean(object.host) }
+        : isSet(object.range)
+        ? { $case: "range", value: CiliumRangePeer.fromJSON(object.range) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: CiliumPeer): unknown {
+    const obj: any = {};
+    if (message.peer?.$case === "service") {
+      obj.service = CiliumServicePeer.toJSON(message.peer.value);
+    } else if (message.peer?.$case === "node") {
+      obj.node = CiliumNodePeer.toJSON(message.peer.value);
+    } else if (message.peer?.$case === "host") {
+      obj.host = message.peer.value;
+    } else if (message.peer?.$case === "range") {
+      obj.range = CiliumRangePeer.toJSON(message.peer.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumPeer>, I>>(base?: I): CiliumPeer {
+    return CiliumPeer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumPeer>, I>>(object: I): CiliumPeer {
+    const message = createBaseCiliumPeer();
+    switch (object.peer?.$case) {
+      case "service": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "service", value: CiliumServicePeer.fromPartial(object.peer.value) };
+        }
+        break;
+      }
+      case "node": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "node", value: CiliumNodePeer.fromPartial(object.peer.value) };
+        }
+        break;
+      }
+      case "host": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "host", value: object.peer.value };
+        }
+        break;
+      }
+      case "range": {
+        if (object.peer?.value !== undefined && object.peer?.value !== null) {
+          message.peer = { $case: "range", value: CiliumRangePeer.fromPartial(object.peer.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseCiliumServicePeer(): CiliumServicePeer {
+  return { service: "", spiffeId: "" };
+}
+
+export const CiliumServicePeer: MessageFns<CiliumServicePeer> = {
+  encode(message: CiliumServicePeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.spiffeId !== "") {
+      writer.uint32(18).string(message.spiffeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumServicePeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumServicePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumServicePeer {
+    return {
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      spiffeId: isSet(object.spiffeId)
+        ? globalThis.String(object.spiffeId)
+        : isSet(object.spiffe_id)
+        ? globalThis.String(object.spiffe_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CiliumServicePeer): unknown {
+    const obj: any = {};
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.spiffeId !== "") {
+      obj.spiffeId = message.spiffeId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumServicePeer>, I>>(base?: I): CiliumServicePeer {
+    return CiliumServicePeer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumServicePeer>, I>>(object: I): CiliumServicePeer {
+    const message = createBaseCiliumServicePeer();
+    message.service = object.service ?? "";
+    message.spiffeId = object.spiffeId ?? "";
+    return message;
+  },
+};
+
+function createBaseCiliumNodePeer(): CiliumNodePeer {
+  return { node: "", address: "" };
+}
+
+export const CiliumNodePeer: MessageFns<CiliumNodePeer> = {
+  encode(message: CiliumNodePeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumNodePeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumNodePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumNodePeer {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+    };
+  },
+
+  toJSON(message: CiliumNodePeer): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumNodePeer>, I>>(base?: I): CiliumNodePeer {
+    return CiliumNodePeer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumNodePeer>, I>>(object: I): CiliumNodePeer {
+    const message = createBaseCiliumNodePeer();
+    message.node = object.node ?? "";
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBaseCiliumRangePeer(): CiliumRangePeer {
+  return { cidr: "", except: [] };
+}
+
+export const CiliumRangePeer: MessageFns<CiliumRangePeer> = {
+  encode(message: CiliumRangePeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cidr !== "") {
+      writer.uint32(10).string(message.cidr);
+    }
+    for (const v of message.except) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CiliumRangePeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCiliumRangePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cidr = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.except.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CiliumRangePeer {
+    return {
+      cidr: isSet(object.cidr) ? globalThis.String(object.cidr) : "",
+      except: globalThis.Array.isArray(object?.except) ? object.except.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: CiliumRangePeer): unknown {
+    const obj: any = {};
+    if (message.cidr !== "") {
+      obj.cidr = message.cidr;
+    }
+    if (message.except?.length) {
+      obj.except = message.except;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CiliumRangePeer>, I>>(base?: I): CiliumRangePeer {
+    return CiliumRangePeer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CiliumRangePeer>, I>>(object: I): CiliumRangePeer {
+    const message = createBaseCiliumRangePeer();
+    message.cidr = object.cidr ?? "";
+    message.except = object.except?.map((e) => e) || [];
     return message;
   },
 };
