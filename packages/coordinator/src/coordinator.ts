@@ -7,7 +7,7 @@ import type { NodeReport } from "@weft/shared/model/report";
 import { encodeDesired } from "@weft/shared/wire/desired-codec";
 import type { Membership } from "./enrolment/membership.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { hasFailed, isEnforced, isMember, statusOf } from "./fleet/node-view.ts";
+import { hasFailed, isEnforced, isMember, statusOf, type Wanted } from "./fleet/node-view.ts";
 import type { ReportKeeper } from "./fleet/report-keeper.ts";
 import type { Logger } from "./logger.ts";
 import type { ConditionBoard } from "./rollout/condition-board.ts";
@@ -253,8 +253,9 @@ export class Coordinator implements SessionEvents {
     this.#parts.sessions.of(state.node)?.send("desired", { $case: "desired", value: encodeDesired(state) });
   }
 
-  #noteWanted({ node, generation, digest, revision }: DesiredState): void {
-    const wanted = { generation, digest, revision };
+  #noteWanted({ node, generation, digest, revision, cilium }: DesiredState): void {
+    const enforcement = cilium === undefined ? "nftables" : "cilium";
+    const wanted: Wanted = { generation, digest, revision, enforcement };
     this.#parts.fleet.note(node, { kind: "wanted", wanted });
   }
 

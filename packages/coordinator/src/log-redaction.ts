@@ -5,7 +5,7 @@ const secretName = /token|secret|password|passphrase|private|proof|^key$|keyPem/
 const hidden = "[redacted]";
 /** PEM of a private key, or a join token: NAME.SECRET. */
 const secretText =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b([a-z0-9][a-z0-9-]*)\.[A-Za-z0-9_-]{32}\b/g;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b([a-z0-9][a-z0-9-]*)\.[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])/g;
 const deepest = 6;
 
 function redactText(text: string): string {

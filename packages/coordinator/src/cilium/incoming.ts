@@ -48,8 +48,8 @@ export function incomingOf(ground: Ground, service: MeshService, own: MeshNode):
 }
 
 /** What a node's address may open: where services have no endpoints, whatever any of them may. */
-function atAddress({ mesh, cilium }: Ground, callers: Callers, { name }: MeshNode): Opening[] {
-  const there = cilium.has(name) ? [] : mesh.services.filter(({ nodes }) => nodes.includes(name));
+function atAddress({ servicesOn, cilium }: Ground, callers: Callers, { name }: MeshNode): Opening[] {
+  const there = cilium.has(name) ? [] : (servicesOn.get(name) ?? []);
   return [...callers.host(name), ...there.flatMap((service) => callers.instance(service.name, name))];
 }
 

@@ -1,5 +1,6 @@
 // In: a valid mesh and the nodes taken to enforce with Cilium. Out: what Cilium 1.18 cannot carry in the same words, each where
 // it is written, and why. Pure. What depends on how policies meet is found where rules are made (incoming.ts, outgoing.ts).
+import { portsOfMachines } from "@weft/shared/model/endpoint-limits";
 import type { Mesh, MeshPolicy, MeshService, Problem } from "@weft/shared/model/mesh";
 import { errorAt, fieldPlace, warningAt } from "../mesh/problem.ts";
 import { baselineOn, formatRange, intersect, selectedServices } from "../mesh/selection.ts";
@@ -11,7 +12,9 @@ export function limitsOf(mesh: Mesh, cilium: ReadonlySet<string>): Problem[] {
     ...mesh.policies.filter(({ mode }) => mode === "audit").map(policyInAudit),
     ...mesh.policies.filter((policy) => pings(mesh, policy, cilium, onCilium)).map(aboutPing),
     ...mesh.nodes.filter(({ name }) => cilium.has(name)).flatMap((node) => closedNode(mesh, node)),
-    ...mesh.services.filter(onCilium).flatMap((service) => [...guarded(mesh, service), ...unitless(service)]),
+    ...mesh.services
+      .filter(onCilium)
+      .flatMap((service) => [...ofMachine(service), ...guarded(mesh, service), ...unitless(service)]),
   ];
 }
 
@@ -72,6 +75,20 @@ function closedNode(mesh: Mesh, node: Mesh["nodes"][number]): Problem[] {
       { allowed: `nodes: without ${node.name}, or ${node.name} on nftables` },
     ),
   ];
+}
+
+function ofMachine(service: MeshService): Problem[] {
+  return service.ports.flatMap(({ name, range }) => {
+    const taken = portsOfMachines.find((port) => intersect(port, range) !== undefined);
+    if (taken === undefined) return [];
+    return [
+      errorAt(
+        fieldPlace(service, `ports/${name}`),
+        `port ${formatRange(range)} would be an endpoint's, and ${formatRange(taken)} stays the machine's: SSH, its resolver, the coordinator`,
+        { allowed: "another port, or these nodes on nftables" },
+      ),
+    ];
+  });
 }
 
 /** An administrator's way to such a port is a guard: it comes before policies, and nothing in Cilium comes before a denial. */

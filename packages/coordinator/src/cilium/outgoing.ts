@@ -3,7 +3,7 @@
 // denied range covers a node, its services are taken out of what is allowed.
 import { covers } from "@weft/shared/model/address";
 import type { CiliumPeer } from "@weft/shared/model/cilium-policy";
-import type { PortRange } from "@weft/shared/model/desired";
+import type { Origin, PortRange } from "@weft/shared/model/desired";
 import type { MeshNode, MeshService, Problem } from "@weft/shared/model/mesh";
 import type { ResolvedPolicy } from "../compile/grants.ts";
 import { errorAt, fieldPlace } from "../mesh/problem.ts";
@@ -26,8 +26,14 @@ export function outgoingOf(ground: Ground, service: MeshService, own: MeshNode):
   const problems: Problem[] = [];
   const leaving = ground.outgoing.filter(({ services }) => services.includes(service));
   const denials = leaving.filter(({ policy }) => policy.action === "deny");
+  const mine = new Map(
+    ground.mesh.services.map(({ name }) => [
+      name,
+      ground.callers.get(name)?.instance(service.name, own.name) ?? [],
+    ]),
+  );
   const openings = (target: MeshService, node: string) =>
-    openingsAt(ground, service, own, target, node, denials);
+    openingsAt(ground, mine.get(target.name) ?? [], node, denials);
   for (const target of ground.mesh.services) {
     const places = endpointNodes(ground, target);
     const each = places.map((node) => openings(target, node));
@@ -55,18 +61,16 @@ export function outgoingOf(ground: Ground, service: MeshService, own: MeshNode):
   return { rules: list.rules, problems };
 }
 
-/** Of one instance of a service, what may be opened from here. */
+/** Of one instance of a service, what may be opened from here. @param mine of any of its instances, if no range is denied */
 function openingsAt(
-  { nodes, callers }: Ground,
-  service: MeshService,
-  own: MeshNode,
-  target: MeshService,
+  { nodes }: Ground,
+  mine: readonly Opening[],
   name: string,
   denials: readonly ResolvedPolicy[],
-): Opening[] {
+): readonly Opening[] {
   const address = nodes.get(name)?.address;
-  const mine = callers.get(target.name)?.instance(service.name, own.name) ?? [];
   if (address === undefined) return [];
+  if (denials.length === 0) return mine;
   const cutting = denials.filter((denial) => targetsOf(denial).some((cidr) => covers(cidr, address)));
   return mine.flatMap(({ port, origin }) =>
     cutting
@@ -77,20 +81,20 @@ function openingsAt(
 
 /** Everything but its own machine, and but the ports that services declare and no policy opens to it. */
 function openWorld(
-  { mesh }: Ground,
+  { mesh, servicesOn }: Ground,
   own: MeshNode,
   list: RuleList,
   openings: (target: MeshService, node: string) => readonly Opening[],
 ): void {
   const place = mesh.places?.["defaults/egress"];
-  const because = `defaults: { egress: allow }${place === undefined ? "" : ` (${place.file}:${place.line})`}`;
+  const origin: Origin = place === undefined ? noOrigin : { policy: "", file: place.file, line: place.line };
   for (const cidr of ["0.0.0.0/0", "::/0"]) {
     const except = covers(cidr, own.address) ? [own.address] : [];
-    list.add("allow", { kind: "range", cidr, except }, undefined, noOrigin, because);
+    list.add("allow", { kind: "range", cidr, except }, undefined, origin, "defaults: { egress: allow }");
   }
   for (const node of mesh.nodes) {
     if (node.name === own.name) continue;
-    for (const target of mesh.services.filter(({ nodes }) => nodes.includes(node.name))) {
+    for (const target of servicesOn.get(node.name) ?? []) {
       const open = openings(target, node.name).map(({ port }) => port);
       for (const closed of target.ports.flatMap(({ range }) => withoutRanges([range], open)))
         list.add("deny", nodePeer(node, own), closed, noOrigin, "declared ports that no policy opens to it");

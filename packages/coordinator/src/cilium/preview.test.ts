@@ -145,6 +145,23 @@ describe("files", () => {
   });
 });
 
+describe("nodes that enforce with Cilium by the mesh file", () => {
+  const text = `${head}cilium: { etcd: { members: [https://10.77.0.10:2379] }, ranges: 10.42.0.0/16 }
+policies:
+  - { name: p, from: [web], to: api, ports: [http] }
+`.replace("10.77.0.11 }", "10.77.0.11, enforcement: cilium, range: 10.42.11.0/24 }");
+
+  it("are taken so beside the named ones, whose files alone are shown", () => {
+    const { mesh } = loadMesh([{ name: "m.yaml", text }], { coordinatorNode: "hub" });
+    const { nodes } = previewCilium(mesh!, ["api1", "api2"]);
+    expect(nodes.map(({ node }) => node)).toEqual(["api1", "api2"]);
+    const file = nodes[0]?.services[0]?.file.text ?? "{}";
+    const { specs: all } = JSON.parse(file) as { specs: Spec[] };
+    const from = all.find(({ description }) => description === "policy p (m.yaml:11)");
+    expect(from?.["ingress"]).toEqual([{ fromEndpoints: [id("web")], toPorts: http }]);
+  });
+});
+
 describe("what Cilium cannot carry is a problem at its place, and there are no files", () => {
   const policy = (words: string) => `policies:\n  - { name: p, ${words} }\n`;
   it.each([
@@ -190,6 +207,23 @@ describe("what Cilium cannot carry is a problem at its place, and there are no f
     expect(errors.join("\n")).toMatch(new RegExp(text.source, "m"));
     for (const error of errors) expect(error).toContain("allowed: ");
     expect(nodes).toEqual([]);
+  });
+
+  it.each([
+    ["20-30/tcp", "22/tcp"],
+    ["53/udp", "53/udp"],
+    ["7444/tcp", "7443-7444/tcp"],
+  ])("a port of the machine: %s", (port, taken) => {
+    const text = head.replace("8090-8099/tcp", port).concat("dns: { mode: off }\n");
+    const { mesh } = loadMesh([{ name: "m.yaml", text }], { coordinatorNode: "hub" });
+    const { nodes, problems } = previewCilium(mesh!, ["web1"]);
+    expect(problems.map(describeProblem)).toEqual([
+      expect.stringMatching(
+        `^m\\.yaml:7:\\d+: error: port ${port} would be an endpoint's, and ${taken} stays the machine's`,
+      ),
+    ]);
+    expect(nodes).toEqual([]);
+    expect(previewCilium(mesh!, ["api1"]).problems).toEqual([]);
   });
 
   it("unless it is about other nodes", () => {

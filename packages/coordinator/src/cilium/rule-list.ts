@@ -1,7 +1,7 @@
 // In: openings and refusals, one by one. Out: rules, in which what one policy says of one peer stands together. Pure.
 import type { CiliumPeer, CiliumRule } from "@weft/shared/model/cilium-policy";
 import type { Action, Origin, PortRange } from "@weft/shared/model/desired";
-import { canonicalText } from "@weft/shared/plan/canonical";
+import { byText } from "@weft/shared/plan/text-order";
 import { joinRanges } from "./port-ranges.ts";
 
 /** Of what no policy says. */
@@ -17,13 +17,16 @@ export class RuleList {
 
   /** @param port undefined: everything, ping included */
   add(action: Action, peer: CiliumPeer, port: PortRange | undefined, origin: Origin, because = ""): void {
-    const key = canonicalText([action, peer, origin, because, port === undefined]);
+    const { policy, file, line } = origin;
+    // a large mesh has a million of these; peers of a kind are all made alike
+    const key = JSON.stringify([action, peer, policy, file, line, because, port === undefined]);
     const known = this.#rules.get(key);
     const ports = port === undefined ? undefined : joinRanges([...(known?.ports ?? []), port]);
     this.#rules.set(key, { direction: this.#direction, action, peer, ports, origin, because });
   }
 
+  /** In the order of what they say. */
   get rules(): readonly CiliumRule[] {
-    return [...this.#rules.values()];
+    return [...this.#rules].sort(([a], [b]) => byText(a, b)).map(([, rule]) => rule);
   }
 }

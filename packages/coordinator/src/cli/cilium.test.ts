@@ -69,7 +69,9 @@ describe("weft cilium preview", () => {
     expect(shown.out).toContain(
       `"description": "policy ops (${good}:8); strength address, so any process of: hub"`,
     );
-    expect(shown.out).toContain("Weft does not drive Cilium yet");
+    expect(shown.out).toContain(
+      "a preview: a node has these files when the mesh file says enforcement: cilium",
+    );
   });
 
   it("writes whole folders, and refuses one that holds something", async () => {

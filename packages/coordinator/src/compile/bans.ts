@@ -11,7 +11,9 @@ export function withBans<T extends DesiredContent>(
   return new Map(
     [...contents].map(([node, content]) => {
       const { policy } = content;
-      return [node, { ...content, policy: { ...policy, guard: { ...policy.guard, banned } } }];
+      // as of its address (nftables-elements.ts): a node never locks itself out of itself
+      const others = banned.filter((address) => policy.endpoints?.includes(address) !== true);
+      return [node, { ...content, policy: { ...policy, guard: { ...policy.guard, banned: others } } }];
     }),
   );
 }

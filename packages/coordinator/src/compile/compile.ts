@@ -1,9 +1,11 @@
 // In: a valid mesh and where its coordinator is. Out: what each node is to be. Pure: no clock, no randomness, and the
 // order of the file does not show. A memory of the last compilation saves work and changes nothing.
-import type { DesiredContent, Workload } from "@weft/shared/model/desired";
+import type { DesiredContent, DesiredPolicy, Workload } from "@weft/shared/model/desired";
+import type { DesiredCilium } from "@weft/shared/model/desired-cilium";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
 import { CompileMemory } from "./compile-memory.ts";
+import { addressesOf, meshEndpoints } from "./endpoints.ts";
 import type { CoordinatorPlace } from "./guard.ts";
 import { compileRecords } from "./names.ts";
 import { nodePolicies } from "./policy.ts";
@@ -16,7 +18,9 @@ export function compileMesh(
   memory: CompileMemory = new CompileMemory(),
 ): Map<string, DesiredContent> {
   const policies = nodePolicies(mesh, coordinator, memory);
-  const records = memory.same(compileRecords(mesh));
+  const endpoints = meshEndpoints(mesh);
+  const plain = memory.same(compileRecords(mesh));
+  const leading = endpoints.size === 0 ? plain : memory.same(compileRecords(mesh, endpoints));
   const workloads = workloadsByNode(mesh);
   const common = memory.same([
     mesh.name,
@@ -33,8 +37,11 @@ export function compileMesh(
   for (const node of [...mesh.nodes].sort((a, b) => byText(a.name, b.name))) {
     const policy = policies.get(node.name);
     if (policy === undefined) continue;
+    const found = endpoints.get(node.name);
+    const cilium = found === undefined ? undefined : memory.same(found);
+    const records = cilium === undefined ? plain : leading;
     const own = memory.same([node.labels, node.dnsMode, workloads.get(node.name) ?? []]);
-    const made = memory.content(node.name, [common, records, own, ...policy.parts], () => ({
+    const made = memory.content(node.name, [common, records, own, cilium, ...policy.parts], () => ({
       mesh: mesh.name,
       trustDomain: mesh.trustDomain,
       node: node.name,
@@ -44,18 +51,24 @@ export function compileMesh(
         spireServerPort: coordinator.spirePort,
         workloads: workloads.get(node.name) ?? [],
       },
-      policy: policy.make(),
+      policy: withEndpoints(policy.make(), cilium),
       dns: {
         zone: mesh.dns.zone,
         mode: node.dnsMode ?? mesh.dns.mode,
         upstreams: [...new Set(mesh.dns.upstreams)],
         records,
       },
+      ...(cilium === undefined ? {} : { cilium }),
     }));
     content.set(node.name, made);
   }
   memory.next(content);
   return content;
+}
+
+function withEndpoints(policy: DesiredPolicy, cilium: DesiredCilium | undefined): DesiredPolicy {
+  const endpoints = addressesOf(cilium);
+  return endpoints === undefined ? policy : { ...policy, endpoints };
 }
 
 function workloadsByNode(mesh: Mesh): ReadonlyMap<string, Workload[]> {

@@ -12,7 +12,10 @@ export interface Agreement {
 }
 
 /** @returns undefined when the receiver's node does not say */
-export function listensAt(answer: KernelAnswer | NoAnswer | undefined, address: string): boolean | undefined {
+export function listensAt(
+  answer: Pick<KernelAnswer, "listeners"> | NoAnswer | undefined,
+  address: string,
+): boolean | undefined {
   if (answer === undefined || "problem" in answer) return undefined;
   const mapped = normaliseAddress(`::ffff:${address}`);
   return answer.listeners.some(({ address: text }) => {

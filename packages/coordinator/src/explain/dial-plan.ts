@@ -1,6 +1,7 @@
 // In: the mesh, and the ends of one connection. Out: which node could make it, as whom; or why none is asked to. Pure.
 import type { DialQuestion } from "@weft/shared/model/dial";
 import type { Mesh } from "@weft/shared/model/mesh";
+import type { EndpointWay } from "./endpoint-way.ts";
 import type { AskedPort, Endpoint } from "./endpoints.ts";
 import { addressOfNode, identityText, targetOn } from "./identify.ts";
 
@@ -12,13 +13,14 @@ export interface DialPlan {
 /** Of a node: any process of it that no service's user runs. */
 const nodeUser = "root";
 
-/** @param via the node that forwards for the source; empty: none */
+/** @param via the node that forwards for the source; empty: none @param way undefined: no end is an endpoint of Cilium */
 export function dialPlanOf(
   mesh: Mesh,
   from: Endpoint,
   to: Endpoint,
   { protocol, port }: AskedPort,
   via: string,
+  way?: EndpointWay,
 ): DialPlan | string {
   const { kind, node, address } = from.identity;
   if (protocol !== "tcp") return `only a TCP connection can be tried, and this is ${protocol}`;
@@ -34,5 +36,5 @@ export function dialPlanOf(
     targetOn(mesh, receiver.node, protocol, port) !== undefined;
   if (!isDeclared) return `no service of the mesh declares ${port}/tcp at ${receiver.address}`;
   const user = from.user === "" ? nodeUser : from.user;
-  return { node, question: { user, destination: receiver.address, port } };
+  return { node, question: { user, destination: way?.destination ?? receiver.address, port } };
 }

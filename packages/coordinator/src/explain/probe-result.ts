@@ -19,11 +19,21 @@ export interface ProbeFindings {
   readonly proof: Readonly<Record<"outcome" | "errno" | "agreement" | "sentence" | "note", string>>;
   /** undefined: the receiver's node does not say. */
   readonly listens: boolean | undefined;
+  /** It ends at an endpoint of Cilium, which refuses without a word. */
+  readonly isDropped?: boolean;
 }
 
 const means = { allowed: "allows", refused: "refuses" } as const;
 
-export function probeResult({ flow, meant, rules, sentence, proof, listens }: ProbeFindings): ProbeResult {
+export function probeResult({
+  flow,
+  meant,
+  rules,
+  sentence,
+  proof,
+  listens,
+  isDropped = false,
+}: ProbeFindings): ProbeResult {
   if (proof.outcome === "not-tried") return { result: "not-proved", note: proof.sentence };
   if (meant === "refused" && proof.outcome === "accepted")
     return disagrees(
@@ -40,7 +50,7 @@ export function probeResult({ flow, meant, rules, sentence, proof, listens }: Pr
   if (meant === "refused" && proof.outcome !== "refused" && !["EACCES", "EPERM"].includes(proof.errno))
     return {
       result: "not-proved",
-      note: `${proof.outcome}: so is whom no network reaches; Weft's rules refuse with a reset`,
+      note: `${proof.outcome}: so is whom no network reaches; ${isDropped ? "Cilium drops what it refuses" : "Weft's rules refuse with a reset"}`,
     };
   return { result: "agrees", note: proof.note };
 }

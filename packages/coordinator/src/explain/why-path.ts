@@ -6,7 +6,7 @@ import type { KernelAnswer, NoAnswer } from "@weft/shared/model/observation";
 import { type Identity, identityText } from "./identify.ts";
 
 export interface WhyStep {
-  readonly kind: "name" | "sender" | "forward" | "receiver" | "listener" | "identity";
+  readonly kind: "name" | "sender" | "forward" | "receiver" | "cilium" | "listener" | "identity";
   readonly verdict: "ok" | "refused" | "unknown" | "bad";
   readonly text: string;
   readonly policy: string;
@@ -29,6 +29,12 @@ export interface HookAnswer {
   readonly floor?: FloorReport | undefined;
   /** Digest and revision the node should carry. */
   readonly wanted: { readonly revision: number; readonly digest: string } | undefined;
+}
+
+/** At an endpoint of Cilium. */
+export interface EndpointStep {
+  readonly node: string;
+  readonly step: WhyStep;
 }
 
 export interface PathVerdict {
@@ -112,8 +118,12 @@ export function hookStep({ kind, node, answer, wanted, floor }: HookAnswer): Why
   };
 }
 
-export function listenerStep(answer: KernelAnswer | NoAnswer, expected: string, port: string): WhyStep[] {
-  if ("problem" in answer) return [];
+export function listenerStep(
+  answer: Pick<KernelAnswer, "listeners"> | NoAnswer | undefined,
+  expected: string,
+  port: string,
+): WhyStep[] {
+  if (answer === undefined || "problem" in answer) return [];
   const { listeners } = answer;
   const names = listeners.map(({ address, uid, user }) => `${user || `uid ${uid}`} on ${address}`);
   if (listeners.length === 0) return [plainStep("listener", "bad", `nothing listens on ${port}`)];
@@ -134,17 +144,30 @@ export function identityStep(end: Identity, status: NodeStatus | undefined): Why
   return plainStep("identity", "ok", `${entry}; the SPIRE agent of ${end.node} is healthy`);
 }
 
-/** @param hooks in the order of the packet's way @param others steps that decide nothing */
+interface Judged {
+  readonly where: string;
+  readonly step: WhyStep;
+}
+
+/**
+ * @param hooks in the order of the packet's way
+ * @param endpoints what Cilium judges beside them
+ * @param before after steps that decide nothing
+ */
 export function pathVerdict(
   hooks: readonly HookAnswer[],
+  endpoints: readonly EndpointStep[],
   before: readonly WhyStep[],
   after: readonly WhyStep[],
 ): PathVerdict {
-  const judged = hooks.map((hook) => ({ ...hook, step: hookStep(hook) }));
+  const judged: Judged[] = [
+    ...hooks.map((hook) => ({ where: `at the ${hook.kind}, ${hook.node}`, step: hookStep(hook) })),
+    ...endpoints.map(({ node, step }) => ({ where: `at Cilium on ${node}`, step })),
+  ];
   const refused = judged.find(({ step }) => step.verdict === "refused");
   const doubtful = judged.find(({ step }) => step.verdict === "unknown");
   const steps = [...before, ...judged.map(({ step }) => step), ...after];
-  const strength: Strength = judged.some(
+  const strength: Strength = hooks.some(
     ({ kind, answer }) => kind === "sender" && !("problem" in answer) && answer.strength === "address+uid",
   )
     ? "address+uid"
@@ -158,6 +181,6 @@ export function pathVerdict(
       ? judged.length === 0
         ? "no node of the mesh is on this way"
         : `every kernel on the way lets it pass${bad === undefined ? "" : `, but ${bad.text}`}`
-      : `at the ${deciding.kind}, ${deciding.node}: it ${deciding.step.text}`;
+      : `${deciding.where}: it ${deciding.step.text}`;
   return { verdict, sentence, strength, steps };
 }

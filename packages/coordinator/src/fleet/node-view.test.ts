@@ -13,7 +13,7 @@ import {
 
 const start = new Date("2026-03-01T10:00:00Z");
 const at = (seconds: number) => new Date(start.getTime() + seconds * 1000);
-const wanted = { generation: 3, digest: "new", revision: 7 };
+const wanted = { generation: 3, digest: "new", revision: 7, enforcement: "nftables" as const };
 const after = (...events: NodeEvent[]): NodeView => events.reduce(foldNode, unknownNode("web1"));
 
 const named: NodeEvent = { kind: "named", address: "10.0.0.1" };
@@ -69,7 +69,11 @@ describe("the verdict", () => {
     ["ENFORCED when the kernel carries the newest digest", [...base, carries], "ENFORCED"],
     [
       "APPLYING when a newer state was compiled",
-      [...base, carries, { kind: "wanted", wanted: { generation: 4, digest: "newer", revision: 8 } }],
+      [
+        ...base,
+        carries,
+        { kind: "wanted", wanted: { generation: 4, digest: "newer", revision: 8, enforcement: "nftables" } },
+      ],
       "APPLYING",
     ],
     [
@@ -164,5 +168,12 @@ describe("a node that could run Cilium", () => {
       facts,
     });
     expect(statusOf(view, at(1))).toMatchObject({ enforcement: "nftables", verdict: "ENFORCED", facts });
+  });
+
+  it("is called by what it was last given", () => {
+    const given: NodeEvent = { kind: "wanted", wanted: { ...wanted, enforcement: "cilium" } };
+    const { enforcement } = statusOf(after(named, joined, enrolled, connected, want, given), at(1));
+    expect(enforcement).toBe("cilium");
+    expect(statusOf(after(named), at(1)).enforcement).toBe("nftables");
   });
 });

@@ -1,6 +1,6 @@
 // In: what is known of one node, and an event about it. Out: what is known after it. Pure: time comes with the event.
 import type { NodeFacts } from "@weft/shared/model/facts";
-import type { NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
+import type { Enforcement, NodeState, NodeStatus, Verdict } from "@weft/shared/model/fleet";
 import type { NodeReport } from "@weft/shared/model/report";
 import type { EnrolmentState } from "../store/records.ts";
 
@@ -12,6 +12,7 @@ export interface Wanted {
   readonly generation: number;
   readonly digest: string;
   readonly revision: number;
+  readonly enforcement: Enforcement;
 }
 
 export interface NodeView {
@@ -143,7 +144,7 @@ export function statusOf(view: NodeView, now: Date): NodeStatus {
     name: view.name,
     address: view.address,
     state: stateOf(view, now),
-    enforcement: "nftables",
+    enforcement: view.wanted?.enforcement ?? "nftables",
     wantedRevision: view.wanted?.revision ?? 0,
     // A node may have reported the same rules under an older revision's number: what it carries is then the newer.
     enforcedRevision: isEnforced(view) ? (view.wanted?.revision ?? 0) : (view.report?.enforcedRevision ?? 0),

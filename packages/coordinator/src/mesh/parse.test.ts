@@ -152,7 +152,7 @@ describe("a mesh file that is wrong", () => {
     [
       "a merge key",
       `${head}nodes:\n  a: &a { address: 10.0.0.1 }\n  b: { <<: *a, address: 10.0.0.2 }\n`,
-      ['mesh.yaml:6:8: error: unknown key "<<"; allowed: address, labels, enforcement, dns'],
+      ['mesh.yaml:6:8: error: unknown key "<<"; allowed: address, labels, enforcement, range, dns'],
     ],
   ])("%s", (_what, text, problems) => {
     expect(problemsOf(text)).toEqual(problems);

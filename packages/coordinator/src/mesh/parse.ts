@@ -15,6 +15,7 @@ import type { z } from "zod";
 import type { Cursor } from "./cursor.ts";
 import { errorAt, hasErrors, sortProblems } from "./problem.ts";
 import { baselineOf } from "./read-baseline.ts";
+import { readCilium } from "./read-cilium.ts";
 import { placesOf, readEntry } from "./read-entry.ts";
 import type { MeshSource } from "./read-yaml.ts";
 import { type RawRollout, rolloutSchema } from "./rollout-schema.ts";
@@ -74,6 +75,7 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
   const defaults = single("defaults", defaultsSchema);
   const rollout = single("rollout", rolloutSchema);
   const baseline = single("baseline", baselineSchema);
+  const cilium = readCilium(sections.single.get("cilium"), problems);
   const baselineCursor = sections.single.get("baseline");
 
   const brokenNodes = new Set<string>();
@@ -109,6 +111,7 @@ function readDraft(sections: Sections, problems: Problem[]): Draft {
       boot: defaults?.boot ?? "guards-only",
     },
     rollout: rollout === undefined ? undefined : rolloutOf(rollout),
+    cilium,
     places,
   };
   return { mesh, broken: { nodes: brokenNodes, services: brokenServices } };
@@ -130,13 +133,14 @@ function readNode(name: string, entry: Cursor, problems: Problem[], broken: Set<
     broken.add(name);
     return [];
   }
-  const { address, labels, enforcement, dns } = read.value;
+  const { address, labels, enforcement, range, dns } = read.value;
   return [
     {
       name,
       address,
       labels: labels ?? {},
       enforcement: enforcement ?? "auto",
+      range,
       dnsMode: dns?.mode,
       place: entry.keyPlace,
       places: placesOf(entry),

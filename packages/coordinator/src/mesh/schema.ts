@@ -5,6 +5,7 @@ import {
   addressForm,
   cidrForm,
   icmpPort,
+  ipv4RangeForm,
   labelForm,
   labelTextForm,
   portForm,
@@ -16,6 +17,7 @@ import {
 import { parseDomainName } from "@weft/shared/render/domain-name";
 import { parseSpiffeId, parseTrustDomain } from "@weft/shared/spiffe/spiffe-id";
 import { z } from "zod";
+import { ciliumSchema } from "./cilium-schema.ts";
 import { rolloutSchema } from "./rollout-schema.ts";
 import { textOf } from "./text-of.ts";
 
@@ -103,7 +105,11 @@ export const defaultsSchema = z.strictObject({
 export const nodeSchema = z.strictObject({
   address: textOf(addressForm, "The node's address in the mesh."),
   labels: labels.optional(),
-  enforcement: z.enum(["auto", "nftables"]).optional(),
+  enforcement: z.enum(["auto", "nftables", "cilium"]).optional(),
+  range: textOf(
+    ipv4RangeForm,
+    "Addresses of the endpoints there; with enforcement: cilium alone.",
+  ).optional(),
   dns: z.strictObject({ mode: dnsMode }).optional(),
 });
 
@@ -247,6 +253,7 @@ export const fileSchema = z.strictObject({
   rollout: rolloutSchema
     .optional()
     .meta({ description: "A change goes to canaries first, then in waves. Default: everywhere at once." }),
+  cilium: ciliumSchema.optional().meta({ description: "What nodes with enforcement: cilium share." }),
 });
 
 export type RawSelector = z.output<typeof selector>;

@@ -7,7 +7,7 @@ import { errorAt } from "./problem.ts";
 import { type MeshSource, readYaml } from "./read-yaml.ts";
 import { unknownKey } from "./shape-problems.ts";
 
-const single = ["mesh", "trustDomain", "dns", "guard", "baseline", "defaults", "rollout"] as const;
+const single = ["mesh", "trustDomain", "dns", "guard", "baseline", "defaults", "rollout", "cilium"] as const;
 const named = ["nodes", "services"] as const;
 const topKeys: readonly string[] = ["weft", ...single, ...named, "policies"];
 

@@ -16,6 +16,11 @@ export function selectedServices(mesh: Pick<Mesh, "services">, selector: Selecto
   return mesh.services.filter((service) => hasLabels(service, selector.labels));
 }
 
+/** Nodes that enforce with Cilium, by name. */
+export function ciliumNodes(mesh: Pick<Mesh, "nodes">): ReadonlySet<string> {
+  return new Set(mesh.nodes.filter(({ enforcement }) => enforcement === "cilium").map(({ name }) => name));
+}
+
 export function hasLabels(
   of: { readonly labels: Readonly<Record<string, string>> },
   wanted: Readonly<Record<string, string>>,

@@ -11,14 +11,12 @@ type Issue = z.core.$ZodIssue;
 const notEnforced: Readonly<Record<string, string>> = {
   "policies/http": "rules on methods and paths (`http:`)",
   "services/mtls=transparent": "`mtls: transparent`",
-  "nodes/enforcement=cilium": "`enforcement: cilium`",
   "defaults/ingress=allow": "`ingress: allow`",
 };
 
 const instead: Readonly<Record<string, string>> = {
   "defaults/ingress=allow": "deny; to open ports for a trial, set mode: audit",
   "services/mtls=transparent": "app, none",
-  "nodes/enforcement=cilium": "auto, nftables",
 };
 
 const listSections: ReadonlySet<string> = new Set(["nodes", "services", "policies"]);

@@ -1,5 +1,6 @@
 // In: a Mesh, or the text of one. Out: every problem of what its parts mean together. Pure.
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
+import { ownEndpointRules } from "../cilium/endpoint-rules.ts";
 import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
 import { hasErrors, sortProblems } from "./problem.ts";
 import {
@@ -9,6 +10,18 @@ import {
   baselineRangesGrantNothingToNodes,
   baselineSaysSomething,
 } from "./rules/baseline.ts";
+import {
+  ciliumIsSetUp,
+  ciliumNodesHaveRanges,
+  endpointsHaveUnits,
+  rangesOfNodesFit,
+} from "./rules/cilium-nodes.ts";
+import {
+  adminsAreNotEndpoints,
+  etcdIsNoEndpoint,
+  etcdIsProtected,
+  rangesHoldEndpointsAlone,
+} from "./rules/cilium-section.ts";
 import {
   namesFitIntoDns,
   policyNamesAreFree,
@@ -91,6 +104,14 @@ export const rules: readonly Rule[] = [
   baselineLeavesAWayIn,
   baselineLeavesNames,
   baselineRangesGrantNothingToNodes,
+  ciliumIsSetUp,
+  ciliumNodesHaveRanges,
+  rangesOfNodesFit,
+  endpointsHaveUnits,
+  etcdIsProtected,
+  etcdIsNoEndpoint,
+  rangesHoldEndpointsAlone,
+  adminsAreNotEndpoints,
 ];
 
 export interface MeshContext {
@@ -116,5 +137,9 @@ export function loadMesh(
   const { draft, problems } = draftMesh(sources);
   if (draft === undefined) return { mesh: undefined, problems };
   const all = sortProblems([...problems, ...validateMesh(draft.mesh, context, draft.broken)]);
-  return { mesh: hasErrors(all) ? undefined : draft.mesh, problems: all };
+  if (hasErrors(all)) return { mesh: undefined, problems: all };
+  // whether Cilium can carry what is said is only clear of a mesh that is right
+  const unsayable = ownEndpointRules(draft.mesh).problems;
+  const mesh = hasErrors(unsayable) ? undefined : draft.mesh;
+  return { mesh, problems: sortProblems([...all, ...unsayable]) };
 }

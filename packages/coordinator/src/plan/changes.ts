@@ -5,6 +5,8 @@ import type { Digest } from "@weft/shared/model/ids";
 import { contentDigest } from "@weft/shared/plan/content-digest";
 import { renderPreview } from "@weft/shared/render/nftables";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
+import { ciliumSentences } from "./cilium-sentences.ts";
+import { ciliumText } from "./cilium-text.ts";
 import { changedSentences } from "./sentences.ts";
 
 export interface NodeChange {
@@ -35,14 +37,14 @@ export function planChanges(
 function wordsOf(node: string, old: DesiredContent | undefined, now: DesiredContent | undefined): string[] {
   if (now === undefined)
     return ["leaves the mesh: its identities end, its name goes, and nobody lets it in any more"];
-  const sentences = changedSentences(old, now);
+  const sentences = [...ciliumSentences(node, old?.cilium, now.cilium), ...changedSentences(old, now)];
   if (old === undefined)
     return [`joins the mesh at ${now.address}; enrol it with: weft node add ${node}`, ...sentences];
   if (sentences.length > 0) return sentences;
   return ["nothing that it lets in or out"];
 }
 
-/** Everything a node makes of its content, as text: kernel sets, identities, resolver and zone. */
+/** Everything a node makes of its content, as text: kernel sets, identities, resolver, zone and Cilium. */
 function previewOf(content: DesiredContent | undefined): string {
   if (content === undefined) return "";
   const { identity, dns } = content;
@@ -57,5 +59,6 @@ function previewOf(content: DesiredContent | undefined): string {
     `resolver ${dns.mode} upstreams ${dns.upstreams.join(" ") || "as found"}\n`,
     `zone ${dns.zone}\n`,
     ...dns.records.map(({ name, type, value }) => `  ${name} ${type} ${value}\n`),
+    ciliumText(content),
   ].join("");
 }

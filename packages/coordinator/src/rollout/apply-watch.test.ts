@@ -20,7 +20,10 @@ beforeEach(() => {
   words = [];
   stop = new AbortController();
   for (const node of ["web1", "api1"])
-    fleet.note(node, { kind: "wanted", wanted: { generation: 2, digest, revision: 2 } });
+    fleet.note(node, {
+      kind: "wanted",
+      wanted: { generation: 2, digest, revision: 2, enforcement: "nftables" },
+    });
 });
 
 const watch = (nodes: string[], timeoutMs = 5_000, inWaves = false) =>
@@ -150,7 +153,10 @@ describe("what is said of the kernels", () => {
   it("tells the frozen, the absent and the late apart", async () => {
     for (const node of ["frozen", "late"]) connect(node);
     for (const node of ["frozen", "late", "absent"])
-      fleet.note(node, { kind: "wanted", wanted: { generation: 2, digest, revision: 2 } });
+      fleet.note(node, {
+        kind: "wanted",
+        wanted: { generation: 2, digest, revision: 2, enforcement: "nftables" },
+      });
     const result = watch(["frozen", "late", "absent"]);
     later(11);
     fleet.note("late", { kind: "seen", at: now });
@@ -166,7 +172,10 @@ describe("what is said of the kernels", () => {
 
 describe("waiting for a rollout", () => {
   const want = (node: string, generation: number) =>
-    fleet.note(node, { kind: "wanted", wanted: { generation, digest, revision: generation } });
+    fleet.note(node, {
+      kind: "wanted",
+      wanted: { generation, digest, revision: generation, enforcement: "nftables" },
+    });
 
   it("goes from wave to wave, and waits for nobody who is not there", async () => {
     connect("web1");

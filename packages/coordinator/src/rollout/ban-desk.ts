@@ -64,7 +64,9 @@ export class BanDesk {
       });
     const { connected, facts } = fleet.view(node);
     const address = this.#parts.authority.mesh?.nodes.find(({ name }) => name === node)?.address;
-    const addresses = [...new Set([address ?? given?.address ?? [], others].flat())];
+    // as on this day: a mesh file that moves its services on does not move what its machine has
+    const endpoints = given?.policy.endpoints ?? [];
+    const addresses = [...new Set([address ?? given?.address ?? [], endpoints, others].flat())];
     membership.ban({ node, addresses, claimedBy, reason });
     const more = reported(facts).filter((other) => !addresses.includes(other));
     return this.#follow([

@@ -9,9 +9,10 @@ export function banningCompiler(inner: MeshCompiler, bans: Pick<BanTable, "list"
   return {
     ...inner,
     compile(mesh) {
-      const banned = bannedAddresses(bans.list(), mesh);
+      const contents = inner.compile(mesh);
+      const banned = bannedAddresses(bans.list(), contents);
       // the very same values: their digests are known
-      return banned.length === 0 ? inner.compile(mesh) : withBans(inner.compile(mesh), banned);
+      return banned.length === 0 ? contents : withBans(contents, banned);
     },
   };
 }

@@ -19,7 +19,10 @@ const signal = new AbortController().signal;
 function fleetOf(...nodes: string[]): Fleet {
   const fleet = new Fleet();
   for (const node of nodes)
-    fleet.note(node, { kind: "wanted", wanted: { generation: 2, digest: "d", revision: 2 } });
+    fleet.note(node, {
+      kind: "wanted",
+      wanted: { generation: 2, digest: "d", revision: 2, enforcement: "nftables" },
+    });
   return fleet;
 }
 const enforced = { generation: 2, digest: "d", enforcedDigest: "d", phase: "enforced" } as const;

@@ -42,6 +42,15 @@ export function resume(held: LastGiven, wanted: LastGiven | undefined): Resume {
 
 /** Without what only one giving of it has. */
 export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns } = state;
-  return { mesh, trustDomain, node, address, identity, policy, dns };
+  const { mesh, trustDomain, node, address, identity, policy, dns, cilium } = state;
+  return {
+    mesh,
+    trustDomain,
+    node,
+    address,
+    identity,
+    policy,
+    dns,
+    ...(cilium === undefined ? {} : { cilium }),
+  };
 }

@@ -233,8 +233,12 @@ export class MeshAuthority {
 
   /** Bans have changed, and nothing else. */
   refresh(): DesiredState[] {
-    const { store } = this.#parts;
-    const addresses = this.#mesh === undefined ? [] : bannedAddresses(store.bans.list(), this.#mesh);
+    const { store, compiler } = this.#parts;
+    const bans = store.bans.list();
+    const addresses =
+      this.#mesh === undefined || bans.length === 0
+        ? []
+        : bannedAddresses(bans, compiler.compile(this.#mesh));
     const changed = banGenerations(store.desired.list(), addresses);
     store.transaction(() => {
       for (const state of changed) store.desired.put(state);

@@ -6,6 +6,8 @@ import type { ApplyProbe } from "@weft/shared/gen/weft/v1/probe";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { listensAt } from "../explain/agreement.ts";
 import { dialPlanOf } from "../explain/dial-plan.ts";
+import { endpointSteps, whoListens } from "../explain/endpoint-step.ts";
+import { endpointWay } from "../explain/endpoint-way.ts";
 import { serviceEnd } from "../explain/endpoints.ts";
 import { probeResult } from "../explain/probe-result.ts";
 import { pathVerdict } from "../explain/why-path.ts";
@@ -88,7 +90,7 @@ export class ProbeDesk {
   }
 
   async #one(mesh: Mesh, flow: ChosenFlow, revision: number, signal: AbortSignal): Promise<ApplyProbe> {
-    const { authority, ways, proofs } = this.#parts;
+    const { authority, compiler, ways, proofs } = this.#parts;
     const ends = encodeFlow(flow);
     const without = (note: string): ApplyProbe => ({
       ...ends,
@@ -101,16 +103,26 @@ export class ProbeDesk {
     if (signal.aborted) return without("nobody waits for it any more");
     if (authority.revision !== revision || from === undefined || to === undefined) return without(overtaken);
     const port = { protocol: "tcp", port: flow.port } as const;
-    const hooks = await ways.ask(from, to, port, "");
-    const { verdict, sentence } = pathVerdict(hooks, [], []);
-    const receiver = hooks.find(({ kind }) => kind === "receiver")?.answer;
+    const way = endpointWay(compiler.compile(mesh), from, to, port, "");
+    const hooks = await ways.ask(from, to, port, "", way);
+    const { verdict, sentence } = pathVerdict(hooks, endpointSteps(way, flow, port, hooks), [], []);
+    const receiver = whoListens(way, hooks);
+    const inside = way.receiver?.address;
     // nobody has waited for the answers: then nobody waits for the connection
     if (signal.aborted) return without("nobody waits for it any more");
-    const proof = await proofs.prove(dialPlanOf(mesh, from, to, port, ""), verdict, receiver);
+    const proof = await proofs.prove(dialPlanOf(mesh, from, to, port, "", way), verdict, receiver, inside);
     // the rules it met may be others than those that were asked
     if (authority.revision !== revision) return { ...without(overtaken), rules: verdict, proof };
-    const listens = listensAt(receiver, flow.destination);
-    const result = probeResult({ flow, meant: flow.meant, rules: verdict, sentence, proof, listens });
+    const listens = listensAt(receiver, inside ?? flow.destination);
+    const result = probeResult({
+      flow,
+      meant: flow.meant,
+      rules: verdict,
+      sentence,
+      proof,
+      listens,
+      isDropped: inside !== undefined,
+    });
     return { ...ends, rules: verdict, ...result, proof };
   }
 }

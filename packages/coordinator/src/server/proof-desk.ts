@@ -15,11 +15,16 @@ export class ProofDesk {
     this.#dials = dials;
   }
 
-  /** @param plan or why no node is asked @param receiver what its kernel said, with who listens */
+  /**
+   * @param plan or why no node is asked
+   * @param receiver what its kernel said, with who listens
+   * @param inside address that those listen at; undefined: what is connected to
+   */
   async prove(
     plan: DialPlan | string,
     verdict: WhyVerdict,
-    receiver: KernelAnswer | NoAnswer | undefined,
+    receiver: Pick<KernelAnswer, "listeners"> | NoAnswer | undefined,
+    inside?: string,
   ): Promise<Proof> {
     if (typeof plan === "string") return notTried("", "", plan);
     const { node, question } = plan;
@@ -27,7 +32,7 @@ export class ProofDesk {
     if ("problem" in answer)
       return notTried(node, question.user, `${node} made no connection: ${answer.problem}`);
     const { at, outcome, errno } = answer;
-    const agreement = agreementOf(verdict, answer, listensAt(receiver, question.destination));
+    const agreement = agreementOf(verdict, answer, listensAt(receiver, inside ?? question.destination));
     return {
       at,
       node,

@@ -2,6 +2,7 @@
 // file of what decides. Asks nodes; changes nothing.
 import { baselineName } from "@weft/shared/model/desired";
 import type { KernelAnswer, KernelQuestion, NoAnswer } from "@weft/shared/model/observation";
+import type { EndpointWay } from "../explain/endpoint-way.ts";
 import type { AskedPort, Endpoint } from "../explain/endpoints.ts";
 import { movedOrigins } from "../explain/moved-origins.ts";
 import type { HookAnswer } from "../explain/why-path.ts";
@@ -21,6 +22,15 @@ export interface WayDeskParts {
   readonly desk: KernelDesk;
 }
 
+/** undefined: by no hook. */
+function arrivalAt({ sender, receiver, isDirect }: EndpointWay, { port }: AskedPort, isOneMachine: boolean) {
+  if (receiver === undefined) return { hook: "input" } as const;
+  if (isDirect) return sender === receiver ? undefined : ({ hook: "forward" } as const);
+  // what a machine sends itself is not forwarded
+  if (isOneMachine) return undefined;
+  return { hook: "forward", destination: receiver.address, publishedPort: port } as const;
+}
+
 export class WayDesk {
   readonly #parts: WayDeskParts;
 
@@ -29,38 +39,45 @@ export class WayDesk {
   }
 
   /** Every kernel on the way, all at once. @param via the node that forwards for the source; empty: none */
-  async ask(from: Endpoint, to: Endpoint, port: AskedPort, via: string): Promise<HookAnswer[]> {
+  async ask(
+    from: Endpoint,
+    to: Endpoint,
+    port: AskedPort,
+    via: string,
+    way: EndpointWay,
+  ): Promise<HookAnswer[]> {
     const { desk, store, fleet } = this.#parts;
     const sender = from.identity;
     const receiver = to.identity;
+    const isOneMachine = sender.node !== "" && sender.node === receiver.node;
     const ask = async (
       kind: HookAnswer["kind"],
       node: string,
-      what: Pick<KernelQuestion, "hook" | "source" | "user">,
+      what: Pick<KernelQuestion, "hook" | "source" | "user"> & Partial<KernelQuestion>,
     ): Promise<HookAnswer> => {
       const answer = await desk.ask(node, {
-        ...what,
-        destination: receiver.address,
+        destination: way.destination,
         ...port,
-        local: sender.node !== "" && sender.node === receiver.node,
+        local: isOneMachine && way.sender === undefined,
         publishedPort: undefined,
+        ...what,
       });
       const { floor } = fleet.view(node).report ?? {};
       const wanted = store.desired.get(node);
       return { kind, node, answer: this.#placed(node, answer, wanted), wanted, floor };
     };
     const asked: Promise<HookAnswer>[] = [];
-    const source = sender.address;
-    if (sender.node !== "")
+    const { source, seenSource } = way;
+    // what an endpoint sends is forwarded by its machine; between two of one machine that happens once
+    if (way.sender === undefined && sender.node !== "")
       asked.push(ask("sender", sender.node, { hook: "output", source, user: from.user }));
+    else if (way.sender !== undefined && !isOneMachine)
+      asked.push(ask("sender", sender.node, { hook: "forward", source, user: "" }));
     // behind masquerading the receiver sees the node that forwards
-    const behind =
-      via === ""
-        ? source
-        : (requireMesh(this.#parts.authority).nodes.find(({ name }) => name === via)?.address ?? source);
     if (via !== "") asked.push(ask("forward", via, { hook: "forward", source, user: "" }));
-    if (receiver.node !== "")
-      asked.push(ask("receiver", receiver.node, { hook: "input", source: behind, user: "" }));
+    const arrives = receiver.node === "" ? undefined : arrivalAt(way, port, isOneMachine);
+    if (arrives !== undefined)
+      asked.push(ask("receiver", receiver.node, { ...arrives, source: seenSource, user: "" }));
     return Promise.all(asked);
   }
 

@@ -6,9 +6,12 @@ import { familyOf } from "@weft/shared/model/address";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { compileRecords } from "../compile/names.ts";
 import { dialPlanOf } from "../explain/dial-plan.ts";
+import { endpointSteps, whoListens } from "../explain/endpoint-step.ts";
+import { endAt, endpointWay } from "../explain/endpoint-way.ts";
 import { type AskedPort, type Endpoint, endpointsOf, portsOf } from "../explain/endpoints.ts";
 import { flipOf } from "../explain/flip.ts";
 import { identityText } from "../explain/identify.ts";
+import { permits } from "../explain/permits.ts";
 import { identityStep, listenerStep, pathVerdict, plainStep, type WhyStep } from "../explain/why-path.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { statusOf } from "../fleet/node-view.ts";
@@ -33,6 +36,8 @@ export interface WhyDeskParts {
 /** Pairs of instances, times ports: more would be a scan. */
 const mostPaths = 16;
 
+const alreadyMeant = "no policy refuses this: no change of the mesh file turns what Cilium does with it";
+
 interface Pair {
   readonly from: Endpoint;
   readonly to: Endpoint;
@@ -50,9 +55,14 @@ export class WhyDesk {
     const mesh = requireMesh(this.#parts.authority);
     if (via !== "" && !mesh.nodes.some(({ name }) => name === via))
       throw new WeftError("WEFT-E103", `the mesh has no node "${via}"`);
-    const otherNode = (address: string) => this.#nodeWith(address);
-    const pairs = endpointsOf(mesh, from, otherNode).flatMap((sender) =>
-      endpointsOf(mesh, to, otherNode).flatMap((receiver) =>
+    const contents = this.#parts.compiler.compile(mesh);
+    const endsOf = (text: string): Endpoint[] => {
+      const placed = endAt(mesh, contents, text);
+      return placed === undefined ? endpointsOf(mesh, text, (address) => this.#nodeWith(address)) : [placed];
+    };
+    const receivers = endsOf(to);
+    const pairs = endsOf(from).flatMap((sender) =>
+      receivers.flatMap((receiver) =>
         portsOf(port, receiver).map((asked): Pair => ({ from: sender, to: receiver, port: asked })),
       ),
     );
@@ -76,8 +86,9 @@ export class WhyDesk {
 
   async #path(mesh: Mesh, { from, to, port }: Pair, via: string, prove: boolean): Promise<WhyPath> {
     const { protocol } = port;
-    const source = from.identity.address;
-    const destination = to.identity.address;
+    const compiled = this.#parts.compiler.compile(mesh);
+    const way = endpointWay(compiled, from, to, port, via);
+    const { source, destination } = way;
     const ends = {
       from: identityText(from.identity),
       to: to.identity.kind === "none" ? destination : identityText(to.identity),
@@ -97,29 +108,32 @@ export class WhyDesk {
         patchNote: "",
         proof: undefined,
       };
-    const hooks = await this.#parts.ways.ask(from, to, port, via);
-    const receiver = hooks.find(({ kind }) => kind === "receiver");
+    const hooks = await this.#parts.ways.ask(from, to, port, via, way);
+    const listening = whoListens(way, hooks);
     const after = [
-      ...(receiver === undefined || protocol === "icmp"
+      ...(protocol === "icmp"
         ? []
-        : listenerStep(receiver.answer, to.service?.user ?? "", `${port.port}/${protocol}`)),
+        : listenerStep(listening, to.service?.user ?? "", `${port.port}/${protocol}`)),
       ...[from, to]
         .filter(({ identity }) => identity.kind === "service")
         .map(({ identity }) => identityStep(identity, this.#status(identity.node))),
     ];
-    const judged = pathVerdict(hooks, this.#nameStep(mesh, from, to), after);
+    const machines = { fromNode: from.identity.node, toNode: to.identity.node };
+    const endpoints = endpointSteps(way, machines, port, hooks);
+    const judged = pathVerdict(hooks, endpoints, this.#nameStep(mesh, from, to), after);
     const connection = {
       fromNode: from.identity.node === "" ? undefined : from.identity.node,
       user: from.user,
-      source,
+      source: from.identity.address,
       toNode: to.identity.node === "" ? undefined : to.identity.node,
-      destination,
+      destination: to.identity.address,
       protocol,
       port: port.port,
     };
+    const isMeant = endpoints.length > 0 && permits(compiled, connection).allowed;
     const flip =
-      judged.verdict === "unknown"
-        ? { patch: "", note: "" }
+      judged.verdict === "unknown" || (judged.verdict === "refused" && isMeant)
+        ? { patch: "", note: judged.verdict === "unknown" ? "" : alreadyMeant }
         : flipOf({
             sources: this.#sources(),
             mesh,
@@ -132,9 +146,10 @@ export class WhyDesk {
     // after the rules were asked: the connection is counted like any other
     const proof = prove
       ? await this.#parts.proofs.prove(
-          dialPlanOf(mesh, from, to, port, via),
+          dialPlanOf(mesh, from, to, port, via, way),
           judged.verdict,
-          receiver?.answer,
+          listening,
+          way.receiver?.address,
         )
       : undefined;
     return {
@@ -158,7 +173,8 @@ export class WhyDesk {
     if (to.identity.kind === "none") return [];
     const { zone } = mesh.dns;
     const name = to.service === undefined ? `${to.identity.node}.node.${zone}` : `${to.service.name}.${zone}`;
-    const values = compileRecords(mesh)
+    const own = this.#parts.compiler.compile(mesh).get(from.identity.node);
+    const values = (own?.dns.records ?? compileRecords(mesh))
       .filter((record) => record.name === name && record.type !== "SRV")
       .map(({ value }) => value);
     const dns = this.#status(from.identity.node)?.report?.dns;

@@ -164,7 +164,7 @@ describe("whether a node could run Cilium", () => {
       { version: "1.19.x", can: true, because: [] },
     );
     expect(lines).toContain(
-      "Cilium         this machine could run 1.18.x and 1.19.x; Weft does not drive it yet, nftables enforces",
+      "Cilium         this machine could run 1.18.x and 1.19.x; it does where the mesh file says enforcement: cilium",
     );
     expect(lines.join("\n")).toContain("ENFORCED, 4 of 4 (nftables)");
   });
@@ -175,7 +175,7 @@ describe("whether a node could run Cilium", () => {
       { version: "1.19.x", can: false, because: [reason] },
     );
     expect(lines.filter((line) => /1\.1[89]|clang/.test(line))).toEqual([
-      "Cilium         this machine could run 1.18.x; Weft does not drive it yet, nftables enforces",
+      "Cilium         this machine could run 1.18.x; it does where the mesh file says enforcement: cilium",
       "               this machine cannot run 1.19.x (nftables enforces), because of",
       "               clang 18.1 or newer: there is none; to do: install package clang-18",
     ]);

@@ -42,7 +42,7 @@ async function preview(
   }
   for (const node of nodes) for (const line of nodeLines(node, options.out)) terminal.out(line);
   terminal.out(
-    "a preview: Weft does not drive Cilium yet, and every node enforces with nftables (docs/cilium.md)",
+    "a preview: a node has these files when the mesh file says enforcement: cilium for it (docs/cilium.md)",
   );
 }
 

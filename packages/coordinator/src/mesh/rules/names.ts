@@ -6,6 +6,7 @@ import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { reservedBecause } from "../../spire/reserved-id.ts";
 import { describeWhy } from "../describe-why.ts";
 import { errorAt, fieldPlace } from "../problem.ts";
+import { ciliumNodes } from "../selection.ts";
 import type { Rule } from "./rule.ts";
 
 export const serviceNamesAreFree: Rule = (mesh) =>
@@ -66,9 +67,10 @@ export const policyNamesAreUnique: Rule = (mesh) => {
   });
 };
 
-/** What a name becomes must fit into DNS: `_PORT._tcp.SERVICE.ZONE` and `NODE.node.ZONE`. */
+/** What a name becomes must fit into DNS: `_PORT._tcp.SERVICE.ZONE`, `NODE.node.ZONE`, and `NODE.SERVICE.ZONE` of an endpoint. */
 export const namesFitIntoDns: Rule = (mesh) => {
   const longest = 253;
+  const withCilium = ciliumNodes(mesh);
   const tooLong = (name: string) =>
     name.length > longest ? `"${name.slice(0, 60)}..." is ${name.length} long` : undefined;
   const allowed = `at most ${longest} characters for a whole name; shorten the zone or the name`;
@@ -81,7 +83,10 @@ export const namesFitIntoDns: Rule = (mesh) => {
       const names = service.ports.map(
         ({ name, range }) => `_${name}._${range.protocol}.${service.name}.${mesh.dns.zone}`,
       );
-      const message = [`${service.name}.${mesh.dns.zone}`, ...names]
+      const endpoints = service.nodes
+        .filter((node) => withCilium.has(node))
+        .map((node) => `${node}.${service.name}.${mesh.dns.zone}`);
+      const message = [`${service.name}.${mesh.dns.zone}`, ...names, ...endpoints]
         .map(tooLong)
         .find((text) => text !== undefined);
       return message === undefined ? [] : [errorAt(service.place, message, { allowed })];

@@ -1,6 +1,7 @@
 // In: a mesh. Out: problems with nodes and their addresses. Pure.
-import { cidrContains, familyOf, parseCidr } from "@weft/shared/model/address";
+import { familyOf } from "@weft/shared/model/address";
 import { nearestName } from "@weft/shared/model/near";
+import { unusableBecause } from "@weft/shared/model/unusable-address";
 import { errorAt, fieldPlace, warningAt } from "../problem.ts";
 import type { Rule } from "./rule.ts";
 
@@ -39,27 +40,6 @@ export const addressesAreUnique: Rule = (mesh) => {
         ];
   });
 };
-
-const unusable: readonly (readonly [string, string])[] = [
-  ["127.0.0.0/8", "a loopback address"],
-  ["::1", "a loopback address"],
-  ["0.0.0.0/8", "no address of a machine"],
-  ["::", "no address of a machine"],
-  ["169.254.0.0/16", "a link-local address"],
-  ["fe80::/10", "a link-local address"],
-  ["224.0.0.0/3", "a multicast or reserved address"],
-  ["ff00::/8", "a multicast address"],
-  ["::ffff:0.0.0.0/96", "an IPv4 address written as IPv6"],
-];
-
-export function unusableBecause(address: string): string | undefined {
-  const cidr = parseCidr(address);
-  if (cidr === undefined) return "no IP address";
-  return unusable.find(([block]) => {
-    const outer = parseCidr(block);
-    return outer !== undefined && cidrContains(outer, cidr);
-  })?.[1];
-}
 
 export const addressesAreUsable: Rule = (mesh) =>
   mesh.nodes.flatMap((node) => {

@@ -1,11 +1,11 @@
 // In: a mesh. Out: problems with its zone, upstreams and guards. Pure.
 import type { Mesh, Place } from "@weft/shared/model/mesh";
+import { unusableBecause } from "@weft/shared/model/unusable-address";
 import { errorAt, type ProblemDetail, warningAt } from "../problem.ts";
-import { unusableBecause } from "./nodes.ts";
 import { coveredNodes, listSome } from "./policies.ts";
 import type { Rule } from "./rule.ts";
 
-function placeAt(mesh: Mesh, ...fields: readonly string[]): Place {
+export function placeAt(mesh: Mesh, ...fields: readonly string[]): Place {
   const found = fields.map((field) => mesh.places?.[field]).find((place) => place !== undefined);
   return found ?? { file: "mesh.yaml", line: 1, column: 1 };
 }
