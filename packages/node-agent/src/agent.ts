@@ -9,18 +9,19 @@
 import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
 import { type FloorReport, noFloor } from "@weft/shared/model/floor";
-import { spireAgentId } from "@weft/shared/model/ids";
 import type { NodeReport, Phase, StepReport } from "@weft/shared/model/report";
 import { superseded } from "./apply/runner.ts";
 import { ConditionBook } from "./conditions.ts";
 import type { Gate } from "./floor/floor-gate.ts";
 import type { Host } from "./host/host.ts";
 import type { Log } from "./log.ts";
+import { nodeReport } from "./node-report.ts";
+import type { CiliumSection } from "./sections/cilium-section.ts";
 import type { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
-import { findingOf, type SectionResult } from "./sections/section.ts";
+import { findingOf, otherwise, type SectionName, type SectionResult } from "./sections/section.ts";
 
 export interface AgentParts {
   readonly host: Host;
@@ -29,6 +30,7 @@ export interface AgentParts {
   readonly floor: Gate;
   readonly policy: PolicySection;
   readonly cuts: CutSection;
+  readonly cilium: CiliumSection;
   readonly dns: DnsSection;
   readonly identity: IdentitySection;
   readonly keepDesired: (state: DesiredState) => Promise<void>;
@@ -165,6 +167,7 @@ export class Agent {
     await Promise.all([
       this.#section("dns", () => dns.reconcile(rest, signal)).then(() => this.#publish()),
       this.#section("identity", () => identity.reconcile(rest, signal)),
+      this.#cilium({ ...rest, digest: desired.digest }, signal),
     ]);
   }
 
@@ -194,30 +197,24 @@ export class Agent {
     const { policy, log } = this.#parts;
     const result = await (admitted === undefined ? policy.hold(signal) : policy.reconcile(admitted, signal));
     const { enforced } = policy;
-    const isEnforced = enforced?.revision === desired.revision && enforced.digest === desired.digest;
     const before = this.#phase;
-    if (isEnforced) this.#phase = "enforced";
+    if (enforced?.revision === desired.revision && enforced.digest === desired.digest)
+      this.#phase = this.#enforced === undefined ? "applying" : "enforced";
     else if (result.end !== "superseded" && result.end !== "waiting")
       this.#phase = enforced === undefined ? "failed" : "reverted";
-    if (this.#phase !== before) log.info(`policy: revision ${desired.revision} is ${this.#phase}`);
+    if (this.#phase !== before) log.info(`revision ${desired.revision} is ${this.#phase}`);
     return result;
   }
 
   /** A section's trouble is its own: it becomes conditions, and the next section goes on. */
-  async #section(name: string, work: () => Promise<SectionResult>): Promise<void> {
+  async #section(name: SectionName, work: () => Promise<SectionResult>): Promise<void> {
     const { log } = this.#parts;
     let result: SectionResult;
     try {
       result = await work();
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
-      const otherwise = {
-        floor: "FLOOR_BROKEN",
-        policy: "POLICY_REFUSED",
-        dns: "DNS_DOWN",
-        identity: "SPIRE_AGENT_DOWN",
-      } as const;
-      const code = otherwise[name as keyof typeof otherwise];
+      const code = otherwise[name];
       result = { end: "nothing", steps: [], findings: [findingOf(failure, code)] };
     }
     if (result.end === "superseded") return;
@@ -241,6 +238,23 @@ export class Agent {
     this.conditions.set("agent", [findingOf(failure, "DISK_TROUBLE")]);
   }
 
+  /** Services move only after rules that are in force, and only then is the node what it is to be. */
+  async #cilium(desired: DesiredState, signal: AbortSignal): Promise<void> {
+    if (this.#parts.policy.enforced?.digest !== desired.digest) return;
+    await this.#section("cilium", () => this.#parts.cilium.reconcile(desired, signal));
+    if (this.#phase === "applying" && this.#enforced !== undefined) this.#phase = "enforced";
+    await this.#publish();
+  }
+
+  /** What the kernel was seen to carry, all of it: with endpoints, these too; after them, with nothing left of them. */
+  get #enforced(): PolicySection["enforced"] {
+    const { enforced } = this.#parts.policy;
+    const { realised, wasHere } = this.#parts.cilium;
+    if (enforced === undefined || (this.#current?.cilium === undefined && !wasHere)) return enforced;
+    if (realised?.digest !== enforced.digest) return undefined;
+    return realised.at > enforced.at ? { ...enforced, at: realised.at } : enforced;
+  }
+
   async #pause(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const pause = new AbortController();
@@ -253,30 +267,15 @@ export class Agent {
   }
 
   report(): NodeReport {
-    const { node, policy, dns, identity, nodeSvidExpires } = this.#parts;
-    const { enforced } = policy;
-    const current = this.#current;
-    return {
-      generation: current?.generation ?? 0,
-      digest: current?.digest ?? "",
+    return nodeReport(this.#parts, {
+      current: this.#current,
+      enforced: this.#enforced,
       phase: this.#phase,
-      enforcedRevision: enforced?.revision ?? 0,
-      enforcedDigest: enforced?.digest ?? "",
-      enforcedAt: enforced?.at,
-      witness: enforced === undefined ? "" : `kernel of ${node}`,
       steps: [...this.#steps.values()].flat(),
       conditions: this.conditions.standing(),
-      identity: {
-        nodeSvidExpires: nodeSvidExpires(),
-        spireAgentId: current === undefined ? "" : spireAgentId(current.trustDomain, node),
-        spireAgentHealthy: identity.state.healthy,
-        spireAgentSvidExpires: identity.state.svidExpires,
-      },
-      dns: dns.report,
       sequence: this.#sequence,
-      cut: this.#parts.cuts.report,
       floor: this.#floor,
-    };
+    });
   }
 
   /** Only what differs from the last report is worth one. */

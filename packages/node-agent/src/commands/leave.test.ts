@@ -62,6 +62,17 @@ describe("leave", () => {
     expect(lines.at(-1)).toBe("this machine is as it was before it joined");
   });
 
+  it("brings services back out of their namespaces, and takes Cilium down", async () => {
+    await host.files.write("/etc/weft/cilium/agent.d/kvstore", "etcd");
+    await host.files.write("/etc/systemd/system/web.service.d/50-weft-endpoint.conf", "[Service]\n");
+    host.units.states.set("web.service", { active: "active", enabled: true, exists: true });
+    expect(await runLeave(context(), { yes: true })).toBe(0);
+    const { calls } = host.units;
+    expect(calls.indexOf(`stop ${unitNames.agent}`)).toBeLessThan(calls.indexOf("restart web.service"));
+    expect(calls).toContain("start weft-cilium-down.service");
+    expect(await host.files.list("/etc/systemd/system")).toEqual([]);
+  });
+
   it("leaves the machine's floor: it is root's own", async () => {
     await host.files.write("/etc/weft/floor.yaml", "weft-floor: v1");
     await host.files.write("/etc/weft/spire/agent.json", "{}");

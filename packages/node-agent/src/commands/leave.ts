@@ -6,6 +6,7 @@ import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { floorPath } from "@weft/shared/model/floor";
 import { renderRemoval } from "@weft/shared/render/nftables";
 import { renderWitnessRemoval } from "@weft/shared/render/nftables-witness";
+import { takeDownCilium } from "../cilium/take-down.ts";
 import { GiveResolver } from "../dns/take-resolver.ts";
 import type { Host } from "../host/host.ts";
 import { sayFarewell } from "../link/exchange.ts";
@@ -135,6 +136,7 @@ export async function runLeave(
   const narrate = narration(host.clock, terminal.out);
   const undoings: readonly Undoing[] = [
     { what: "stopping the agent", undo: () => stopUnit(host, unitNames.agent) },
+    { what: "taking Cilium down", undo: () => takeDownCilium(host) },
     { what: "giving the resolver back", undo: () => giveResolver(host) },
     ...nodeUnits.slice(1).map((unit) => ({ what: `stopping ${unit}`, undo: () => stopUnit(host, unit) })),
     { what: "removing the rules", undo: () => removeTable(host) },

@@ -2,8 +2,15 @@
 // coordinator or without it; then the stream is opened and kept.
 import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { NodeFacts } from "@weft/shared/model/facts";
+import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
+import { CiliumClient } from "../cilium/agent-client.ts";
+import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
+import { PolicyDirectory } from "../cilium/policy-directory.ts";
+import { PolicyWitness } from "../cilium/policy-witness.ts";
+import { PublishedPorts } from "../cilium/published-ports.ts";
+import { ServiceEndpoints } from "../cilium/service-endpoints.ts";
 import { ComponentStore } from "../components/component-store.ts";
 import { NamespaceNetworks } from "../cut/other-networks.ts";
 import { dialOnce } from "../dial/dial-once.ts";
@@ -34,6 +41,7 @@ import { TableMemory } from "../policy/kernel-table.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
+import { CiliumSection } from "../sections/cilium-section.ts";
 import { CutSection } from "../sections/cut-section.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
@@ -125,6 +133,8 @@ export async function runAgent(parts: RunParts): Promise<void> {
     if (word.acts.length === 0) foreign.heard();
   });
   const floor = new FloorGate(host.files);
+  const ciliumClient = new CiliumClient(host.sockets);
+  const endpoints = new PolicyWitness({ ...host, client: ciliumClient, desired: () => agent.current });
   const dialler = new Dialler({
     exec: host.exec,
     clock: host.clock,
@@ -149,6 +159,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       memory,
       canProve: () => reach.ready,
     }),
+    cilium: makeCilium(host, log, ciliumClient),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),
@@ -207,7 +218,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.lookAgain();
     },
     onAttention: () => observer.attend(),
-    answer: (question) => answerQuestion(host, node, question),
+    answer: (question) => answerQuestion(host, node, question, (asked) => endpoints.verdicts(asked)),
     dial: (question) => dialler.answer(question),
   });
   links.link = link;
@@ -222,6 +233,18 @@ export async function runAgent(parts: RunParts): Promise<void> {
       }),
     ),
   );
+}
+
+function makeCilium(host: Host, log: Log, client: CiliumClient): CiliumSection {
+  // names and identity wait for a look: one that takes longer is gone on with in the next
+  const keeper = new EndpointKeeper(client, host.clock, { readyMs: 20_000, undoMs: 10_000 });
+  return new CiliumSection({
+    host,
+    log,
+    client,
+    policies: new PolicyDirectory({ ...host, client, directory: ciliumPlaces.policies }),
+    services: new ServiceEndpoints(host, keeper, new PublishedPorts(host)),
+  });
 }
 
 /** A damaged file is said and passed over: the kernel still has what weft-restore loaded. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { DesiredContent, Endpoint, Protocol } from "@weft/shared/model/desired";
 import type { DialQuestion } from "@weft/shared/model/dial";
 import fc from "fast-check";
+import { sampleCilium } from "../../../../test/support/cilium/sample-endpoint.ts";
 import { emptyContent } from "../../../../test/support/desired.ts";
 import { floored } from "../../../../test/support/floored.ts";
 import { dialRefusal } from "./admit-dial.ts";
@@ -58,6 +59,38 @@ describe("what a node dials for its coordinator", () => {
     for (const [part, sentence] of refused)
       expect(dialRefusal(content, { ...question, ...part })).toEqual(sentence);
     expect(dialRefusal(undefined, question)).toBe("it has no state to go by");
+  });
+
+  it("is another's endpoint of Cilium for who has one here, at the address its name leads to", () => {
+    const name = "api1.api.mesh.internal";
+    const cilium = sampleCilium("web");
+    const record = (value: string) => ({ name, type: "A" as const, value });
+    const dns = {
+      ...bare.dns,
+      zone: "mesh.internal",
+      records: [
+        record("10.42.12.7"),
+        record("192.0.2.7"),
+        { ...record("10.42.12.8"), name: "api.mesh.internal" },
+      ],
+    };
+    const placed = {
+      ...content,
+      cilium,
+      dns,
+      policy: { ...content.policy, mesh: [{ ...endpoint("10.77.0.12", "tcp", 8080), node: "api1" }] },
+    };
+    const asked = (part: Partial<DialQuestion>, of = placed) =>
+      dialRefusal(of, { ...question, destination: "10.42.12.7", ...part }) === undefined;
+    expect(asked({})).toBe(true);
+    expect(asked({ destination: "10.77.0.12" })).toBe(true);
+    expect(asked({ user: "root" })).toBe(false);
+    expect(asked({ port: 22 })).toBe(false);
+    // outside the ranges, by another name, of a node that is not declared
+    for (const destination of ["192.0.2.7", "10.42.12.8", "10.42.12.9"])
+      expect(asked({ destination })).toBe(false);
+    expect(asked({}, { ...placed, cilium: { ...cilium, endpoints: [] } })).toBe(false);
+    expect(asked({}, { ...placed, policy: { ...placed.policy, mesh: [] } })).toBe(false);
   });
 
   it("is what the machine's floor lets be of that", () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { DialQuestion, DialResult } from "@weft/shared/model/dial";
+import { sampleCilium } from "../../../../test/support/cilium/sample-endpoint.ts";
 import { emptyContent } from "../../../../test/support/desired.ts";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { Dialler } from "./dialler.ts";
@@ -68,6 +69,16 @@ describe("a connection for the coordinator", () => {
       expect(options.split(" --").map((each) => `--${each}`.replace("----", "--"))).toContain(option);
     expect(options).not.toMatch(/CAP_|ReadWritePaths|StateDirectory/);
     expect(dialled).toEqual([]);
+  });
+
+  it("of a service that has an endpoint of Cilium is made in its namespace", async () => {
+    expect(await dialler().answer(question)).toMatchObject({ outcome: "accepted" });
+    given = { ...content, cilium: sampleCilium("web") };
+    expect(await dialler().answer(question)).toMatchObject({ outcome: "accepted" });
+    given = { ...content, cilium: sampleCilium("shop") };
+    expect(await dialler().answer(question)).toMatchObject({ outcome: "accepted" });
+    const inside = units().map((unit) => /NetworkNamespacePath=(\S*)/.exec(unit)?.[1]);
+    expect(inside).toEqual([undefined, "/run/netns/weft-web", undefined]);
   });
 
   it("of a node is made by the agent itself, and nothing is run", async () => {

@@ -5,9 +5,10 @@ import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredContent } from "@weft/shared/model/desired";
 import { type DialAnswer, type DialQuestion, type DialResult, dialInAllMs } from "@weft/shared/model/dial";
 import type { NoAnswer } from "@weft/shared/model/observation";
+import { namespacePath } from "@weft/shared/render/cilium-places";
 import type { Clock, Exec } from "../host/host.ts";
 import { UserExec } from "../host/user-exec.ts";
-import { dialRefusal, nodeUser } from "./admit-dial.ts";
+import { dialRefusal, endpointServiceOf, nodeUser } from "./admit-dial.ts";
 import { DialRate } from "./dial-rate.ts";
 import { readDialWord } from "./dial-word.ts";
 
@@ -56,13 +57,17 @@ export class Dialler {
   async #answer(question: DialQuestion): Promise<DialAnswer | NoAnswer> {
     const { content, clock, dial } = this.#parts;
     const { id, user, destination, port } = question;
-    const refusal = dialRefusal(await content(), question);
+    const given = await content();
+    const refusal = dialRefusal(given, question);
     if (refusal !== undefined) return { id, problem: refusal };
     if (!this.#rate.admits(clock.now()))
       return { id, problem: `it was asked for more than ${mostAMinute} connections within a minute` };
     if (user !== nodeUser && !(await this.#hasUser(user))) return { id, problem: `it has no user ${user}` };
     const at = clock.now();
-    const result = user === nodeUser ? await dial(destination, port) : await this.#dialAs(question);
+    const result =
+      user === nodeUser
+        ? await dial(destination, port)
+        : await this.#dialAs(question, endpointServiceOf(given, user));
     return result === undefined
       ? { id, problem: "what tried it gave no answer that can be read" }
       : { id, at, ...result };
@@ -73,9 +78,14 @@ export class Dialler {
     return (await this.#parts.exec.run("getent", ["passwd", "--", user], options)).code === 0;
   }
 
-  async #dialAs({ user, destination, port }: DialQuestion): Promise<DialResult | undefined> {
+  /** @param service whose namespace the user is in; undefined: none */
+  async #dialAs(
+    { user, destination, port }: DialQuestion,
+    service: string | undefined,
+  ): Promise<DialResult | undefined> {
     const { exec, program } = this.#parts;
-    const { stdout } = await new UserExec(exec, user).run(
+    const namespace = service === undefined ? undefined : namespacePath(service);
+    const { stdout } = await new UserExec(exec, user, namespace).run(
       program.runtime,
       [program.script, destination, String(port)],
       { timeoutMs: dialInAllMs - lookupMs },

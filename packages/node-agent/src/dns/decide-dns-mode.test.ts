@@ -164,6 +164,15 @@ describe("decideDnsMode", () => {
     expect(decideDnsMode(stub, { mode: "auto", upstreams: ["192.0.2.99"] }, []).upstreams).toEqual([]);
   });
 
+  it("has services in namespaces ask what knows public names, taken over or not", () => {
+    const of = (env: DnsEnv, mode: "auto" | "file" | "off") =>
+      decideDnsMode(env, { mode, upstreams: [] }, []).endpointUpstreams;
+    expect(of(stub, "auto")).toEqual(["127.0.0.53"]);
+    expect(of(plain, "file")).toEqual(["192.0.2.53"]);
+    expect(of(plain, "auto")).toEqual(["192.0.2.53"]);
+    expect(of(plain, "off")).toEqual([]);
+  });
+
   it.each<[string, DnsEnv]>([
     ["a gap", { ...plain, gaps: ["D-Bus did not say"] }],
     ["a contradiction", { ...plain, resolvConf: { ...plain.resolvConf, author: "NetworkManager" } }],

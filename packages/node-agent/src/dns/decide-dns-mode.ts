@@ -13,6 +13,8 @@ export interface DnsDecision {
   readonly condition: ConditionCode | undefined;
   /** Where CoreDNS forwards everything outside the zone; only in file mode. */
   readonly upstreams: readonly string[];
+  /** The same for services in network namespaces, which never ask this machine's own resolver; in every mode. */
+  readonly endpointUpstreams: readonly string[];
   /** The evidence is not conclusive: nothing is taken, and what is in force is not given back either. */
   readonly keep: boolean;
 }
@@ -25,8 +27,10 @@ export function decideDnsMode(
 ): DnsDecision {
   if (wanted.mode === "off") return { ...nothing, why: "the mesh file says `mode: off`" };
   const verdict = ownerOf(env);
+  const upstreams = literalUpstreams(wanted.upstreams.length > 0 ? wanted.upstreams : env.nameservers, own);
   const leftAlone = (reason: string): DnsDecision => ({
     ...nothing,
+    endpointUpstreams: upstreams,
     why: `${reason}; ${verdict.evidence}`,
     condition: "DNS_NOT_TAKEN",
     keep: !verdict.sure,
@@ -35,16 +39,27 @@ export function decideDnsMode(
   if (typeof takes === "object") return leftAlone(takes.not);
   if (takes === "resolved-link") {
     const reason = barsResolvedLink(env, verdict);
-    return reason === undefined ? { ...nothing, mode: takes, why: verdict.evidence } : leftAlone(reason);
+    return reason === undefined
+      ? { ...nothing, mode: takes, why: verdict.evidence, endpointUpstreams: [resolvedStub] }
+      : leftAlone(reason);
   }
-  const upstreams = literalUpstreams(wanted.upstreams.length > 0 ? wanted.upstreams : env.nameservers, own);
   const reason = barsFile(env, verdict, upstreams);
   return reason === undefined
-    ? { ...nothing, mode: takes, why: verdict.evidence, upstreams }
+    ? { ...nothing, mode: takes, why: verdict.evidence, upstreams, endpointUpstreams: upstreams }
     : leftAlone(reason);
 }
 
-const nothing: DnsDecision = { mode: "off", why: "", condition: undefined, upstreams: [], keep: false };
+const nothing: DnsDecision = {
+  mode: "off",
+  why: "",
+  condition: undefined,
+  upstreams: [],
+  endpointUpstreams: [],
+  keep: false,
+};
+
+/** systemd-resolved knows where public names are asked; it is on loopback, where CoreDNS is and no namespace. */
+const resolvedStub = "127.0.0.53";
 
 function automatic(verdict: OwnerVerdict): "resolved-link" | { readonly not: string } {
   switch (verdict.owner) {

@@ -29,7 +29,14 @@ const untouched: DnsObserved = {
   resolvConf: { kind: "original" },
   link: { exists: false, inForce: false },
 };
-const off: DnsDecision = { mode: "off", why: "because", condition: undefined, upstreams: [], keep: false };
+const off: DnsDecision = {
+  mode: "off",
+  why: "because",
+  condition: undefined,
+  upstreams: [],
+  endpointUpstreams: [],
+  keep: false,
+};
 const file: DnsDecision = { ...off, mode: "file", upstreams: ["192.0.2.53"] };
 const link: DnsDecision = { ...off, mode: "resolved-link" };
 const serving: DnsObserved = {
@@ -70,6 +77,32 @@ describe("planDns", () => {
         },
       },
     ]);
+  });
+
+  it("serves services in namespaces as well, at the node's own address", () => {
+    const cilium = {
+      etcd: { members: [], ca: undefined, certificate: undefined, key: undefined },
+      range: "10.42.1.0/24",
+      ranges: "10.42.0.0/16",
+      endpoints: [],
+    };
+    const behind = { ...link, endpointUpstreams: ["127.0.0.53"] };
+    expect(planDns({ ...wanted(), cilium }, linked, behind, 100)).toEqual([
+      {
+        kind: "writeFile",
+        args: {
+          path: corefilePath,
+          mode: 0o644,
+          text: renderCorefile("mesh.internal", [], {
+            address: wanted().address,
+            range: "10.42.1.0/24",
+            upstreams: ["127.0.0.53"],
+          }),
+        },
+      },
+      { kind: "enableUnit", args: { unit: "weft-dns.service", restart: true } },
+    ]);
+    expect(planDns(wanted(), linked, behind, 100)).toEqual([]);
   });
 
   it.each([

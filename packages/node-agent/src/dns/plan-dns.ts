@@ -27,7 +27,7 @@ export function planDns(
   return [
     // first, so that no name is asked of a resolver that is about to change
     ...give,
-    ...serving(dns, observed, forwards(observed, decision), serial),
+    ...serving(desired, observed, decision, serial),
     ...taking(desired, observed, decision, givesBack),
   ];
 }
@@ -67,11 +67,16 @@ function forwards(observed: DnsObserved, decision: DnsDecision): readonly string
 }
 
 function serving(
-  dns: DesiredDns,
+  { dns, address, cilium }: DesiredContent,
   observed: DnsObserved,
-  upstreams: readonly string[] | "as it is",
+  decision: DnsDecision,
   serial: number,
 ): Step[] {
+  const upstreams = forwards(observed, decision);
+  const endpoints =
+    cilium === undefined
+      ? undefined
+      : { address, range: cilium.range, upstreams: decision.endpointUpstreams };
   const steps: Step[] = [];
   if (!observed.componentPresent) steps.push({ kind: "fetchComponent", args: { component: "coredns" } });
   const zonePath = zoneFilePath(dns.zone);
@@ -82,7 +87,7 @@ function serving(
   const corefile =
     upstreams === "as it is" && observed.corefile !== undefined
       ? observed.corefile
-      : renderCorefile(dns.zone, upstreams === "as it is" ? [] : upstreams);
+      : renderCorefile(dns.zone, upstreams === "as it is" ? [] : upstreams, endpoints);
   const changed = corefile !== observed.corefile;
   if (changed)
     steps.push({ kind: "writeFile", args: { path: corefilePath, mode: readableByAll, text: corefile } });

@@ -13,7 +13,14 @@ const says = (code: "NOERROR" | "SERVFAIL"): DnsAnswer => ({
   kind: "answer",
   message: { id: 1, code, truncated: false, question: undefined, answers: [] },
 });
-const file: DnsDecision = { mode: "file", why: "trace", condition: undefined, upstreams: [], keep: false };
+const file: DnsDecision = {
+  mode: "file",
+  why: "trace",
+  condition: undefined,
+  upstreams: [],
+  endpointUpstreams: [],
+  keep: false,
+};
 const desired = emptyContent("web1");
 
 let host: FakeHost;

@@ -2,12 +2,16 @@
 // of Cilium: nothing is said. All of it is a notice: nftables enforces, and no promise of Weft rests on Cilium.
 import { isWeftError, type WeftError } from "@weft/shared/errors/weft-error";
 import { CiliumClient, ciliumSocket } from "../cilium/agent-client.ts";
-import type { CiliumConfig, CiliumEndpoint, CiliumHealth } from "../cilium/parse-answers.ts";
+import type { CiliumConfig, CiliumHealth } from "../cilium/parse-answers.ts";
+import type { CiliumEndpoint } from "../cilium/parse-endpoint.ts";
 import type { Host } from "../host/host.ts";
 import { type Finding, notice } from "./finding.ts";
 
 /** Where Cilium pins its maps; the second where no bpffs is mounted at the usual place. */
 const mapDirectories = ["/sys/fs/bpf/tc/globals", "/run/cilium/bpffs/tc/globals"];
+
+/** Somebody waits. */
+const answerWithinMs = 2_000;
 
 /** undefined: there is no socket to ask at. */
 export interface CiliumAnswers {
@@ -22,11 +26,11 @@ const unseen = "`weft why` and `weft plan` do not see them and may call allowed 
 const unanswered = `What Cilium loaded judges packets also while its agent does not answer; ${unseen}`;
 
 export async function checkCilium(host: Host, signal?: AbortSignal): Promise<Finding[]> {
-  const client = new CiliumClient(host.sockets, signal);
+  const client = new CiliumClient(host.sockets, answerWithinMs);
   const [health, config, endpoints] = await Promise.all([
-    orFailure(client.health()),
-    orFailure(client.config()),
-    orFailure(client.endpoints()),
+    orFailure(client.health({ signal })),
+    orFailure(client.config({ signal })),
+    orFailure(client.endpoints({ signal })),
   ]);
   const maps: string[] = [];
   for (const directory of mapDirectories)
@@ -35,12 +39,12 @@ export async function checkCilium(host: Host, signal?: AbortSignal): Promise<Fin
 }
 
 /** A failed answer is something to tell, and must not keep the others from being told. */
-async function orFailure<T>(answer: Promise<T>): Promise<T | WeftError> {
+async function orFailure<T>(answer: Promise<T>): Promise<T | WeftError | undefined> {
   try {
     return await answer;
   } catch (failure) {
     if (!isWeftError(failure)) throw failure;
-    return failure;
+    return failure.code === "WEFT-E007" ? undefined : failure;
   }
 }
 

@@ -2,6 +2,7 @@
 // line. Pure. Without a floor only the bounds hold that are built in.
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { FloorRefusal } from "@weft/shared/model/floor";
+import { boundCilium } from "./bound-cilium.ts";
 import { boundDns } from "./bound-dns.ts";
 import { boundGuard } from "./bound-guard.ts";
 import { boundMode } from "./bound-mode.ts";
@@ -30,5 +31,7 @@ export function applyFloor(wanted: DesiredContent, floor: Floor | undefined): Fl
     policy = boundUndeclared(policy, floor, refusals);
     content = boundWays({ ...content, policy }, floor, refusals);
   }
+  if (wanted.cilium !== undefined || wanted.policy.endpoints !== undefined)
+    content = boundCilium(content, floor, refusals);
   return { content, ...refusals.list() };
 }

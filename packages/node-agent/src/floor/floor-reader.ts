@@ -104,4 +104,16 @@ export class FloorReader {
     );
     return undefined;
   }
+
+  yesOrNo(part: Part | undefined): FloorItem<boolean> | undefined {
+    if (part === undefined) return undefined;
+    const value = isScalar(part.node) ? part.node.value : undefined;
+    if (typeof value === "boolean") return { value, line: part.line };
+    const text = typeof value === "string" ? value : String(value ?? "empty");
+    this.refuse(part.offset, `${part.path} is ${JSON.stringify(text)}`, {
+      allowed: "true, false",
+      near: typeof value === "string" ? nearestName(value, ["true", "false"]) : undefined,
+    });
+    return undefined;
+  }
 }

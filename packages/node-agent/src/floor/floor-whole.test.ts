@@ -100,6 +100,7 @@ const contentBounds = {
   identity: ["users", "units"],
   policy: [],
   dns: ["dns.zones", "dns.upstreams", "takeOver", "nodes"],
+  cilium: ["cilium: true", "units", "egress.never", "egress.to", "ingress.from", "ingress.never", "nodes"],
 } as const satisfies Record<keyof DesiredContent, readonly string[]>;
 
 const policyBounds = {
@@ -115,6 +116,7 @@ const policyBounds = {
   boot: ["boot"],
   baseline: ["undeclared", "ingress.from", "mode"],
   ping: ["ingress.from", "mode"],
+  endpoints: ["cilium: true"],
 } as const satisfies Record<keyof DesiredPolicy, readonly string[]>;
 
 const guardBounds = {

@@ -63,6 +63,8 @@ export interface Floor {
     /** This node carries it, on these ports. Left out: it does not. */
     readonly here: Ports | undefined;
   };
+  /** Whether services may get endpoints of Cilium, in network namespaces of their own. Left out: no. */
+  readonly cilium: FloorItem<boolean> | undefined;
   readonly enforce: FloorWord | undefined;
   readonly guardsOnlyBoot: FloorWord | undefined;
 }

@@ -43,6 +43,7 @@ const topKeys = [
   "dns",
   "guard",
   "coordinator",
+  "cilium",
   "mode",
   "boot",
 ];
@@ -131,6 +132,7 @@ function read(reader: FloorReader, root: Part): Floor {
       addresses: reader.list(coordinator.get("addresses"), addressForm),
       here: reader.list(coordinator.get("here"), portForm),
     },
+    cilium: reader.yesOrNo(top.get("cilium")),
     enforce: reader.word(top.get("mode"), "enforce"),
     guardsOnlyBoot: reader.word(top.get("boot"), "guards-only"),
   };

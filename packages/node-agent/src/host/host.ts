@@ -89,6 +89,9 @@ export interface Units {
   start(unit: string): Promise<void>;
   restart(unit: string): Promise<void>;
   stop(unit: string): Promise<void>;
+  /** Of one unit, by its own ExecReload. */
+  reloadUnit(unit: string): Promise<void>;
+  /** Of the files of all units. */
   reload(): Promise<void>;
 }
 
@@ -97,12 +100,22 @@ export interface SocketAnswer {
   readonly body: string;
 }
 
+export interface SocketRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Sockets {
   /**
-   * HTTP GET over a unix socket; the whole answer within 2 s, of at most 16 MiB. undefined: nothing is at that path.
-   * Nobody listening, an answer that breaks off, is too big (WEFT-E004) or too late (WEFT-E005) throws.
+   * HTTP over a unix socket; the whole answer in time, of at most 16 MiB. undefined: nothing is at that path.
+   * Nobody listening, an answer that breaks off, is too big (WEFT-E004) or too late (WEFT-E005) throws; then, and at an
+   * abort, the connection is closed at once.
    */
-  get(socket: string, path: string, signal?: AbortSignal): Promise<SocketAnswer | undefined>;
+  ask(socket: string, request: SocketRequest): Promise<SocketAnswer | undefined>;
 }
 
 export interface Clock {

@@ -1,10 +1,9 @@
-// In: a unix socket and a path. Out: what was answered to a GET, whole, in time and of bounded size, or why not.
+// In: a unix socket and a request. Out: what was answered, whole, in time and of bounded size, or why not.
 import { request } from "node:http";
 import { errnoOf, isNotFound } from "@weft/shared/errors/system";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
-import type { SocketAnswer, Sockets } from "./host.ts";
+import type { SocketAnswer, SocketRequest, Sockets } from "./host.ts";
 
-const answerWithinMs = 2_000;
 const answerLimit = 16 * 1024 * 1024;
 
 export class LinuxSockets implements Sockets {
@@ -15,7 +14,12 @@ export class LinuxSockets implements Sockets {
     this.#root = root;
   }
 
-  get(socket: string, path: string, signal?: AbortSignal): Promise<SocketAnswer | undefined> {
+  ask(
+    socket: string,
+    { method, path, body, timeoutMs, signal }: SocketRequest,
+  ): Promise<SocketAnswer | undefined> {
+    const what = `${method} ${path} at ${socket}`;
+    const sent = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason);
@@ -23,8 +27,15 @@ export class LinuxSockets implements Sockets {
       }
       const asked = request({
         socketPath: `${this.#root}${socket}`,
+        method,
         path,
-        headers: { host: "localhost", accept: "application/json" },
+        headers: {
+          host: "localhost",
+          accept: "application/json",
+          ...(sent === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": Buffer.byteLength(sent) }),
+        },
         agent: false,
       });
       const settle = (done: () => void) => {
@@ -35,42 +46,35 @@ export class LinuxSockets implements Sockets {
         asked.destroy();
       };
       const fail = (reason: unknown) => settle(() => reject(reason));
-      const broken = (what: string, cause: unknown) =>
-        fail(new WeftError("WEFT-E004", what, { why: messageOf(cause), cause }));
+      const broken = (said: string, cause: unknown) =>
+        fail(new WeftError("WEFT-E004", said, { why: messageOf(cause), cause }));
       const onAbort = () => fail(signal?.reason);
       const timer = setTimeout(
-        () =>
-          fail(
-            new WeftError(
-              "WEFT-E005",
-              `GET ${path} at ${socket} was not answered within ${answerWithinMs / 1000} s`,
-            ),
-          ),
-        answerWithinMs,
+        () => fail(new WeftError("WEFT-E005", `${what} was not answered within ${timeoutMs / 1000} s`)),
+        timeoutMs,
       );
       signal?.addEventListener("abort", onAbort, { once: true });
       // Also after the end: a connection that is cut then may still tell of it, and nobody has to know.
       asked.on("error", (cause) => {
         if (isNotFound(cause) || errnoOf(cause) === "ENOTDIR") settle(() => resolve(undefined));
         else if (errnoOf(cause) === "ECONNREFUSED") broken(`nobody listens at ${socket}`, cause);
-        else broken(`GET ${path} at ${socket} failed`, cause);
+        else broken(`${what} failed`, cause);
       });
       asked.on("response", (response) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
         response.on("data", (chunk: Buffer) => {
           bytes += chunk.length;
-          if (bytes > answerLimit)
-            fail(new WeftError("WEFT-E004", `GET ${path} at ${socket} answered more than 16 MiB`));
+          if (bytes > answerLimit) fail(new WeftError("WEFT-E004", `${what} answered more than 16 MiB`));
           else chunks.push(chunk);
         });
-        response.on("error", (cause) => broken(`the answer to GET ${path} at ${socket} broke off`, cause));
+        response.on("error", (cause) => broken(`the answer to ${what} broke off`, cause));
         response.on("end", () => {
-          const body = Buffer.concat(chunks).toString("utf8");
-          settle(() => resolve({ status: response.statusCode ?? 0, body }));
+          const text = Buffer.concat(chunks).toString("utf8");
+          settle(() => resolve({ status: response.statusCode ?? 0, body: text }));
         });
       });
-      asked.end();
+      asked.end(sent);
     });
   }
 }

@@ -72,6 +72,10 @@ export class LinuxUnits implements Units {
     return this.#ask("stop", unit);
   }
 
+  reloadUnit(unit: string): Promise<void> {
+    return this.#ask("reload", unit);
+  }
+
   async reload(): Promise<void> {
     await this.#exec.run("systemctl", ["daemon-reload"], { timeoutMs: jobTimeoutMs });
   }

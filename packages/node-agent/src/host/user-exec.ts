@@ -1,5 +1,5 @@
-// In: an Exec that may ask systemd, and a user. Out: one whose programs run as that user in a passing unit of their own,
-// with no power at all: nothing to write, nothing to gain. The agent itself cannot become another user, on purpose.
+// In: an Exec that may ask systemd, a user, and a network namespace or none. Out: one whose programs run there as that user,
+// in a passing unit of their own, with no power at all: nothing to write, nothing to gain. The agent itself cannot become another user, on purpose.
 import type { Exec, ExecOptions, ExecResult } from "./host.ts";
 
 const unit = [
@@ -30,14 +30,18 @@ const unit = [
 
 export class UserExec implements Pick<Exec, "run"> {
   readonly #exec: Pick<Exec, "run">;
-  readonly #user: string;
+  readonly #own: readonly string[];
 
-  constructor(exec: Pick<Exec, "run">, user: string) {
+  /** @param namespace path of a network namespace; undefined: the machine's own */
+  constructor(exec: Pick<Exec, "run">, user: string, namespace?: string) {
     this.#exec = exec;
-    this.#user = user;
+    this.#own = [
+      ...(namespace === undefined ? [] : [`--property=NetworkNamespacePath=${namespace}`]),
+      `--uid=${user}`,
+    ];
   }
 
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult> {
-    return this.#exec.run("systemd-run", [...unit, `--uid=${this.#user}`, "--", program, ...args], options);
+    return this.#exec.run("systemd-run", [...unit, ...this.#own, "--", program, ...args], options);
   }
 }

@@ -10,8 +10,17 @@ import type { Files } from "../host/host.ts";
 import { places } from "../state/places.ts";
 
 export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns } = state;
-  return { mesh, trustDomain, node, address, identity, policy, dns };
+  const { mesh, trustDomain, node, address, identity, policy, dns, cilium } = state;
+  return {
+    mesh,
+    trustDomain,
+    node,
+    address,
+    identity,
+    policy,
+    dns,
+    ...(cilium === undefined ? {} : { cilium }),
+  };
 }
 
 /** The state is for this node of this mesh, and is what its digest says. */

@@ -48,6 +48,8 @@ const question: KernelQuestion = {
   publishedPort: undefined,
 };
 
+const none = async () => [];
+
 let host: FakeHost;
 beforeEach(() => {
   host = new FakeHost();
@@ -63,7 +65,7 @@ describe("an answer", () => {
     const line = "0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 998 0 1";
     await host.files.write("/proc/net/tcp", `head\n${line}\n`);
     await host.files.write("/etc/passwd", "api:x:998:998::/:/bin/sh\n");
-    expect(await answerQuestion(host, "api1", question)).toMatchObject({
+    expect(await answerQuestion(host, "api1", question, none)).toMatchObject({
       id: 3,
       witness: "kernel of api1",
       verdict: "accept",
@@ -76,7 +78,7 @@ describe("an answer", () => {
       trace: ['any (rule 5): accept by @yes "web-to-api mesh.yaml:9"'],
       listeners: [{ address: "0.0.0.0", uid: 998, user: "api" }],
     });
-    const other = await answerQuestion(host, "api1", { ...question, source: "10.77.0.9" });
+    const other = await answerQuestion(host, "api1", { ...question, source: "10.77.0.9" }, none);
     expect(other).toMatchObject({ verdict: "drop", decidedBy: "default" });
     // a question is data: the only programs that ran are those that read
     expect([...new Set(host.exec.calls)]).toEqual(["nft -j list ruleset"]);
@@ -84,7 +86,7 @@ describe("an answer", () => {
 
   it("of iptables-legacy beside it is not known, and what Weft says still is", async () => {
     await host.files.write("/proc/net/ip_tables_names", "filter\n");
-    expect(await answerQuestion(host, "api1", question)).toMatchObject({
+    expect(await answerQuestion(host, "api1", question, none)).toMatchObject({
       verdict: "unknown",
       ownVerdict: "accept",
       others: [{ table: "iptables-legacy filter" }],
@@ -93,13 +95,13 @@ describe("an answer", () => {
 
   it("is a problem when there is no such user, or nft fails", async () => {
     const leaving = { ...question, hook: "output", user: "nobody-here" } as const;
-    expect(await answerQuestion(host, "web1", leaving)).toEqual({
+    expect(await answerQuestion(host, "web1", leaving, none)).toEqual({
       id: 3,
       problem: "web1 has no user nobody-here",
     });
-    expect(await answerQuestion(host, "web1", { ...leaving, user: "web" })).toMatchObject({ uid: 998 });
+    expect(await answerQuestion(host, "web1", { ...leaving, user: "web" }, none)).toMatchObject({ uid: 998 });
     host.exec.programs.set("nft", () => ({ code: 1, stderr: "not permitted" }));
-    expect(await answerQuestion(host, "web1", question)).toMatchObject({
+    expect(await answerQuestion(host, "web1", question, none)).toMatchObject({
       problem: expect.stringContaining("not permitted"),
     });
   });

@@ -5,6 +5,7 @@ import { attributionOf } from "@weft/shared/kernel-verdict/attribution";
 import { type BaseVerdict, type ChainVerdict, judgeHook } from "@weft/shared/kernel-verdict/judge";
 import { parseRuleset } from "@weft/shared/kernel-verdict/ruleset";
 import type {
+  EndpointVerdict,
   KernelAnswer,
   KernelQuestion,
   Listener,
@@ -14,20 +15,25 @@ import type {
 import { parseKernelRevision } from "@weft/shared/render/nftables";
 import type { Host } from "../host/host.ts";
 import { parsePasswd } from "../policy/users.ts";
-import { parseListeners } from "./parse-sockets.ts";
+import { namedListeners } from "./parse-sockets.ts";
 
 const ownTable = "inet weft";
 
+/** @param endpoints what Cilium says of it here */
 export async function answerQuestion(
   host: Host,
   node: string,
   question: KernelQuestion,
+  endpoints: (question: KernelQuestion) => Promise<EndpointVerdict[]>,
 ): Promise<KernelAnswer | NoAnswer> {
   const { id, hook, user } = question;
   try {
     const uid = hook === "output" ? await uidOf(host, user) : undefined;
     if (hook === "output" && uid === undefined) return { id, problem: `${node} has no user ${user}` };
-    const { stdout } = await host.exec.run("nft", ["-j", "list", "ruleset"]);
+    const [{ stdout }, placed] = await Promise.all([
+      host.exec.run("nft", ["-j", "list", "ruleset"]),
+      endpoints(question),
+    ]);
     const judged = judgeHook(parseRuleset(stdout), ownTable, { ...question, uid });
     const attribution = attributionOf(judged);
     const carried = parseKernelRevision(stdout);
@@ -62,6 +68,7 @@ export async function answerQuestion(
       uid,
       listeners: hook === "input" ? await listenersOf(host, question) : [],
       audited: isAudited(attribution.kind, judged.own),
+      endpoints: placed,
     };
   } catch (failure) {
     if (!isWeftError(failure)) throw failure;
@@ -106,12 +113,7 @@ async function listenersOf(host: Host, { protocol, port }: KernelQuestion): Prom
   const { files } = host;
   const v4 = (await files.readText(`/proc/net/${protocol}`)) ?? "";
   const v6 = (await files.readText(`/proc/net/${protocol}6`)) ?? "";
-  const passwd = parsePasswd((await files.readText("/etc/passwd")) ?? "");
-  return parseListeners(protocol, port, { v4, v6 }).map(({ address, uid }) => ({
-    address,
-    uid,
-    user: passwd.find((entry) => entry.uid === uid)?.name ?? "",
-  }));
+  return namedListeners(protocol, port, { v4, v6 }, (await files.readText("/etc/passwd")) ?? "");
 }
 
 /** It passes only because what would refuse it is on trial. */

@@ -1,4 +1,6 @@
 // In: /proc/net/tcp, tcp6, udp and udp6. Out: who listens on a port. Pure.
+import type { Listener } from "@weft/shared/model/observation";
+import { parsePasswd } from "../policy/users.ts";
 
 export interface ListeningSocket {
   readonly address: string;
@@ -8,10 +10,30 @@ export interface ListeningSocket {
 /** TCP_LISTEN; an unconnected UDP socket is in TCP_CLOSE. */
 const listening = { tcp: "0A", udp: "07" } as const;
 
+export interface SocketTables {
+  readonly v4: string;
+  readonly v6: string;
+}
+
+/** @param passwd /etc/passwd */
+export function namedListeners(
+  protocol: "tcp" | "udp",
+  port: number,
+  tables: SocketTables,
+  passwd: string,
+): Listener[] {
+  const users = parsePasswd(passwd);
+  return parseListeners(protocol, port, tables).map(({ address, uid }) => ({
+    address,
+    uid,
+    user: users.find((entry) => entry.uid === uid)?.name ?? "",
+  }));
+}
+
 export function parseListeners(
   protocol: "tcp" | "udp",
   port: number,
-  tables: { readonly v4: string; readonly v6: string },
+  tables: SocketTables,
 ): ListeningSocket[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, "0");
   const found = [tables.v4, tables.v6].flatMap((table) =>

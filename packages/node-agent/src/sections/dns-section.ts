@@ -51,7 +51,12 @@ export class DnsSection {
 
   /** All of a state that is looked at here: a change of policy alone is none of names. */
   #wantedOf(desired: DesiredState): string {
-    return this.#wanted.of(desired, ({ node, address, dns }) => ({ node, address, dns }));
+    return this.#wanted.of(desired, ({ node, address, dns, cilium }) => ({
+      node,
+      address,
+      dns,
+      range: cilium?.range,
+    }));
   }
 
   #failing(wanted: string): Finding[] {

@@ -6,6 +6,17 @@ import type { StepReport } from "@weft/shared/model/report";
 import type { RunEnd } from "../apply/runner.ts";
 import type { Finding } from "../conditions.ts";
 
+/** What it is when a section fails with an error of no kind that is known. */
+export const otherwise = {
+  floor: "FLOOR_BROKEN",
+  policy: "POLICY_REFUSED",
+  cilium: "CILIUM_PARTIAL",
+  dns: "DNS_DOWN",
+  identity: "SPIRE_AGENT_DOWN",
+} as const satisfies Record<string, ConditionCode>;
+
+export type SectionName = keyof typeof otherwise;
+
 export interface SectionResult {
   /** "waiting": for somebody who could prove a change; nothing was tried yet. */
   readonly end: RunEnd | "nothing" | "waiting";

@@ -1,0 +1,50 @@
+// In: this machine. Out: what its agent of Cilium needs of it and gets from no coordinator: programs, a compiler, a device.
+import { asList, asObject, asText } from "@weft/shared/kernel-verdict/json";
+import { ciliumPlaces } from "@weft/shared/render/cilium-places";
+import type { Host } from "../host/host.ts";
+
+export interface MachineGround {
+  /** The link that holds the node's address. */
+  readonly device: string;
+  /** Of that link. */
+  readonly mtu: number;
+  readonly compiler: string;
+}
+
+const programs = ["cilium-agent", "cilium-dbg", "bpf"];
+const compilerName = /^clang-(?<version>[0-9]+)$/;
+const oldestCompiler = 18;
+const programFolder = "/usr/bin";
+
+/** A text says what is missing. */
+export async function machineGround(host: Host, address: string): Promise<MachineGround | string> {
+  for (const program of programs)
+    if ((await host.files.info(`${ciliumPlaces.programs}/${program}`)) === undefined)
+      return `${ciliumPlaces.programs}/${program} is not there`;
+  const compiler = await compilerOf(host);
+  if (compiler === undefined)
+    return `no clang ${oldestCompiler} or newer in ${programFolder}: install package clang-19`;
+  const link = await linkOf(host, address);
+  return link === undefined ? `no link has the address ${address}` : { ...link, compiler };
+}
+
+/** One that carries its version in its name, as packages do; else clang itself, whose age the verdict knows. */
+async function compilerOf({ files }: Host): Promise<string | undefined> {
+  const names = await files.list(programFolder);
+  const versions = names.flatMap((name) => Number(compilerName.exec(name)?.groups?.["version"] ?? []));
+  const newest = Math.max(0, ...versions);
+  if (newest >= oldestCompiler) return `${programFolder}/clang-${newest}`;
+  return names.includes("clang") ? `${programFolder}/clang` : undefined;
+}
+
+async function linkOf(
+  { exec }: Host,
+  address: string,
+): Promise<Pick<MachineGround, "device" | "mtu"> | undefined> {
+  const { stdout } = await exec.run("ip", ["-json", "-4", "address", "show", "to", `${address}/32`]);
+  const [first] = asList(JSON.parse(stdout)) ?? [];
+  const link = asObject(first);
+  const device = asText(link?.["ifname"]);
+  const mtu = link?.["mtu"];
+  return device === undefined || typeof mtu !== "number" ? undefined : { device, mtu };
+}
