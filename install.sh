@@ -32,7 +32,7 @@ die() {
 target=/opt/weft
 staging=/opt/.weft-new
 previous=/opt/.weft-old
-node_units="weft-node-agent weft-restore weft-dns spire-agent"
+node_units="weft-node-agent weft-restore weft-dns spire-agent weft-netns@ weft-cilium weft-cilium-down"
 hub_units="$node_units weft-coordinator spire-server"
 
 need_machine() {
@@ -97,7 +97,9 @@ place_release() {
     return
   fi
   if [ -d "$target/components" ]; then cp -al "$target/components" "$staging/components"; else mkdir "$staging/components"; fi
-  find "$staging" -path "$staging/components" -prune -o -type f -exec sync {} +
+  # the operator's, and what is judged by it goes on
+  [ ! -d "$target/cilium" ] || cp -al "$target/cilium" "$staging/cilium"
+  find "$staging" \( -path "$staging/components" -o -path "$staging/cilium" \) -prune -o -type f -exec sync {} +
   [ ! -d "$target" ] || mv "$target" "$previous"
   mv "$staging" "$target"
   rm -rf "$previous"
@@ -194,12 +196,20 @@ uninstall() {
   fi
   for unit in $hub_units; do
     [ -f "/etc/systemd/system/$unit.service" ] || continue
-    systemctl disable --now --quiet "$unit.service" || say "$unit did not stop" >&2
+    # of a template there is nothing to disable, and its instances are stopped by `leave`
+    case $unit in
+      *@) ;;
+      *) systemctl disable --now --quiet "$unit.service" || say "$unit did not stop" >&2 ;;
+    esac
     rm -f "/etc/systemd/system/$unit.service"
   done
   systemctl daemon-reload
   rm -f /usr/local/bin/weft /usr/local/bin/weft-node-agent
-  rm -rf "$target" "$staging" "$previous"
+  rm -rf "$staging" "$previous"
+  if [ -d "$target" ]; then
+    find "$target" -mindepth 1 -maxdepth 1 ! -name cilium -exec rm -rf {} +
+    rmdir "$target" 2>/dev/null || say "kept $target/cilium: Weft did not put it there"
+  fi
   rmdir /etc/weft 2>/dev/null || [ ! -d /etc/weft ] || say "kept /etc/weft: it is not empty"
   kept=
   for state in /var/lib/weft /var/lib/spire-agent /var/lib/weft-coordinator /var/lib/spire-server; do

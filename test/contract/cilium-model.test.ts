@@ -3,28 +3,17 @@
 // it is not, docs/cilium.md names the difference, and here it is asked for as it is named. 300 meshes; WEFT_LONG=1: 10,000.
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { refusalsOf as policyFileRefusals } from "../../packages/coordinator/src/cilium/policy-file.ts";
 import { previewCilium as preview } from "../../packages/coordinator/src/cilium/preview.ts";
+import { refusalsOf as policyFileRefusals } from "../../packages/shared/src/cilium-file/policy-file.ts";
 import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
 import { arbitraryMesh, hosts, meshNodes } from "../support/arbitrary-mesh.ts";
+import { calmed } from "../support/cilium/enforcing-mesh.ts";
 import { CiliumEvaluator, type Peer } from "../support/cilium-evaluator.ts";
 import { type Asked, Oracle } from "../support/oracle.ts";
 import { compileText, hubPorts } from "../support/policy-net.ts";
 import "../support/property-seed.ts";
 
 const meshes = process.env["WEFT_LONG"] === "1" ? 10_000 : 300;
-
-/** Without what is refused always, so that what is left can be compared. */
-function calmed(text: string): string {
-  return text
-    .split("\n")
-    .filter((line) => !line.includes("ports: [icmp]"))
-    .join("\n")
-    .replaceAll(", icmp]", "]")
-    .replaceAll("mode: audit", "mode: enforce")
-    .replace(/admin: \[[^\]]*\]/, "admin: []")
-    .replace(/^baseline:\n(?: {2}- .*\n)*/m, "");
-}
 
 interface Sender {
   readonly node: string | undefined;

@@ -3,9 +3,11 @@
 import { describe, expect, it } from "@jest/globals";
 import { compileMesh } from "../../packages/coordinator/src/compile/compile.ts";
 import { dialPlanOf } from "../../packages/coordinator/src/explain/dial-plan.ts";
+import { endpointWay } from "../../packages/coordinator/src/explain/endpoint-way.ts";
 import { endpointsOf } from "../../packages/coordinator/src/explain/endpoints.ts";
 import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
 import { dialRefusal } from "../../packages/node-agent/src/dial/admit-dial.ts";
+import { lines, load } from "../support/cilium/sample-mesh.ts";
 import { nodes } from "../support/policy-net.ts";
 import { randomOf, randomPolicies, whyServices } from "../support/random-mesh.ts";
 
@@ -40,5 +42,33 @@ describe("a connection that is asked for", () => {
           }
     }
     expect(admitted).toBeGreaterThan(100);
+  });
+
+  it("is, between endpoints of Cilium, one to the address that the caller's names lead to, and admitted as such", () => {
+    const { mesh } = load(
+      lines.join("\n").replace("services:", "services:\n  job: { nodes: [hub], user: job }"),
+    );
+    if (mesh === undefined) throw new Error("the sample has problems");
+    const compiled = compileMesh(mesh, place);
+    const ends = [...mesh.services, ...mesh.nodes].flatMap(({ name }) =>
+      endpointsOf(mesh, name, () => undefined),
+    );
+    const asked: string[] = [];
+    const port = { protocol: "tcp", port: 8080 } as const;
+    for (const from of ends)
+      for (const to of ends) {
+        const plan = dialPlanOf(mesh, from, to, port, "", endpointWay(compiled, from, to, port, ""));
+        if (typeof plan === "string") continue;
+        const { user, destination } = plan.question;
+        asked.push(`${user} ${destination}`);
+        const content = compiled.get(plan.node);
+        expect(dialRefusal(content, { ...plan.question, id: 1 })).toBeUndefined();
+        if (destination.startsWith("10.42."))
+          expect(content?.dns.records.map(({ value }) => value)).toContain(destination);
+      }
+    expect(asked).toEqual(
+      expect.arrayContaining(["web 10.42.12.243", "web 10.77.0.12", "job 10.77.0.12", "root 10.77.0.12"]),
+    );
+    expect(asked.filter((each) => /^(root|job) 10\.42\./.test(each))).toEqual([]);
   });
 });

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import type { DnsRecord } from "../../packages/shared/src/model/desired.ts";
 import { renderCorefile } from "../../packages/shared/src/render/corefile.ts";
-import { parseResolvConf, renderResolvConf } from "../../packages/shared/src/render/resolv-conf.ts";
+import {
+  parseResolvConf,
+  renderEndpointResolvConf,
+  renderResolvConf,
+} from "../../packages/shared/src/render/resolv-conf.ts";
 import { renderZone } from "../../packages/shared/src/render/zone.ts";
 
 const directory = join(import.meta.dirname, "golden/dns");
@@ -22,11 +26,16 @@ const records: readonly DnsRecord[] = [
 const oldResolvConf =
   "# by hand\nnameserver 192.0.2.53\nnameserver 192.0.2.54\nnameserver fd77::53\nsearch corp.example\noptions rotate ndots:2\n";
 
+const endpoints = { address: "10.77.0.11", range: "10.42.1.0/24", upstreams: ["127.0.0.53"] };
+
 describe("golden files of the private DNS", () => {
   it.each([
     ["shop.zone", () => renderZone("mesh.internal", records, 1_795_348_800)],
     ["zone-only.Corefile", () => renderCorefile("mesh.internal", [])],
     ["forwarding.Corefile", () => renderCorefile("mesh.internal", ["192.0.2.53", "fd77::53"])],
+    ["endpoints.Corefile", () => renderCorefile("mesh.internal", ["192.0.2.53"], endpoints)],
+    ["zone-only-endpoints.Corefile", () => renderCorefile("mesh.internal", [], endpoints)],
+    ["endpoints.resolv.conf", () => renderEndpointResolvConf("10.77.0.11", parseResolvConf(oldResolvConf))],
     ["resolv.conf", () => renderResolvConf(parseResolvConf(oldResolvConf))],
   ])("%s", (name, render) => {
     const path = join(directory, name);

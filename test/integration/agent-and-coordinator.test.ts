@@ -65,6 +65,7 @@ const passes: KernelAnswer = {
   uid: 998,
   listeners: [{ address: "0.0.0.0", uid: 998, user: "web" }],
   audited: false,
+  endpoints: [],
 };
 
 const joinAs = (token: Promise<string>, pin = coordinator.pin) =>

@@ -75,6 +75,9 @@ export class FakeUnits implements Units {
   stop(unit: string): Promise<void> {
     return this.#change("stop", unit, { active: "inactive" });
   }
+  async reloadUnit(unit: string): Promise<void> {
+    this.calls.push(`reload ${unit}`);
+  }
   async reload(): Promise<void> {
     this.calls.push("reload");
   }

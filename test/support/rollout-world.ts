@@ -137,7 +137,10 @@ export class World {
   }
 
   #want({ node, generation, digest, revision }: DesiredState): void {
-    this.fleet.note(node, { kind: "wanted", wanted: { generation, digest, revision } });
+    this.fleet.note(node, {
+      kind: "wanted",
+      wanted: { generation, digest, revision, enforcement: "nftables" },
+    });
   }
 
   #give(state: DesiredState): void {

@@ -1,0 +1,116 @@
+// Random small meshes, some nodes of each enforcing with Cilium: what their nodes are given. All others are given what they would
+// be given without; these have the same rules of nftables, and beside them what the preview shows; all of it goes over the wire.
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { previewCilium } from "../../packages/coordinator/src/cilium/preview.ts";
+import { compileMesh } from "../../packages/coordinator/src/compile/compile.ts";
+import { CompileMemory } from "../../packages/coordinator/src/compile/compile-memory.ts";
+import { hasErrors } from "../../packages/coordinator/src/mesh/problem.ts";
+import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
+import { contentOf } from "../../packages/coordinator/src/rollout/generations.ts";
+import { checkDesired } from "../../packages/node-agent/src/link/desired-store.ts";
+import { DesiredState as Message } from "../../packages/shared/src/gen/weft/v1/desired.ts";
+import type { DesiredContent, DnsRecord } from "../../packages/shared/src/model/desired.ts";
+import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
+import { canonicalText } from "../../packages/shared/src/plan/canonical.ts";
+import { contentDigest } from "../../packages/shared/src/plan/content-digest.ts";
+import { renderCiliumPolicy } from "../../packages/shared/src/render/cilium-policy.ts";
+import { decodeDesired, encodeDesired } from "../../packages/shared/src/wire/desired-codec.ts";
+import { arbitraryMesh, meshNodes } from "../support/arbitrary-mesh.ts";
+import { calmed, enforcing } from "../support/cilium/enforcing-mesh.ts";
+import "../support/property-seed.ts";
+
+const place = { node: "hub", address: "10.77.0.10", agentPort: 7443, enrolmentPort: 7444, spirePort: 8081 };
+const subset = fc.integer({ min: 1, max: 7 }).map((bits) => meshNodes.filter((_, bit) => (bits >> bit) & 1));
+const ipv4Mesh = arbitraryMesh.map(calmed).filter((text) => !text.includes('address: "fd77'));
+
+function load(text: string): Mesh | undefined {
+  return loadMesh([{ name: "mesh.yaml", text }], { coordinatorNode: "hub" }).mesh;
+}
+
+const withoutNames = ({ dns, cilium: _cilium, policy, ...rest }: DesiredContent) => {
+  const { endpoints: _endpoints, ...own } = policy;
+  return { ...rest, policy: own, dns: { ...dns, records: [] } };
+};
+
+const addressesOf = (records: readonly DnsRecord[]): string[] =>
+  records.filter(({ type }) => type !== "SRV").map(({ value }) => value);
+
+function sentAndRead(content: DesiredContent): DesiredContent {
+  const state = { ...content, generation: 1, revision: 1, digest: contentDigest(content) };
+  const read = decodeDesired(Message.decode(Message.encode(encodeDesired(state)).finish()));
+  // as the node's agent looks at it
+  checkDesired(read, content);
+  return contentOf(read);
+}
+
+describe("a mesh with nodes that enforce with Cilium", () => {
+  it("gives all other nodes what it would give them without, and these what the preview shows", () => {
+    const told = { meshes: 0, endpoints: 0, refused: 0, others: 0 };
+    const memory = new CompileMemory();
+    fc.assert(
+      fc.property(ipv4Mesh, subset, (text, nodes) => {
+        const mesh = load(enforcing(text, nodes));
+        const plainMesh = load(enforcing(text, []));
+        expect(plainMesh).toBeDefined();
+        if (mesh === undefined || plainMesh === undefined) {
+          told.refused++;
+          // never without something to be said of it
+          expect(mesh).toBe(undefined);
+          expect(hasErrors(previewCilium(plainMesh as Mesh, nodes).problems)).toBe(true);
+          return;
+        }
+        told.meshes++;
+        const plain = compileMesh(plainMesh, place);
+        const contents = compileMesh(mesh, place);
+        const files = new Map(
+          previewCilium(plainMesh, nodes).nodes.map(({ node, services }) => [
+            node,
+            services.map(({ file }) => file),
+          ]),
+        );
+        const addresses: string[] = [];
+        for (const [node, content] of contents) {
+          const { cilium } = content;
+          if (!nodes.some((each) => each === node)) {
+            told.others++;
+            expect(content).toEqual(plain.get(node));
+            expect(contentDigest(content)).toBe(contentDigest(plain.get(node) as DesiredContent));
+            continue;
+          }
+          expect(withoutNames(content)).toEqual(withoutNames(plain.get(node) as DesiredContent));
+          const endpoints = cilium?.endpoints ?? [];
+          told.endpoints += endpoints.length;
+          addresses.push(...endpoints.map(({ address }) => address));
+          expect(content.policy.endpoints ?? []).toEqual(endpoints.map(({ address }) => address).sort());
+          expect(
+            endpoints.map(({ service, spiffeId, rules }) =>
+              renderCiliumPolicy({ mesh: content.mesh, node, service, spiffeId, rules }),
+            ),
+          ).toEqual(files.get(node));
+          expect(sentAndRead(content)).toEqual(content);
+        }
+        expect(new Set(addresses).size).toBe(addresses.length);
+        for (const node of nodes) {
+          const led = addressesOf(contents.get(node)?.dns.records ?? []);
+          for (const address of addresses) expect(led.filter((each) => each === address)).toHaveLength(2);
+        }
+        const turned = {
+          ...mesh,
+          nodes: mesh.nodes.toReversed(),
+          services: mesh.services.toReversed(),
+          policies: mesh.policies.toReversed(),
+        };
+        expect(canonicalText([...compileMesh(turned, place)])).toBe(canonicalText([...contents]));
+        for (const each of [mesh, plainMesh, mesh])
+          expect(canonicalText([...compileMesh(each, place, memory)])).toBe(
+            canonicalText([...compileMesh(each, place)]),
+          );
+      }),
+      { numRuns: 200 },
+    );
+    process.stderr.write(`${JSON.stringify(told)}\n`);
+    expect(told.endpoints).toBeGreaterThan(200);
+    for (const seen of [told.refused, told.others]) expect(seen).toBeGreaterThan(0);
+  }, 600_000);
+});
