@@ -137,9 +137,9 @@ describe("what changes on a node with Cilium", () => {
     ],
     [
       "the ranges of all",
-      (text) => text.replace("10.42.0.0/16", "10.40.0.0/14"),
+      (text) => text.replace("10.42.0.0/16", "10.42.0.0/17"),
       "web1",
-      ["web1: what endpoints send to 10.40.0.0/14 keeps its source address, before: 10.42.0.0/16"],
+      ["web1: what endpoints send to 10.42.0.0/17 keeps its source address, before: 10.42.0.0/16"],
     ],
     [
       "a unit",

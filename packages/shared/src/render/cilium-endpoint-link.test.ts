@@ -48,8 +48,9 @@ describe("files of an endpoint", () => {
     expect(dropIn(undefined)).not.toContain("resolv.conf");
     expect(dropIn("10.77.0.11").split("\n").slice(1)).toEqual([
       "[Unit]",
-      "Requires=weft-netns@web.service",
+      "Wants=weft-netns@web.service",
       "After=weft-netns@web.service",
+      "PartOf=weft-netns@web.service",
       "",
       "[Service]",
       "NetworkNamespacePath=/run/netns/weft-web",

@@ -61,7 +61,8 @@ export function renderEndpointFile(
 
 /**
  * Drop-in of the service's unit. With these powers it could give its link another address, hardware address or route, or
- * leave its namespace: then it would be the machine, and no endpoint.
+ * leave its namespace: then it would be the machine, and no endpoint. It wants its namespace's unit and does not require it: a
+ * unit that failed once at boot would keep the service from ever starting. Without a namespace it does not start either way.
  */
 export function renderUnitDropIn(
   { resolver }: Pick<EndpointGround, "resolver">,
