@@ -191,3 +191,16 @@ export async function longestGap(
     .flatMap((line) => (line.includes('"status":200') ? [Number.parseFloat(line)] : []));
   return Math.max(...times.map((time, index) => time - (times[index - 1] ?? time))).toFixed(2);
 }
+
+/** Addresses that a machine's agent has given, and to whom. */
+export async function allocations(world: World, machine: string): Promise<unknown> {
+  const argv = [
+    "curl",
+    "-s",
+    "--unix-socket",
+    "/run/cilium/cilium.sock",
+    "http://localhost/v1/healthz",
+  ] as const;
+  const answer = JSON.parse(await must(world, machine, argv)) as { ipam: { allocations: unknown } };
+  return answer.ipam.allocations;
+}

@@ -1,6 +1,7 @@
 // `enforcement: cilium` on two of three machines, with a real agent: from nftables to Cilium and back under traffic, agents
 // killed, machines rebooted and crashed, etcd away. Needs WEFT_CILIUM_DIR, a directory with cilium-agent, cilium-dbg,
 // cilium-health-responder and bpf/ of one version.
+// over 300 lines: one mesh, brought up once, that goes through all of it
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { openLab } from "../../../scripts/lab-src/lab.ts";
@@ -10,6 +11,7 @@ import { findArtefacts } from "../../../scripts/quickstart-src/artefacts.ts";
 import { applyMesh } from "../../../scripts/quickstart-src/bring-up.ts";
 import { must, until, type World } from "../../../scripts/quickstart-src/world.ts";
 import {
+  allocations,
   answersSince,
   bringUpForCilium,
   ciliumMachines,
@@ -246,6 +248,34 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
         await must(world, "hub", ["systemctl", "kill", "-s", "CONT", "etcd-lab"]);
       }
       expect(failures(await printedSince(world, "web1", "web", since))).toEqual([]);
+    },
+    8 * minutes,
+  );
+
+  it(
+    "makes an endpoint again that was lost while etcd was away, once it is back, and no address is leaked",
+    async () => {
+      await must(world, "hub", ["systemctl", "kill", "-s", "STOP", "etcd-lab"]);
+      const since = await now(world, "web1");
+      try {
+        const link = (await must(world, "web1", ["cat", "/etc/weft/cilium/endpoints/web"])).match(
+          /^LINK=(.*)$/m,
+        )?.[1];
+        await must(world, "web1", ["ip", "link", "del", link ?? ""]);
+        await until("the node says so", minutes, async () =>
+          (await must(world, "hub", ["weft", "status"])).includes("weft-web") ? true : undefined,
+        );
+        expect(await reaches(world, "web1", "web", endpoint.api, 8080)).toBe(false);
+        await nobodyElsePasses();
+      } finally {
+        await must(world, "hub", ["systemctl", "kill", "-s", "CONT", "etcd-lab"]);
+      }
+      await until("web reaches api again", 4 * minutes, async () =>
+        (await reaches(world, "web1", "web", endpoint.api, 8080)) ? true : undefined,
+      );
+      await answersSince(world, "web1", "web", since);
+      await nobodyElsePasses();
+      expect(await allocations(world, "web1")).toEqual({ [endpoint.web]: "weft-web" });
     },
     8 * minutes,
   );
