@@ -171,6 +171,14 @@ describe("ports", () => {
     expect(await holders()).toMatchObject({ 8472: "a process of uid 0 on 127.0.0.1" });
   });
 
+  it("are held by nobody else while Weft's own agent of Cilium runs", async () => {
+    await put("/proc/net/tcp", head + socket("0100007F:2697", "0A"));
+    host.units.states.set("weft-cilium.service", { active: "active", enabled: true, exists: true });
+    expect(await holders()).toEqual({ 4240: "", 8472: "", 9879: "", 9890: "", 9962: "" });
+    host.units.states.set("weft-cilium.service", { active: "inactive", enabled: false, exists: true });
+    expect(await holders()).toMatchObject({ 9879: "a process of uid 0 on 127.0.0.1" });
+  });
+
   it("are not known, and that is said, where the kernel does not tell", async () => {
     await host.files.remove("/proc/net/udp");
     expect(await holders()).toEqual({});

@@ -1,5 +1,6 @@
 // In: a machine, its kernel's release, its mounts. Out: what decides, beside the other facts, whether it can run Cilium.
 import { type CiliumGround, nothingKnown, type PortFact } from "@weft/shared/model/cilium";
+import { ciliumUnit } from "@weft/shared/render/cilium-places";
 import { type CiliumRelease, ciliumReleases } from "../decide/cilium-releases.ts";
 import { isAtLeast } from "../decide/dotted-version.ts";
 import type { Files, Host } from "../host/host.ts";
@@ -45,7 +46,7 @@ export async function readCiliumGround(question: GroundQuestion): Promise<Cilium
     loadsModules: await attempt("kernel modules", false, () => loadsModules(files, kernel, options)),
     cgroup2At: cgroup2Place(mounts),
     tools: await attempt("tools", [], () => readTools(host, tools, leastClang, attempt)),
-    ports: await attempt("ports", [], () => readPorts(files)),
+    ports: await attempt("ports", [], () => readPorts(host)),
   };
 }
 
@@ -67,7 +68,8 @@ function cgroup2Place(mounts: ReadonlyMap<string, string>): string {
   return cgroup2Places.find((place) => mounts.get(place) === "cgroup2") ?? "";
 }
 
-async function readPorts(files: Files): Promise<PortFact[]> {
+/** While Weft's own agent runs here, it is who holds them. */
+async function readPorts({ files, units }: Host): Promise<PortFact[]> {
   const table = async (name: string) => (await files.readText(`/proc/net/${name}`)) ?? "";
   const needs = asked(
     (release) => release.ports,
@@ -75,5 +77,7 @@ async function readPorts(files: Files): Promise<PortFact[]> {
   );
   const [tcp, tcp6, udp, udp6] = await Promise.all(["tcp", "tcp6", "udp", "udp6"].map(table));
   if (!tcp || !udp) throw new Error("the tables of sockets in /proc/net cannot be read");
+  const { active } = await units.state(ciliumUnit);
+  if (active === "active") return needs.map(({ port, protocol }) => ({ port, protocol, holder: "" }));
   return portFacts(needs, { tcp: { v4: tcp, v6: tcp6 ?? "" }, udp: { v4: udp, v6: udp6 ?? "" } });
 }
