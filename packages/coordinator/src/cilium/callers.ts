@@ -2,8 +2,8 @@
 // The grants are the compiler's: a policy is resolved once, for nftables and for Cilium.
 import type { Origin, PortRange } from "@weft/shared/model/desired";
 import type { MeshNode, MeshService } from "@weft/shared/model/mesh";
+import { withoutRanges } from "@weft/shared/plan/port-ranges";
 import { type Grant, grantsOn, type ResolvedPolicy, type Source } from "../compile/grants.ts";
-import { withoutRanges } from "./port-ranges.ts";
 
 export interface Opening {
   readonly port: PortRange;

@@ -4,10 +4,10 @@
 import type { CiliumPeer, CiliumRule } from "@weft/shared/model/cilium-policy";
 import type { MeshNode, MeshService, Problem } from "@weft/shared/model/mesh";
 import { canonicalText } from "@weft/shared/plan/canonical";
+import { joinRanges } from "@weft/shared/plan/port-ranges";
 import { errorAt, fieldPlace } from "../mesh/problem.ts";
 import type { Callers, Opening } from "./callers.ts";
 import { endpointNodes, type Ground, nodesInside } from "./ground.ts";
-import { joinRanges } from "./port-ranges.ts";
 import { RuleList } from "./rule-list.ts";
 
 export interface Said {

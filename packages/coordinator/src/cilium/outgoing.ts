@@ -5,12 +5,12 @@ import { covers } from "@weft/shared/model/address";
 import type { CiliumPeer } from "@weft/shared/model/cilium-policy";
 import type { Origin, PortRange } from "@weft/shared/model/desired";
 import type { MeshNode, MeshService, Problem } from "@weft/shared/model/mesh";
+import { withoutRanges } from "@weft/shared/plan/port-ranges";
 import type { ResolvedPolicy } from "../compile/grants.ts";
 import { errorAt, fieldPlace } from "../mesh/problem.ts";
 import type { Opening } from "./callers.ts";
 import { endpointNodes, type Ground, nodesInside } from "./ground.ts";
 import { nodePeer, type Said, sayTheSame, servicePeer } from "./incoming.ts";
-import { withoutRanges } from "./port-ranges.ts";
 import { noOrigin, RuleList } from "./rule-list.ts";
 
 /** Of TCP and UDP, as far as policies say so; undefined: everything. */

@@ -1,8 +1,8 @@
 // In: openings and refusals, one by one. Out: rules, in which what one policy says of one peer stands together. Pure.
 import type { CiliumPeer, CiliumRule } from "@weft/shared/model/cilium-policy";
 import type { Action, Origin, PortRange } from "@weft/shared/model/desired";
+import { joinRanges } from "@weft/shared/plan/port-ranges";
 import { byText } from "@weft/shared/plan/text-order";
-import { joinRanges } from "./port-ranges.ts";
 
 /** Of what no policy says. */
 export const noOrigin: Origin = { policy: "", file: "", line: 0 };

@@ -3,7 +3,7 @@
 // The work is done by weft-netns@SERVICE.service: the agent itself may make no namespaces.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { asList, asObject } from "@weft/shared/kernel-verdict/json";
-import { endpointFile, namespaceUnit } from "@weft/shared/render/cilium-places";
+import { endpointFile, namespacePath, namespaceUnit } from "@weft/shared/render/cilium-places";
 import type { Host } from "../host/host.ts";
 import type { StepBook } from "./step-book.ts";
 
@@ -64,7 +64,7 @@ function hasMoved(before: string | undefined, text: string): boolean {
 }
 
 async function hasNamespace({ files }: Host, service: string): Promise<boolean> {
-  return (await files.info(`/run/netns/weft-${service}`)) !== undefined;
+  return (await files.info(namespacePath(service))) !== undefined;
 }
 
 /** Once its endpoint judges what comes by it; an agent that removes an endpoint sets it down. */

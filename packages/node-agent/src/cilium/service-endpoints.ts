@@ -5,7 +5,14 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredCilium, DesiredEndpoint } from "@weft/shared/model/desired-cilium";
 import { endpointLink, renderUnitDropIn } from "@weft/shared/render/cilium-endpoint-link";
 import { endpointLabels } from "@weft/shared/render/cilium-labels";
-import { ciliumPlaces, dropInFile, namespaceOf, namespaceUnit } from "@weft/shared/render/cilium-places";
+import {
+  ciliumPlaces,
+  dropInFile,
+  endpointFile,
+  namespaceOf,
+  namespacePath,
+  namespaceUnit,
+} from "@weft/shared/render/cilium-places";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import { findingOf } from "../sections/section.ts";
@@ -130,7 +137,7 @@ export class ServiceEndpoints {
     await openLink(this.#host, book, link.name);
     const user = desired.identity.workloads.find((workload) => workload.service === service)?.user ?? "";
     const text = renderUnitDropIn(endpointGround(desired), { service });
-    const namespace = `/run/netns/${owner}`;
+    const namespace = namespacePath(service);
     const wasMoved = await isMoved(this.#host, unit, text);
     await moveUnit(this.#host, book, { unit, user, path: dropInFile(unit), text, namespace });
     if (link.isNew && wasMoved) await startInside(this.#host, book, unit);
@@ -157,7 +164,7 @@ export class ServiceEndpoints {
       if (wanted.has(service)) continue;
       await book.do("removeNamespace", service, async () => {
         await units.stop(namespaceUnit(service));
-        await files.remove(`${ciliumPlaces.endpoints}/${service}`);
+        await files.remove(endpointFile(service));
       });
     }
   }

@@ -1,7 +1,6 @@
 // In: a node and an endpoint of a service. Out: its link's name and hardware addresses, the file that weft-netns makes the
 // namespace from, and what moves the service's unit into it. Pure; the same every time, so that what is lost comes back as
 // the agent of Cilium knows it.
-import { createHash } from "node:crypto";
 import type { DesiredEndpoint } from "../model/desired-cilium.ts";
 import {
   ciliumPlaces,
@@ -10,6 +9,7 @@ import {
   namespaceUnit,
   routerAddress,
 } from "./cilium-places.ts";
+import { shortHash } from "./short-hash.ts";
 
 export interface EndpointLink {
   /** Of the machine's side; at most 15 characters. */
@@ -18,12 +18,9 @@ export interface EndpointLink {
   readonly insideMac: string;
 }
 
-const hexOf = (text: string, length: number): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, length);
-
 export function endpointLink(node: string, service: string): EndpointLink {
   return {
-    name: `${endpointLinkPrefix}${hexOf(service, 12)}`,
+    name: `${endpointLinkPrefix}${shortHash(service, 12)}`,
     outsideMac: macOf(`${node} ${service} outside`),
     insideMac: macOf(`${node} ${service} inside`),
   };
@@ -31,7 +28,7 @@ export function endpointLink(node: string, service: string): EndpointLink {
 
 /** Locally administered, of one machine. */
 function macOf(text: string): string {
-  return `02:${hexOf(text, 10).match(/../g)?.join(":")}`;
+  return `02:${shortHash(text, 10).match(/../g)?.join(":")}`;
 }
 
 export interface EndpointGround {

@@ -1,8 +1,8 @@
 // In: a SPIFFE ID and its mesh's name. Out: the labels its endpoint carries, and the words that select it. Pure.
 // A selector's value has at most 63 letters, digits, - _ and .: a SPIFFE ID is none, so its hash stands for it (Cilium
 // 1.18.10, pkg/k8s/slim/k8s/apis/meta/v1/validation). Two instances of a service have the same labels, and so one identity.
-import { createHash } from "node:crypto";
 import { parseSpiffeId } from "../spiffe/spiffe-id.ts";
+import { shortHash } from "./short-hash.ts";
 
 /** As they stand in a selector: source:key. */
 const idKey = "spiffe:id";
@@ -11,9 +11,6 @@ const clusterKey = "k8s:io.cilium.k8s.policy.cluster";
 
 /** Longest name of a cluster that an agent takes (pkg/clustermesh/types). */
 const longestCluster = 32;
-
-const hexOf = (text: string, length: number): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, length);
 
 function isLabelValue(text: string): boolean {
   return text.length <= 63 && /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(text);
@@ -24,16 +21,16 @@ export function ciliumNamespace(mesh: string): string {
   const whole = `weft-${mesh}`;
   if (whole.length <= longestCluster) return whole;
   const start = whole.slice(0, longestCluster - 9).replace(/-+$/, "");
-  return `${start}-${hexOf(mesh, 8)}`;
+  return `${start}-${shortHash(mesh, 8)}`;
 }
 
 /** What an identity is told by, in the form source:key=value. */
 export function spiffeLabel(spiffeId: string): string {
-  return `${idKey}=${hexOf(spiffeId, 40)}`;
+  return `${idKey}=${shortHash(spiffeId, 40)}`;
 }
 
 export function spiffeSelector(spiffeId: string): { readonly matchLabels: Readonly<Record<string, string>> } {
-  return { matchLabels: { [idKey]: hexOf(spiffeId, 40) } };
+  return { matchLabels: { [idKey]: shortHash(spiffeId, 40) } };
 }
 
 /** In the form source:key=value; `td` and `path` are for people and left out where they are no legal values. */

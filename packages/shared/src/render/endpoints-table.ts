@@ -3,8 +3,8 @@
 // address as what is published by DNAT (nftables-chains.ts), and then by Cilium.
 import { WeftError } from "../errors/weft-error.ts";
 import { familyOf } from "../model/address.ts";
-import type { PortRange } from "../model/desired.ts";
 import type { DesiredEndpoint } from "../model/desired-cilium.ts";
+import { joinRanges } from "../plan/port-ranges.ts";
 import { endpointLinkPrefix } from "./cilium-places.ts";
 import { portText } from "./nftables-set.ts";
 
@@ -43,20 +43,10 @@ export function renderEndpointsRemoval(): string {
 /** A rule for each protocol, not a map for all: so the rules say of any other port that they do not concern it. */
 function rulesOf(address: string, { service, address: inside, ports }: Published): string[] {
   return (["tcp", "udp"] as const).flatMap((protocol) => {
-    const own = joined(ports.filter((range) => range.protocol === protocol));
+    // the kernel takes no ranges that overlap
+    const own = joinRanges(ports.filter((range) => range.protocol === protocol));
     if (own.length === 0) return [];
     const list = own.map(portText).join(", ");
     return [`ip daddr ${address} ${protocol} dport { ${list} } dnat to ${inside} comment "${service}"`];
   });
-}
-
-/** The kernel takes no ranges that overlap. */
-function joined(ranges: readonly PortRange[]): PortRange[] {
-  const found: PortRange[] = [];
-  for (const range of [...ranges].sort((a, b) => a.from - b.from || a.to - b.to)) {
-    const last = found.at(-1);
-    if (last === undefined || last.to + 1 < range.from) found.push(range);
-    else found[found.length - 1] = { ...last, to: Math.max(last.to, range.to) };
-  }
-  return found;
 }

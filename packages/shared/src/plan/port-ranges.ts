@@ -1,6 +1,6 @@
 // In: ranges of ports. Out: the fewest that say the same, and what of some is not in others. Pure.
-import type { PortRange } from "@weft/shared/model/desired";
-import { byText } from "@weft/shared/plan/text-order";
+import type { PortRange } from "../model/desired.ts";
+import { byText } from "./text-order.ts";
 
 export function joinRanges(ranges: readonly PortRange[]): PortRange[] {
   const sorted = [...ranges].sort((a, b) => byText(a.protocol, b.protocol) || a.from - b.from);
