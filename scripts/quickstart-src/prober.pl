@@ -1,34 +1,45 @@
 #!/usr/bin/perl
-# A prober with nothing but perl-base: connects to every ADDRESS PORT pair again and again, each attempt given
-# 100 ms, until TERM or LIMIT seconds. Prints OPEN at once when an attempt succeeds, and the counts at the end.
+# A prober with nothing but perl-base: connects to every ADDRESS PORT pair some hundred times a second, each attempt given
+# 100 ms while the next ones go on, until TERM or LIMIT seconds. Prints OPEN at once when an attempt succeeds, and the counts
+# at the end.
 use strict; use warnings; use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 AF_INET6);
 use Errno qw(EINPROGRESS); use Fcntl; use Time::HiRes qw(time);
 $| = 1;
 my $limit = shift; my @targets;
-while (@ARGV >= 2) { my ($a, $p) = splice @ARGV, 0, 2; push @targets, [$a, $p]; }
+while (@ARGV >= 2) {
+  my ($a, $p) = splice @ARGV, 0, 2;
+  my $six = index($a, ":") >= 0;
+  my $name = $six ? pack_sockaddr_in6($p, inet_pton(AF_INET6, $a)) : pack_sockaddr_in($p, inet_aton($a));
+  push @targets, { label => "$a $p", family => $six ? AF_INET6 : AF_INET, name => $name };
+}
 my ($attempts, $open, $refused, $silent, $stop) = (0, 0, 0, 0, 0);
+my %waiting; # by file number: socket, label, until when
 $SIG{TERM} = $SIG{INT} = sub { $stop = 1 };
+sub pause { select(undef, undef, undef, 0.005) }
+sub opened { $open++; printf "OPEN %s at %.3f\n", $_[0], time; }
+sub settle {
+  my $w = ''; vec($w, $_, 1) = 1 for keys %waiting;
+  my $found = select(undef, $w, undef, 0);
+  for my $number (keys %waiting) {
+    my $try = $waiting{$number};
+    if ($found > 0 && vec($w, $number, 1)) {
+      unpack("i", getsockopt($try->{socket}, SOL_SOCKET, SO_ERROR)) == 0 ? opened($try->{label}) : $refused++;
+    } elsif (time > $try->{until}) { $silent++ } else { next }
+    close $try->{socket}; delete $waiting{$number};
+  }
+}
 my $end = time + $limit;
 print "READY\n";
 until ($stop || time > $end) {
   for my $t (@targets) {
-    my ($address, $port) = @$t;
-    my $six = index($address, ":") >= 0;
-    my $name = $six ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $address)) : pack_sockaddr_in($port, inet_aton($address));
-    socket(my $s, $six ? AF_INET6 : AF_INET, SOCK_STREAM, 0) or die "socket: $!";
+    socket(my $s, $t->{family}, SOCK_STREAM, 0) or die "socket: $!";
     fcntl($s, F_SETFL, fcntl($s, F_GETFL, 0) | O_NONBLOCK);
     $attempts++;
-    my $done = connect($s, $name);
-    if (!$done && $! == EINPROGRESS) {
-      my $w = ''; vec($w, fileno($s), 1) = 1;
-      if (select(undef, $w, undef, 0.1) > 0) {
-        my $error = unpack("i", getsockopt($s, SOL_SOCKET, SO_ERROR));
-        if ($error == 0) { $done = 1 } else { $refused++ }
-      } else { $silent++ }
-    } elsif (!$done) { $refused++ }
-    if ($done) { $open++; printf "OPEN %s %d at %.3f\n", $address, $port, time; }
-    close $s;
-    select(undef, undef, undef, 0.005);
+    if (connect($s, $t->{name})) { opened($t->{label}); close $s }
+    elsif ($! == EINPROGRESS) { $waiting{fileno $s} = { socket => $s, label => $t->{label}, until => time + 0.1 } }
+    else { $refused++; close $s }
   }
+  pause(); settle();
 }
+while (%waiting) { pause(); settle() }
 print "DONE attempts=$attempts open=$open refused=$refused silent=$silent\n";

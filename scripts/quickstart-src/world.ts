@@ -18,6 +18,8 @@ export interface World {
   readonly artefacts: Artefacts;
   /** One line of progress. */
   readonly say: (line: string) => void;
+  /** Where the services' names lead, seen from a machine; none: to the addresses of their machines, everywhere. */
+  readonly serviceAddresses?: (machine: string) => Promise<{ readonly web: string; readonly api: string }>;
 }
 
 /** A claim of the quickstart and the way to observe it. run() resolves to what was seen, or throws. */

@@ -7,24 +7,32 @@ export async function resolve(world: World, machine: string, name: string): Prom
   return result.code === 0 ? result.stdout.split(/\s/)[0] : undefined;
 }
 
+/** What services' names lead to on a machine. */
+const addresses = async (world: World, machine: string) =>
+  (await world.serviceAddresses?.(machine)) ?? { web: "10.77.0.11", api: "10.77.0.12" };
+
 export const namesResolve: Proof = {
   claim: "names resolve on every node; upstream names still do; unknown ones do not",
   async run(world) {
-    const wanted = [
-      ["api.mesh.internal", "10.77.0.12"],
-      ["web.mesh.internal", "10.77.0.11"],
-      ["hub.node.mesh.internal", "10.77.0.10"],
-      ["www.example.test", "192.0.2.80"],
-    ] as const;
+    const seen = new Map<string, string[]>();
     for (const machine of members) {
+      const { api, web } = await addresses(world, machine);
+      const wanted = [
+        ["api.mesh.internal", api],
+        ["web.mesh.internal", web],
+        ["hub.node.mesh.internal", "10.77.0.10"],
+        ["www.example.test", "192.0.2.80"],
+      ] as const;
       for (const [name, address] of wanted)
         await until(`${machine}: ${name} -> ${address}`, 15_000, async () =>
           (await resolve(world, machine, name)) === address ? true : undefined,
         );
       const nobody = await resolve(world, machine, "nobody.mesh.internal");
       if (nobody !== undefined) throw new ProofFailed(`${machine}: nobody.mesh.internal resolved`, nobody);
+      const answers = wanted.map(([name, address]) => `${name} = ${address}`).join(", ");
+      seen.set(answers, [...(seen.get(answers) ?? []), machine]);
     }
-    return `${members.join(", ")}: ${wanted.map(([name, address]) => `${name} = ${address}`).join(", ")}`;
+    return [...seen].map(([answers, machines]) => `${machines.join(", ")}: ${answers}`).join("; ");
   },
 };
 

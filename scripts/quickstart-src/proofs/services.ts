@@ -66,7 +66,7 @@ export const apiCannotReachWeb: Proof = {
   },
 };
 
-/** Packets that api1's kernel saw arrive for the service port from web1, counted by a table of the test's own. */
+/** Packets for the service port that web1 sent and api1's kernel saw, counted by a table of the test's own. */
 async function arrivals(world: World): Promise<number> {
   const text = await must(world, "api1", ["nft", "list", "counter", "inet", "proof", "from_web1"]);
   return Number(/packets (\d+)/.exec(text)?.[1] ?? Number.NaN);
@@ -75,11 +75,14 @@ async function arrivals(world: World): Promise<number> {
 export const malloryIsRefusedAtHome: Proof = {
   claim: "mallory, another user on web1, is refused by web1's own kernel and gets no SVID",
   async run(world) {
+    // whatever source address they have
+    const link = await must(world, "web1", ["ip", "-o", "link", "show", "eth0"]);
+    const sender = /link\/ether (\S+)/.exec(link)?.[1] ?? "";
     await must(world, "api1", ["nft", "-f", "-"], {
       input: `add table inet proof
 add counter inet proof from_web1
 add chain inet proof early { type filter hook prerouting priority -500; policy accept; }
-add rule inet proof early ip saddr 10.77.0.11 tcp dport 8080 counter name from_web1
+add rule inet proof early ether saddr ${sender} tcp dport 8080 counter name from_web1
 `,
     });
     try {

@@ -73,26 +73,33 @@ WantedBy=multi-user.target
 /** Calls api again and again on one connection, and says each answer. */
 const caller = `/srv/app/web.cjs --get https://api.mesh.internal:8080/hello --expect ${ids.api} --keepalive --interval 20`;
 
-/** Joined, all with nftables, and every service running. */
-export async function bringUpForCilium(world: World, directory: string): Promise<void> {
-  const { lab, artefacts } = world;
-  await new AgentMachines(lab, { etcd: "hub", cluster: "" }).startEtcd();
+/** As an operator does: the programs, where the node agent looks for them. */
+export async function giveCilium(world: World, directory: string): Promise<void> {
   const { stdout: programs } = await execa("tar", ["-C", directory, "-cf", "-", "."], {
     encoding: "buffer",
     maxBuffer: 1 << 30,
   });
-  await must(world, "hub", ["useradd", "-r", "old"]);
-  await Promise.all([
-    installMachine(world, "hub", "coordinator"),
-    ...ciliumMachines.map(async (machine) => {
-      await installMachine(world, machine, "agent");
-      await lab.writeFile(machine, "/var/tmp/cilium.tar", programs);
+  await Promise.all(
+    ciliumMachines.map(async (machine) => {
+      await world.lab.writeFile(machine, "/var/tmp/cilium.tar", programs);
       await must(world, machine, [
         "sh",
         "-ec",
         "mkdir -p /opt/weft/cilium; tar -C /opt/weft/cilium -xf /var/tmp/cilium.tar; rm /var/tmp/cilium.tar",
       ]);
     }),
+  );
+}
+
+/** Joined, all with nftables, and every service running. */
+export async function bringUpForCilium(world: World, directory: string): Promise<void> {
+  const { lab, artefacts } = world;
+  await new AgentMachines(lab, { etcd: "hub", cluster: "" }).startEtcd();
+  await giveCilium(world, directory);
+  await must(world, "hub", ["useradd", "-r", "old"]);
+  await Promise.all([
+    installMachine(world, "hub", "coordinator"),
+    ...ciliumMachines.map((machine) => installMachine(world, machine, "agent")),
   ]);
   const services = [
     ["web1", "web", artefacts.web, caller],
