@@ -7,6 +7,7 @@ import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { CiliumClient } from "../cilium/agent-client.ts";
 import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
+import { MonitorWatch } from "../cilium/monitor-watch.ts";
 import { PolicyDirectory } from "../cilium/policy-directory.ts";
 import { PolicyWitness } from "../cilium/policy-witness.ts";
 import { PublishedPorts } from "../cilium/published-ports.ts";
@@ -82,6 +83,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     node,
     streams: () => links.link?.streams ?? 0,
     send: (observation) => links.link?.sendObservation(observation),
+    endpoints: () => monitor.report(),
   });
   const client = () => links.link?.client;
 
@@ -135,6 +137,12 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const floor = new FloorGate(host.files);
   const ciliumClient = new CiliumClient(host.sockets);
   const endpoints = new PolicyWitness({ ...host, client: ciliumClient, desired: () => agent.current });
+  const monitor = new MonitorWatch({
+    host,
+    client: ciliumClient,
+    desired: () => agent.current,
+    onFindings: (findings) => agent.conditions.set("monitor", findings),
+  });
   const dialler = new Dialler({
     exec: host.exec,
     clock: host.clock,
@@ -226,7 +234,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, foreign, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, monitor, observer].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;
