@@ -10,7 +10,7 @@ export interface HeardFlow {
   readonly direction: "in" | "out";
   /** Whose endpoint; undefined: known by its own identity alone, which forged packets come with. */
   readonly service: string | undefined;
-  /** Cilium's number of the other end; of a forged packet of the endpoint itself. */
+  /** Cilium's number of the other end, when it was last heard; of a forged packet of the endpoint itself. */
   readonly identity: number;
   /** The other end. */
   readonly address: string;
@@ -40,7 +40,7 @@ const hourMs = 3600_000;
 const keptMs = { seen: 7 * 24 * hourMs, audited: 7 * 24 * hourMs, denied: hourMs } as const;
 
 interface Held {
-  readonly flow: HeardFlow;
+  flow: HeardFlow;
   packets: number;
   lastSeen: Date;
 }
@@ -80,6 +80,8 @@ export class EndpointMemory {
     const key = keyOf(flow);
     const held = part.flows.get(key);
     if (held !== undefined) {
+      // the other end may have got another identity
+      held.flow = flow;
       held.packets += 1;
       held.lastSeen = now;
       return;
@@ -149,7 +151,7 @@ export class EndpointMemory {
 
 function keyOf(flow: HeardFlow): string {
   const { kind, direction, service, identity, address, protocol, port } = flow;
-  return [kind, direction, service, identity, address, protocol, port].join(" ");
+  return [kind, direction, service ?? identity, address, protocol, port].join(" ");
 }
 
 /** Who fills the memory. */

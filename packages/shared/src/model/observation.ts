@@ -72,7 +72,7 @@ export interface Observation {
 /** By which a flow is told from all others of its node. */
 export function flowKey(flow: ObservedFlow): string {
   const { kind, direction, source, destination, protocol, port, uid, endpoint } = flow;
-  const at = endpoint === undefined ? "" : `${endpoint.service} ${endpoint.identity} ${endpoint.forged}`;
+  const at = endpoint === undefined ? "" : `${endpoint.service} ${endpoint.forged}`;
   return [kind, direction, source, destination, protocol, port, uid, at].join(" ");
 }
 
