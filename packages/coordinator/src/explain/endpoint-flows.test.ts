@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { EndpointFlow, ObservedFlow } from "@weft/shared/model/observation";
 import { spiffeLabel } from "@weft/shared/render/cilium-labels";
-import { contents, mesh, own } from "../../../../test/support/cilium/sample-ends.ts";
+import { contents, mesh, meshWith, own } from "../../../../test/support/cilium/sample-ends.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { identityTexts, unheardTexts } from "./endpoint-doubts.ts";
 import { identityText } from "./identify.ts";
@@ -160,6 +160,21 @@ describe("a refusal at an endpoint", () => {
       wouldAllow:
         "- { name: web-to-198-51-100-7, from: [web], to: { cidr: 198.51.100.7 }, ports: [443/tcp] }",
     });
+  });
+
+  it("at the sender's end is the policy's that denies at the receiver's", () => {
+    const text = "  - { name: no-log, from: [web], to: log, action: deny }";
+    const denying = meshWith(text);
+    const log = contents.get("api1")!.cilium!.endpoints.find(({ service }) => service === "log")!;
+    const sent = at("web", log.address, { direction: "out", port: 514, kind: "denied" });
+    expect(namedFlows(denying.mesh, denying.contents, [of("web1", sent)])).toMatchObject([
+      { origin: { policy: "no-log" }, wouldAllow: "" },
+    ]);
+    const job = meshWith("  - { name: no-job, from: [web], to: job, action: deny }");
+    const toJob = at("web", "10.77.0.10", { direction: "out", port: 8090, kind: "denied" });
+    expect(namedFlows(job.mesh, job.contents, [of("web1", toJob)])).toMatchObject([
+      { origin: { policy: "no-job" }, wouldAllow: "" },
+    ]);
   });
 
   it("of a forged source has no line that would allow it", () => {

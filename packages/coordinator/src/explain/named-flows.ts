@@ -132,7 +132,10 @@ function named(
     port,
   };
   const judge = direction === "out" ? sending : receiving;
-  const permission = place === undefined ? judge(compiled, connection) : ruledAt(places, placed);
+  const permission =
+    place === undefined
+      ? judge(compiled, connection)
+      : namedRefusal(ruledAt(places, placed), () => refusalThere(compiled, places, placed));
   const trials =
     kind === "audited" && place === undefined ? auditedBy(compiled, connection, node, direction) : [];
   const isForged = flow.endpoint?.forged === true;
@@ -219,4 +222,29 @@ function ruledAt(places: EndpointPlaces, { source, destination, flow, place }: P
     allowed: passes,
     origin: rule === undefined || rule.origin.policy === "" ? undefined : rule.origin,
   };
+}
+
+/** A policy that denies closes the sender's end without a word, and is a rule at the receiver's. */
+function namedRefusal(own: Permission, there: () => Permission): Permission {
+  if (own.allowed || own.origin !== undefined) return own;
+  const other = there();
+  return other.allowed ? own : other;
+}
+
+function refusalThere(compiled: Compiled, places: EndpointPlaces, placed: PlacedFlow): Permission {
+  const { source, destination, flow, place } = placed;
+  const { protocol, port, direction } = flow;
+  if (direction !== "out" || place === undefined) return { allowed: true, origin: undefined };
+  const other = places.at(destination);
+  if (other !== undefined)
+    return ruledAt(places, {
+      node: other.node,
+      source,
+      destination,
+      place: other,
+      flow: { ...flow, direction: "in" },
+    });
+  const toNode = [...compiled.values()].find(({ address }) => address === destination)?.node;
+  const connection = { fromNode: place.node, user: "", source, toNode, destination, protocol, port };
+  return receiving(compiled, connection);
 }
