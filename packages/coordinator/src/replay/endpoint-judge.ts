@@ -5,8 +5,7 @@
 import type { DesiredEndpoint } from "@weft/shared/model/desired-cilium";
 import { type EndpointPeer, ruledBy } from "../explain/endpoint-rule.ts";
 import type { SeenConnection } from "./connections.ts";
-import type { ContentJudge, Verdict } from "./content-judge.ts";
-import type { Judged, Judges } from "./judge-way.ts";
+import type { ContentJudge, Judged, Judges, Verdict } from "./content-judge.ts";
 
 export interface EndpointEnds {
   readonly sender: DesiredEndpoint | undefined;

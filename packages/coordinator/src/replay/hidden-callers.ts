@@ -3,7 +3,8 @@
 // never shop who called is what the sender says. Where the change would refuse shop, its silence is no proof.
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
-import { type Judges, judgesOf, judgeWay } from "./judge-way.ts";
+import type { Judges } from "./content-judge.ts";
+import { judgesOf, judgeWay } from "./judge-way.ts";
 import type { UnknownSpan } from "./unknown-spans.ts";
 
 export function hiddenCallers(

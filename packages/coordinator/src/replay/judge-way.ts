@@ -1,13 +1,7 @@
 // In: what every node is to enforce, and a connection. Out: what becomes of it on its way, and on which node. Pure.
 import type { Contents, SeenConnection } from "./connections.ts";
-import { ContentJudge, type Verdict } from "./content-judge.ts";
+import { ContentJudge, type Judged, type Judges, type Verdict } from "./content-judge.ts";
 import { endpointEnds, judgeEndpoints } from "./endpoint-judge.ts";
-
-export interface Judged extends Verdict {
-  readonly at: string;
-}
-
-export type Judges = ReadonlyMap<string, ContentJudge>;
 
 export const judgesOf = (contents: Contents): Judges =>
   new Map([...contents].map(([node, content]) => [node, new ContentJudge(content)]));

@@ -5,8 +5,8 @@ import type { DesiredContent, Origin, Traffic } from "@weft/shared/model/desired
 import type { Identity } from "../explain/identify.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
-import type { Verdict } from "./content-judge.ts";
-import { type Judges, judgesOf, judgeWay } from "./judge-way.ts";
+import type { Judges, Verdict } from "./content-judge.ts";
+import { judgesOf, judgeWay } from "./judge-way.ts";
 
 export interface Flip {
   readonly becomes: "refused" | "allowed";
