@@ -177,6 +177,16 @@ describe("a refusal at an endpoint", () => {
     ]);
   });
 
+  it("has no line where no policy could allow it", () => {
+    expect(denied("api1", at("api", own.web, { port: 9999 }))).toMatchObject({ wouldAllow: "" });
+    expect(denied("api1", at("api", own.web, { protocol: "icmp", port: 0 }))).toMatchObject({
+      wouldAllow: "",
+    });
+    // who calls an endpoint by its node's address is to call it by its name
+    const byNode = at("web", "10.77.0.12", { direction: "out" }, { identity: 33554437 });
+    expect(denied("web1", byNode)).toMatchObject({ destination: { name: "api" }, wouldAllow: "" });
+  });
+
   it("of a forged source has no line that would allow it", () => {
     const forged = at("web", own.api, { direction: "out" }, { forged: true, identity: 0 });
     expect(denied("web1", forged)).toMatchObject({

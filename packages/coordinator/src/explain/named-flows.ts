@@ -139,6 +139,8 @@ function named(
   const trials =
     kind === "audited" && place === undefined ? auditedBy(compiled, connection, node, direction) : [];
   const isForged = flow.endpoint?.forged === true;
+  const target = { ...destination, portName };
+  const isBeyond = place !== undefined && (isForged || isBeyondPolicies(places, placed, target));
   // the mesh may have been another when it was counted
   const decided = kind === "seen" || permission.allowed || isForged ? undefined : permission.origin;
   const origins = trials.length > 0 ? trials : [decided];
@@ -165,7 +167,7 @@ function named(
     isBanned: kind === "denied" && isBanned,
     isForged,
     // beside a policy that denies, or a ban, one that allows says nothing
-    wouldAllow: kind === "seen" || isBanned || isForged || isDenial(origin) ? "" : (line ?? ""),
+    wouldAllow: kind === "seen" || isBanned || isBeyond || isDenial(origin) ? "" : (line ?? ""),
   }));
 }
 
@@ -247,4 +249,18 @@ function refusalThere(compiled: Compiled, places: EndpointPlaces, placed: Placed
   const toNode = [...compiled.values()].find(({ address }) => address === destination)?.node;
   const connection = { fromNode: place.node, user: "", source, toNode, destination, protocol, port };
   return receiving(compiled, connection);
+}
+
+/** An endpoint's port that nobody declares, a ping to one, or one that is called by its node's address. */
+function isBeyondPolicies(
+  places: EndpointPlaces,
+  { destination, flow: { direction } }: PlacedFlow,
+  target: Identity & { readonly portName: string },
+): boolean {
+  if (target.kind !== "service") return false;
+  const isCalledByNode =
+    direction === "out" &&
+    places.at(destination) === undefined &&
+    places.of(target.node, target.name) !== undefined;
+  return target.portName === "" || isCalledByNode;
 }
