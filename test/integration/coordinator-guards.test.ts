@@ -89,8 +89,16 @@ describe("a change that cuts a guard flow", () => {
       user: undefined,
       packets: 1n,
       lastSeen: new Date(),
+      endpoint: undefined,
     };
-    const more = { since: undefined, fullSets: [], leftOut: 0, memorySeconds: 60n, spent: [] };
+    const more = {
+      since: undefined,
+      fullSets: [],
+      leftOut: 0,
+      memorySeconds: 60n,
+      spent: [],
+      endpoints: undefined,
+    };
     const value = { ...more, witness: "kernel of web1", flows: [ssh], complete: true };
     stream.say({ $case: "observation", value });
     const remembered = await eventually("it is told", async () => {

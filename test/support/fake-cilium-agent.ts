@@ -93,6 +93,10 @@ export class FakeCiliumAgent {
     if (name === "policy")
       return { status: 200, body: { policy: "[]", revision: this.engine?.revision ?? 1 } };
     if (name === "healthz") return { status: 200, body: this.#health() };
+    if (name.startsWith("identity/")) {
+      const body = JSON.parse(answerOf("identity")) as { readonly id: number };
+      return name === `identity/${body.id}` ? { status: 200, body } : { status: 404, body: "" };
+    }
     if (name === "config") return { status: 200, body: JSON.parse(answerOf(name)) };
     return this.endpoints.call(method, url, body);
   }

@@ -16,15 +16,20 @@ const more = [
   "log: { nodes: [api1], user: log, unit: log.service, ports: { log: 514/tcp } }",
 ];
 
-function meshOf(): Mesh {
+function meshOf(extra = ""): Mesh {
   const text = lines.join("\n").replace("services:", ["services:", ...more].join("\n  "));
-  const { mesh } = load(`${text}\n  - { name: to-log, from: [web, api], to: log }`);
+  const { mesh } = load(`${text}\n  - { name: to-log, from: [web, api], to: log }\n${extra}`);
   if (mesh === undefined) throw new Error("the sample has problems");
   return mesh;
 }
 
 export const mesh = meshOf();
 export const contents = compileMesh(mesh, place);
+/** With one more policy. */
+export function meshWith(policy: string) {
+  const changed = meshOf(policy);
+  return { mesh: changed, contents: compileMesh(changed, place) };
+}
 /** Of endpoints. */
 export const own = { web: "10.42.11.127", api: "10.42.12.243" };
 export const tcp = (port: number): AskedPort => ({ protocol: "tcp", port });

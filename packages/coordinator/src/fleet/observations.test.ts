@@ -44,6 +44,35 @@ describe("what is held of each node", () => {
     expect(observations.all(now)[0]?.flows).toHaveLength(1);
   });
 
+  it("is from when on its endpoints were heard, if it has any", () => {
+    const observations = new Observations();
+    const of = (endpoints: Observation["endpoints"]) => {
+      observations.take("api1", said([], { endpoints }), now);
+      return observations.of("api1")?.endpoints;
+    };
+    expect(of(undefined)).toBeUndefined();
+    expect(of({ seconds: 0, gap: "gone" })).toEqual({ since: undefined, gap: "gone" });
+    expect(of({ seconds: 60, gap: "" })).toEqual({ since: ago(60), gap: "" });
+    // no longer than flows are kept
+    expect(of({ seconds: 9e9, gap: "" })?.since).toEqual(ago(7 * 24 * 3600));
+  });
+
+  it("of endpoints that send each has its own share, and its own name", () => {
+    const observations = new Observations(4);
+    const sent = (service: string, port: number) =>
+      flow(port, {
+        direction: "out",
+        source: undefined,
+        destination: "10.77.0.9",
+        endpoint: { service, identity: 1, peer: "", forged: false },
+      });
+    const flows = [1, 2, 3, 4, 5, 6].map((port) => sent("web", port));
+    observations.take("api1", said([...flows, sent("api", 1), sent("api", 2)]), now);
+    const [held] = observations.all(now);
+    expect(held?.flows.map(({ endpoint }) => endpoint?.service)).toEqual(["web", "web", "api", "api"]);
+    expect(held?.spent).toMatchObject([{ direction: "out", uid: undefined, endpoint: "web" }]);
+  });
+
   it("is bounded: whoever has the most loses the longest unused, and is named for good", () => {
     const observations = new Observations(4);
     const flows = Array.from({ length: 10 }, (_, index) => flow(index + 1, { lastSeen: ago(index) }));

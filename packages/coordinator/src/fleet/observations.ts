@@ -1,7 +1,13 @@
 // In: what each node's kernel has counted, message by message. Out: what is held of it. In memory only: kernels keep
 // their sets, and agents tell everything again on a new stream. Bounded per node, and fairly: whoever has the most
 // flows loses the longest unused of them, and is named.
-import type { Observation, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
+import {
+  type EndpointMemory,
+  flowKey,
+  type Observation,
+  type ObservedFlow,
+  type SpentQuota,
+} from "@weft/shared/model/observation";
 
 export interface NodeObservations {
   readonly node: string;
@@ -13,7 +19,16 @@ export interface NodeObservations {
   readonly spent: readonly SpentQuota[];
   /** What was opened before is not remembered. */
   readonly memorySince: Date;
+  /** Of what Cilium did at its endpoints; undefined: it has told nothing of any. */
+  readonly endpoints?: HeardEndpoints | undefined;
   readonly heard: Date;
+}
+
+export interface HeardEndpoints {
+  /** undefined: nothing is heard now. */
+  readonly since: Date | undefined;
+  /** Why it begins where it does. */
+  readonly gap: string;
 }
 
 interface Held extends Omit<NodeObservations, "node" | "flows"> {
@@ -29,10 +44,6 @@ const mostNamed = 256;
 export const retentionMs = 7 * 24 * 3600_000;
 /** As the kernel keeps them (the sets' own timeouts). */
 const keptMs = { seen: retentionMs, audited: retentionMs, denied: 3600_000 } as const;
-
-function keyOf({ kind, direction, source, destination, protocol, port, uid }: ObservedFlow): string {
-  return [kind, direction, source, destination, protocol, port, uid].join(" ");
-}
 
 export class Observations {
   readonly #nodes = new Map<string, Held>();
@@ -50,7 +61,7 @@ export class Observations {
     for (const flow of observation.flows) {
       // a node's clock may be ahead; nothing was seen after now
       const lastSeen = flow.lastSeen > now ? now : flow.lastSeen;
-      flows.set(keyOf(flow), { ...flow, lastSeen });
+      flows.set(flowKey(flow), { ...flow, lastSeen });
     }
     let droppedUnnamed = before?.droppedUnnamed ?? 0;
     if (flows.size > this.#most) {
@@ -60,8 +71,9 @@ export class Observations {
     const leftOut = observation.leftOut + droppedUnnamed;
     const memorySince = new Date(now.getTime() - Math.min(memorySeconds * 1000, retentionMs));
     const named = [...spent, ...dropped.values()];
-    const held = { flows, dropped, droppedUnnamed, fullSets, leftOut, spent: named, memorySince, heard: now };
-    this.#nodes.set(node, held);
+    const endpoints = heardEndpoints(observation.endpoints, now);
+    const sources = { flows, dropped, droppedUnnamed, fullSets, leftOut, spent: named };
+    this.#nodes.set(node, { ...sources, memorySince, endpoints, heard: now });
   }
 
   /** When the node last said something. */
@@ -85,6 +97,13 @@ export class Observations {
   }
 }
 
+function heardEndpoints(memory: EndpointMemory | undefined, now: Date): HeardEndpoints | undefined {
+  if (memory === undefined) return undefined;
+  const { seconds, gap } = memory;
+  const since = seconds === 0 ? undefined : new Date(now.getTime() - Math.min(seconds * 1000, retentionMs));
+  return { since, gap };
+}
+
 function isForgotten({ kind, lastSeen }: ObservedFlow, now: Date): boolean {
   return now.getTime() - lastSeen.getTime() >= keptMs[kind];
 }
@@ -100,8 +119,9 @@ function dropFairly(
   const bySource = new Map<string, Entry[]>();
   const newestFirst = [...flows].sort(([, a], [, b]) => b.lastSeen.getTime() - a.lastSeen.getTime());
   for (const entry of newestFirst) {
-    const [, { direction, source, uid }] = entry;
-    const key = `${direction} ${source} ${uid}`;
+    const [, { direction, source, uid, endpoint }] = entry;
+    const at = direction === "out" ? endpoint?.service : undefined;
+    const key = `${direction} ${source} ${uid} ${at ?? ""}`;
     const entries = bySource.get(key);
     if (entries === undefined) bySource.set(key, [entry]);
     else entries.push(entry);
@@ -116,10 +136,11 @@ function dropFairly(
     for (const [key] of gone) flows.delete(key);
     const [first] = gone;
     if (first === undefined) continue;
-    const { direction, source: address, uid, user } = first[1];
+    const { direction, source: address, uid, user, endpoint } = first[1];
+    const at = direction === "out" ? endpoint?.service : undefined;
     if (direction === "forward" || (!dropped.has(source) && dropped.size >= mostNamed))
       unnamed += gone.length;
-    else dropped.set(source, { direction, source: address, uid, user });
+    else dropped.set(source, { direction, source: address, uid, user, endpoint: at });
   }
   // more sources than room
   for (const [key] of newestFirst.slice(most)) if (flows.size > most && flows.delete(key)) unnamed += 1;

@@ -1,8 +1,9 @@
 // In: what kernels have counted, node by node. Out: the connections they speak of, each once, with who testifies. Pure.
 // A connection between two nodes is counted at both ends: the sender's kernel knows the user, the receiver's only the
-// address. What only one of the two tells is a claim.
+// address. What only one of the two tells is a claim. An endpoint of Cilium has an address of its own, so there even the receiver
+// knows which service it was.
 import type { DesiredContent, Traffic } from "@weft/shared/model/desired";
-import type { ObservedFlow } from "@weft/shared/model/observation";
+import { EndpointPlaces, type PlacedFlow, placeFlow } from "../explain/endpoint-places.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 
 export type Contents = ReadonlyMap<string, DesiredContent>;
@@ -16,6 +17,10 @@ export interface SeenConnection {
   readonly source: string;
   readonly toNode: string | undefined;
   readonly destination: string;
+  /** The service, where it arrived at the address of its endpoint. */
+  readonly toEndpoint: string | undefined;
+  /** An endpoint asked for a node's address, though the service there has an endpoint: so it does the next time. */
+  readonly isByAddress: boolean;
   /** The node that passes it on; it is judged there alone. */
   readonly via: string | undefined;
   readonly protocol: Traffic;
@@ -27,22 +32,36 @@ export interface SeenConnection {
   readonly isClaim: boolean;
 }
 
-interface Addresses {
+interface Ground {
+  readonly places: EndpointPlaces;
   readonly ofNode: ReadonlyMap<string, string>;
   readonly nodeAt: ReadonlyMap<string, string>;
+  readonly before: Contents;
+  readonly userOf: (node: string, service: string) => string | undefined;
 }
 
-function addressesOf(before: Contents, after: Contents): Addresses {
+function groundOf(before: Contents, after: Contents): Ground {
   const contents = [...after.values(), ...before.values()];
+  const endpoints = contents.flatMap(({ node, cilium }) =>
+    (cilium?.endpoints ?? []).map(({ address }) => [address, node] as const),
+  );
   return {
+    // a flow was seen with what was before
+    places: new EndpointPlaces(before, after),
     ofNode: new Map(contents.map(({ node, address }) => [node, address])),
-    nodeAt: new Map(contents.map(({ node, address }) => [address, node])),
+    nodeAt: new Map([...endpoints, ...contents.map(({ node, address }) => [address, node] as const)]),
+    before,
+    userOf: (node, service) =>
+      contents
+        .filter((content) => content.node === node)
+        .flatMap(({ identity }) => identity.workloads)
+        .find((workload) => workload.service === service)?.user,
   };
 }
 
 /** `in` and `out` of one connection meet here. */
-const arrivalKey = (source: string, toNode: string, { protocol, port }: ObservedFlow): string =>
-  `${source} ${toNode} ${protocol} ${port}`;
+const arrivalKey = ({ source, destination, flow: { protocol, port } }: PlacedFlow): string =>
+  `${source} ${destination} ${protocol} ${port}`;
 
 const later = (a: Date, b: Date): Date => (a > b ? a : b);
 
@@ -51,15 +70,15 @@ export function connectionsOf(
   before: Contents,
   after: Contents,
 ): SeenConnection[] {
-  const { ofNode, nodeAt } = addressesOf(before, after);
-  const arrivals = new Map<string, Date>();
-  for (const { node, flows } of observed)
-    for (const flow of flows) {
-      const source = flow.source ?? ofNode.get(node) ?? "";
-      if (flow.direction !== "in") continue;
-      const key = arrivalKey(source, node, flow);
-      arrivals.set(key, later(flow.lastSeen, arrivals.get(key) ?? flow.lastSeen));
-    }
+  const ground = groundOf(before, after);
+  const { places, ofNode, nodeAt } = ground;
+  const placed = observed.flatMap(({ node, flows }) =>
+    flows
+      // what is forged goes nowhere, whatever rules say
+      .filter(({ endpoint }) => endpoint?.forged !== true)
+      .flatMap((flow) => placeFlow(places, node, ofNode.get(node) ?? "", flow) ?? []),
+  );
+  const arrivals = new Set(placed.filter(({ flow }) => flow.direction === "in").map(arrivalKey));
   const connections = new Map<string, SeenConnection>();
   const add = (connection: SeenConnection) => {
     const { fromNode, user, uid, source, toNode, destination, via, protocol, port } = connection;
@@ -69,46 +88,57 @@ export function connectionsOf(
     else connections.set(key, { ...known, lastUsed: later(known.lastUsed, connection.lastUsed) });
   };
   const told = new Set<string>();
-  for (const { node, flows } of observed)
-    for (const flow of flows) {
-      const own = ofNode.get(node) ?? "";
-      const { protocol, port, direction } = flow;
-      if (direction === "in") continue;
-      const source = flow.source ?? own;
-      const destination = flow.destination ?? own;
-      const toNode = nodeAt.get(destination);
-      const common = { protocol, port, source, destination, toNode, lastUsed: flow.lastSeen };
-      if (direction === "forward") {
-        const ends = { fromNode: nodeAt.get(source), user: undefined, uid: undefined };
-        // it speaks of others, and their own kernels are not asked
-        const isClaim = [ends.fromNode, toNode].some((end) => end !== undefined && end !== node);
-        add({ ...common, ...ends, via: node, witnesses: [node], isClaim });
-        continue;
-      }
-      const key = toNode === undefined ? "" : arrivalKey(source, toNode, flow);
-      const arrived = arrivals.get(key);
-      told.add(key);
-      add({
-        ...common,
-        fromNode: node,
-        user: flow.user,
-        uid: flow.uid,
-        via: undefined,
-        witnesses: arrived === undefined || toNode === undefined ? [node] : [...new Set([node, toNode])],
-        isClaim: toNode !== undefined && toNode !== node && arrived === undefined,
-      });
+  for (const each of placed) {
+    const { node, source, destination, flow } = each;
+    if (flow.direction === "in") continue;
+    const toNode = nodeAt.get(destination);
+    const common = commonOf(ground, each, toNode);
+    if (flow.direction === "forward") {
+      const ends = { fromNode: nodeAt.get(source), user: undefined, uid: undefined };
+      // it speaks of others, and their own kernels are not asked
+      const isClaim = [ends.fromNode, toNode].some((end) => end !== undefined && end !== node);
+      add({ ...common, ...ends, via: node, witnesses: [node], isClaim });
+      continue;
     }
-  for (const { node, flows } of observed)
-    for (const flow of flows) {
-      const own = ofNode.get(node) ?? "";
-      const { protocol, port, direction } = flow;
-      const source = flow.source ?? own;
-      if (direction !== "in" || told.has(arrivalKey(source, node, flow))) continue;
-      const fromNode = nodeAt.get(source);
-      const { lastSeen: lastUsed } = flow;
-      const ends = { fromNode, user: undefined, uid: undefined, source, toNode: node, destination: own };
-      const isClaim = fromNode !== undefined && fromNode !== node;
-      add({ ...ends, protocol, port, lastUsed, via: undefined, witnesses: [node], isClaim });
-    }
+    const key = toNode === undefined ? "" : arrivalKey(each);
+    const hasArrived = arrivals.has(key);
+    told.add(key);
+    add({
+      ...common,
+      fromNode: node,
+      user: flow.endpoint === undefined ? flow.user : ground.userOf(node, flow.endpoint.service),
+      uid: flow.uid,
+      via: undefined,
+      witnesses: !hasArrived || toNode === undefined ? [node] : [...new Set([node, toNode])],
+      isClaim: toNode !== undefined && toNode !== node && !hasArrived,
+    });
+  }
+  for (const each of placed) {
+    const { node, source, flow } = each;
+    if (flow.direction !== "in" || told.has(arrivalKey(each))) continue;
+    const fromNode = nodeAt.get(source);
+    const sender = places.at(source);
+    const user = sender === undefined ? undefined : ground.userOf(sender.node, sender.endpoint.service);
+    const isClaim = fromNode !== undefined && fromNode !== node;
+    const ends = { fromNode, user, uid: undefined, via: undefined, witnesses: [node], isClaim };
+    add({ ...commonOf(ground, each, node), ...ends });
+  }
   return [...connections.values()];
+}
+
+function commonOf(
+  { places, before }: Ground,
+  { source, destination, flow, place }: PlacedFlow,
+  toNode: string | undefined,
+) {
+  const { protocol, port, lastSeen: lastUsed, direction } = flow;
+  const toEndpoint = places.at(destination)?.endpoint.service;
+  const isPublished = before
+    .get(toNode ?? "")
+    ?.cilium?.endpoints.some(({ ports }) =>
+      ports.some((range) => range.protocol === protocol && range.from <= port && port <= range.to),
+    );
+  const isByAddress =
+    direction === "out" && place !== undefined && toEndpoint === undefined && isPublished === true;
+  return { protocol, port, source, destination, toNode, toEndpoint, isByAddress, lastUsed };
 }

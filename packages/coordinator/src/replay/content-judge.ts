@@ -24,6 +24,13 @@ export interface Verdict {
   readonly origin: Origin | undefined;
 }
 
+/** By which node. */
+export interface Judged extends Verdict {
+  readonly at: string;
+}
+
+export type Judges = ReadonlyMap<string, ContentJudge>;
+
 export interface Wanted {
   readonly protocol: Traffic;
   /** 0 for icmp. */

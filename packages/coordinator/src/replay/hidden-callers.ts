@@ -3,7 +3,8 @@
 // never shop who called is what the sender says. Where the change would refuse shop, its silence is no proof.
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
-import { type Judges, judgesOf, judgeWay } from "./judge-way.ts";
+import type { Judges } from "./content-judge.ts";
+import { judgesOf, judgeWay } from "./judge-way.ts";
 import type { UnknownSpan } from "./unknown-spans.ts";
 
 export function hiddenCallers(
@@ -14,10 +15,12 @@ export function hiddenCallers(
   const [old, now] = [judgesOf(before), judgesOf(after)];
   const ways = new Map<string, SeenConnection & { readonly told: Set<string> }>();
   for (const connection of connectionsOf(observed, before, after)) {
-    const { fromNode, toNode, destination, protocol, port, user, via, isClaim } = connection;
+    const { fromNode, toNode, source, destination, protocol, port, user, via, isClaim } = connection;
     // the receiver's kernel counted it, and another node says who it was
     if (fromNode === undefined || user === undefined || via !== undefined) continue;
     if (toNode === undefined || toNode === fromNode || isClaim) continue;
+    // an endpoint's own address says which service it was
+    if (source !== nodeAddress(fromNode, [old, now])) continue;
     const key = [fromNode, destination, protocol, port].join(" ");
     const way = ways.get(key) ?? { ...connection, told: new Set<string>() };
     way.told.add(user);
@@ -29,6 +32,10 @@ export function hiddenCallers(
       .filter((user) => judgeWay(old, way, user).passes && !judgeWay(now, way, user).passes)
       .map((user) => spanOf(way, user)),
   );
+}
+
+function nodeAddress(node: string, sides: readonly Judges[]): string | undefined {
+  return sides.map((judges) => judges.get(node)?.content.address).find((address) => address !== undefined);
 }
 
 function usersOf({ fromNode }: SeenConnection, sides: readonly Judges[]): readonly string[] {

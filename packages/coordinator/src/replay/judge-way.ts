@@ -1,20 +1,20 @@
 // In: what every node is to enforce, and a connection. Out: what becomes of it on its way, and on which node. Pure.
 import type { Contents, SeenConnection } from "./connections.ts";
-import { ContentJudge, type Verdict } from "./content-judge.ts";
-
-export interface Judged extends Verdict {
-  readonly at: string;
-}
-
-export type Judges = ReadonlyMap<string, ContentJudge>;
+import { ContentJudge, type Judged, type Judges, type Verdict } from "./content-judge.ts";
+import { endpointEnds, judgeEndpoints } from "./endpoint-judge.ts";
 
 export const judgesOf = (contents: Contents): Judges =>
   new Map([...contents].map(([node, content]) => [node, new ContentJudge(content)]));
 
 /** The first kernel on the way that refuses, or the last that lets it pass. */
 export function judgeWay(judges: Judges, connection: SeenConnection, user: string): Judged {
-  const { fromNode, toNode, via, destination } = connection;
+  const { fromNode, toNode, via, toEndpoint } = connection;
+  const ends = endpointEnds(judges, connection, user);
+  if (ends !== undefined) return judgeEndpoints(judges, connection, user, ends);
   const source = sourceIn(judges, connection);
+  // an endpoint that there is not any more was a service of its node, and is one again
+  const atNode = toEndpoint === undefined ? undefined : judges.get(toNode ?? "")?.content.address;
+  const destination = atNode ?? connection.destination;
   if (via !== undefined) {
     const verdict = judges.get(via)?.forwards(source, destination, connection);
     return { ...(verdict ?? free), at: via };

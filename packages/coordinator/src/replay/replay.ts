@@ -5,8 +5,8 @@ import type { DesiredContent, Origin, Traffic } from "@weft/shared/model/desired
 import type { Identity } from "../explain/identify.ts";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { type Contents, connectionsOf, type SeenConnection } from "./connections.ts";
-import type { Verdict } from "./content-judge.ts";
-import { type Judges, judgesOf, judgeWay } from "./judge-way.ts";
+import type { Judges, Verdict } from "./content-judge.ts";
+import { judgesOf, judgeWay } from "./judge-way.ts";
 
 export interface Flip {
   readonly becomes: "refused" | "allowed";
@@ -120,13 +120,14 @@ function targetOf(
   connection: SeenConnection,
   sides: readonly Judges[],
 ): Identity & { readonly portName: string } {
-  const { toNode, destination } = connection;
+  const { toNode, toEndpoint, destination } = connection;
   if (toNode === undefined) return { ...nobody(destination), portName: "" };
   for (const judges of sides) {
     const judgeThere = judges.get(toNode);
-    const endpoint = judgeThere?.endpoint(connection);
-    if (judgeThere === undefined || endpoint === undefined) continue;
-    const { service, portName } = endpoint;
+    const declared = judgeThere?.endpoint(connection);
+    const service = declared?.service ?? toEndpoint;
+    if (judgeThere === undefined || service === undefined) continue;
+    const portName = declared?.portName ?? "";
     const workload = judgeThere.content.identity.workloads.find((each) => each.service === service);
     const spiffeId = workload?.spiffeId ?? "";
     return { kind: "service", name: service, node: toNode, address: destination, spiffeId, portName };

@@ -3,6 +3,7 @@
 import type { DesiredContent, Endpoint, PortRange } from "@weft/shared/model/desired";
 import type { SpentQuota } from "@weft/shared/model/observation";
 import { byText } from "@weft/shared/plan/text-order";
+import type { HeardEndpoints } from "../fleet/observations.ts";
 import { intersect } from "../mesh/selection.ts";
 import type { Contents } from "./connections.ts";
 
@@ -19,6 +20,8 @@ export interface Memory {
   readonly spent: readonly SpentQuota[];
   /** What was opened before is not remembered; undefined: nothing is. */
   readonly since: Date | undefined;
+  /** Of Cilium at its endpoints; undefined: it has told nothing of any. */
+  readonly endpoints?: HeardEndpoints | undefined;
 }
 
 export interface UnknownSpan {
@@ -47,7 +50,12 @@ export function unknownSpans(
       ...addressTexts(before.get(node), after.get(node)),
     ];
     const whole = texts.map((text) => ({ node, text, source: "", since: undefined }));
-    return [...whole, ...ageSpans(memory, fullSince), ...spentSpans(memory)];
+    return [
+      ...whole,
+      ...ageSpans(memory, fullSince),
+      ...endpointSpans(memory, before.get(node), after.get(node), fullSince),
+      ...spentSpans(memory),
+    ];
   });
 }
 
@@ -64,9 +72,33 @@ function ageSpans(memory: Memory | undefined, fullSince: Date): UnknownSpan[] {
   return [{ node, source: "", since, text: "what was opened before its memory began is UNKNOWN" }];
 }
 
+/** No kernel remembers what Cilium did: the node's agent does, and only while it heard it. */
+function endpointSpans(
+  memory: Memory | undefined,
+  before: DesiredContent | undefined,
+  after: DesiredContent | undefined,
+  fullSince: Date,
+): UnknownSpan[] {
+  if (memory === undefined || memory.state === "silent" || memory.state === "not joined") return [];
+  const { node, endpoints } = memory;
+  const has = (content: DesiredContent | undefined) => (content?.cilium?.endpoints.length ?? 0) > 0;
+  const span = (text: string, since?: Date) => [{ node, source: "", since, text }];
+  if (!has(before))
+    return has(after)
+      ? span("its services move into namespaces: what they open on their own machine is not counted: UNKNOWN")
+      : [];
+  if (endpoints === undefined)
+    return span("it has told nothing of its endpoints: what Cilium saw is UNKNOWN");
+  const { since, gap } = endpoints;
+  if (since === undefined) return span(`what Cilium sees at its endpoints is not heard (${gap}): UNKNOWN`);
+  if (since <= fullSince) return [];
+  return span(`what was opened before Cilium was heard there (${gap}) is UNKNOWN`, since);
+}
+
 function spentSpans(memory: Memory | undefined): UnknownSpan[] {
-  return (memory?.spent ?? []).map(({ direction, source, uid, user }) => {
-    const who = direction === "out" ? `user ${user === "" ? uid : user}` : (source ?? "");
+  return (memory?.spent ?? []).map(({ direction, source, uid, user, endpoint }) => {
+    const local = endpoint === undefined ? `user ${user === "" ? uid : user}` : `service ${endpoint}`;
+    const who = direction === "out" ? local : (source ?? "");
     const what = direction === "out" ? "what else it opened outside the mesh" : "what else it opened there";
     return {
       node: memory?.node ?? "",
@@ -80,8 +112,11 @@ function spentSpans(memory: Memory | undefined): UnknownSpan[] {
 /** What decides verdicts: neither lines of the file nor what is not policy. */
 function rulesOf(content: DesiredContent | undefined): string {
   const rules =
-    content === undefined ? undefined : [content.address, content.policy, content.identity.workloads];
-  return JSON.stringify(rules, (key, value: unknown) => (key === "origin" ? undefined : value)) ?? "";
+    content === undefined
+      ? undefined
+      : [content.address, content.policy, content.identity.workloads, content.cilium?.endpoints];
+  const isText = (key: string) => key === "origin" || key === "because";
+  return JSON.stringify(rules, (key, value: unknown) => (isText(key) ? undefined : value)) ?? "";
 }
 
 function memoryTexts(memory: Memory | undefined): string[] {

@@ -3,6 +3,7 @@ import { WeftError } from "@weft/shared/errors/weft-error";
 import type { ObservationsResponse } from "@weft/shared/gen/weft/v1/control";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { declaredFlows } from "../explain/declared-flows.ts";
+import { identityTexts, unheardTexts } from "../explain/endpoint-doubts.ts";
 import { type NamedFlow, namedFlows } from "../explain/named-flows.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMember } from "../fleet/node-view.ts";
@@ -10,7 +11,7 @@ import type { Observations } from "../fleet/observations.ts";
 import type { MeshAuthority } from "../rollout/mesh-authority.ts";
 import type { CompiledMesh, MeshCompiler } from "../rollout/mesh-compiler.ts";
 import type { Store } from "../store/store.ts";
-import { banName } from "../view/flow-model.ts";
+import { banName, forgedName } from "../view/flow-model.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface FlowDeskParts {
@@ -32,8 +33,9 @@ export function requireMesh(authority: MeshAuthority): Mesh {
   throw new WeftError("WEFT-E103", "no mesh file was applied yet", { hint: "weft apply mesh.yaml" });
 }
 
-function decidedBy({ kind, isBanned, origin }: NamedFlow): string {
+function decidedBy({ kind, isBanned, isForged, origin }: NamedFlow): string {
   if (kind === "allowed") return "";
+  if (isForged) return forgedName;
   return isBanned ? banName : (origin?.policy ?? "default");
 }
 
@@ -71,9 +73,11 @@ export class FlowDesk {
     const at = now();
     const observed = observations.all(at).filter((each) => mesh.nodes.some(({ name }) => name === each.node));
     const concerns = (name: string) => node === "" || name === node;
-    const flows = namedFlows(mesh, this.#content(mesh), observed).filter(
-      ({ source, destination, node: counted }) => [source.node, destination.node, counted].some(concerns),
+    const compiled = this.#content(mesh);
+    const flows = namedFlows(mesh, compiled, observed).filter(({ source, destination, node: counted }) =>
+      [source.node, destination.node, counted].some(concerns),
     );
+    const taken = identityTexts(mesh, compiled, observed);
     const unknown = mesh.nodes
       .filter(({ name }) => concerns(name))
       .flatMap(({ name }) => {
@@ -83,6 +87,8 @@ export class FlowDesk {
         return [
           ...held.fullSets.map((set) => `${name}: set ${set} is full: what is not listed is UNKNOWN`),
           ...(held.leftOut > 0 ? [`${name}: ${held.leftOut} flows are not listed`] : []),
+          ...unheardTexts(compiled, held, at),
+          ...taken.filter(({ node: told }) => told === name).map(({ text }) => text),
           ...(fleet.view(name).connected
             ? []
             : [`${name} is not connected; last heard ${held.heard.toISOString()}`]),

@@ -75,6 +75,7 @@ export class Replayer {
       leftOut: held?.leftOut ?? 0,
       spent: held?.spent ?? [],
       since: held?.memorySince,
+      endpoints: held?.endpoints,
       isCurrent: statusOf(view, now()).verdict === "ENFORCED",
     };
   }

@@ -11,6 +11,9 @@ export interface FlowEndView {
 /** What refuses where a node is banned. */
 export const banName = "a ban";
 
+/** What refuses where an endpoint sends with another's address. */
+export const forgedName = "its source address, which is not the endpoint's";
+
 export interface FlowView {
   readonly kind: string;
   readonly source: FlowEndView;

@@ -1,7 +1,7 @@
 // In: what kernels have counted, by identity. Out: lines and JSON of `weft flows` and `weft denials`. Pure.
 import { durationText } from "./duration-text.ts";
 import type { FlowEndView, FlowView, ObservedView } from "./flow-model.ts";
-import { banName } from "./flow-model.ts";
+import { banName, forgedName } from "./flow-model.ts";
 import { type Paint, printable } from "./paint.ts";
 import { renderTable, type TableColumn } from "./render-table.ts";
 
@@ -34,6 +34,7 @@ export function decisionText({ kind, decidedBy, file, line }: FlowView): string 
 function remedy(flow: FlowView): string {
   if (flow.wouldAllow !== "") return flow.wouldAllow;
   if (flow.decidedBy === banName) return "weft node unban";
+  if (flow.decidedBy === forgedName) return "-";
   if (flow.decidedBy !== "default") return `take the source out of policy ${flow.decidedBy}`;
   return "-";
 }
@@ -139,6 +140,6 @@ export function flowKey({ kind, source, destination, protocol, port, node, decid
     protocol,
     port,
     node,
-    kind === "audited" ? decidedBy : "",
+    kind === "audited" || decidedBy === forgedName ? decidedBy : "",
   ].join("|");
 }

@@ -9,6 +9,7 @@ import {
   type CiliumHealth,
   parseConfig,
   parseHealth,
+  parseIdentityLabels,
   parseRevision,
 } from "./parse-answers.ts";
 import { type CiliumEndpoint, parseEndpoint, parseEndpoints } from "./parse-endpoint.ts";
@@ -51,6 +52,12 @@ export class CiliumClient {
   /** Rises with every policy file that is loaded or unloaded; begins anew when the agent does. */
   async policyRevision(options?: CallOptions): Promise<number> {
     return parseRevision(await this.#read("/v1/policy", options));
+  }
+
+  /** What a number stands for; none: no such identity. */
+  async identityLabels(identity: number, options?: CallOptions): Promise<readonly string[]> {
+    const answer = await this.#ask("GET", `/v1/identity/${identity}`, [200, 404], options);
+    return answer.status === 404 ? [] : parseIdentityLabels(answer.body);
   }
 
   /** Whether it can take endpoints: it calls itself healthy before its datapath is compiled. */

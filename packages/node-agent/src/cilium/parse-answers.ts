@@ -78,3 +78,7 @@ export function parseConfig(text: string): CiliumConfig {
 export function parseRevision(text: string): number {
   return countOf("revision", objectOf("the answer", jsonOf(text))["revision"]);
 }
+
+export function parseIdentityLabels(text: string): readonly string[] {
+  return optional("labels", objectOf("the answer", jsonOf(text))["labels"], textsOf) ?? [];
+}

@@ -8,6 +8,7 @@ import { makeExecutors } from "../apply/executors.ts";
 import { CiliumClient } from "../cilium/agent-client.ts";
 import { EndpointCutter } from "../cilium/endpoint-cutter.ts";
 import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
+import { MonitorWatch } from "../cilium/monitor-watch.ts";
 import { PolicyDirectory } from "../cilium/policy-directory.ts";
 import { PolicyWitness } from "../cilium/policy-witness.ts";
 import { PublishedPorts } from "../cilium/published-ports.ts";
@@ -84,6 +85,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     node,
     streams: () => links.link?.streams ?? 0,
     send: (observation) => links.link?.sendObservation(observation),
+    endpoints: () => monitor.report(),
   });
   const client = () => links.link?.client;
 
@@ -141,6 +143,12 @@ export async function runAgent(parts: RunParts): Promise<void> {
     ...host,
     client: ciliumClient,
     desired: () => agent.current,
+  });
+  const monitor = new MonitorWatch({
+    host,
+    client: ciliumClient,
+    desired: () => agent.current,
+    onFindings: (findings) => agent.conditions.set("monitor", findings),
   });
   const dialler = new Dialler({
     exec: host.exec,
@@ -236,7 +244,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, foreign, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, monitor, observer].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;

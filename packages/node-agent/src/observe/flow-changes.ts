@@ -1,8 +1,7 @@
 // In: the flows the kernel holds now, look by look. Out: those that are new or were used since they were last told, at
 // most so many: refusals first, but never more than half of the room while flows wait that nobody has been told of.
 // Remembers what was told; no clock, no I/O.
-import type { ObservedFlow } from "@weft/shared/model/observation";
-import { flowKey } from "./parse-records.ts";
+import { flowKey, type ObservedFlow } from "@weft/shared/model/observation";
 
 export interface Changes {
   readonly flows: readonly ObservedFlow[];

@@ -103,6 +103,42 @@ describe("the observer", () => {
     await host.files.remove("/proc/uptime");
   });
 
+  it("tells what was heard of Cilium at endpoints with it, when that changes or has a gap", async () => {
+    const told = { since: 100, packets: 1, gap: "" };
+    const sent: Observation[] = [];
+    const say = () => {};
+    const lastSeen = host.clock.now();
+    const denied = { kind: "denied", direction: "in", source: "10.42.1.5", destination: undefined } as const;
+    const counted = { protocol: "tcp", port: 8080, uid: undefined, user: "", lastSeen } as const;
+    const endpoint = { service: "api", identity: 36880, peer: "", forged: false };
+    const beside = new Observer({
+      host,
+      log: { info: say, warn: say, error: say },
+      node: "api1",
+      streams: () => 1,
+      send: (observation) => void sent.push(observation),
+      endpoints: async () => ({
+        flows: [{ ...denied, ...counted, endpoint, packets: told.packets }],
+        fullSets: ["denied_endpoints"],
+        spent: [],
+        memory: { seconds: told.since, gap: told.gap },
+      }),
+    });
+    await beside.look(signal);
+    await beside.look(signal);
+    expect(sent).toMatchObject([
+      { fullSets: ["denied_endpoints"], endpoints: { seconds: 100 }, flows: [{}, {}] },
+    ]);
+    expect(sent[0]?.flows.map((flow) => flow.endpoint)).toContainEqual(endpoint);
+    told.packets = 2;
+    await beside.look(signal);
+    expect(sent[1]).toMatchObject({ complete: false, flows: [{ endpoint, packets: 2 }] });
+    Object.assign(told, { since: 1, gap: "17 events were lost" });
+    await beside.look(signal);
+    expect(sent[2]).toMatchObject({ flows: [], endpoints: { seconds: 1, gap: "17 events were lost" } });
+    expect(sent).toHaveLength(3);
+  });
+
   it("answers whoever asks, even if nothing has changed", async () => {
     await observer.look(signal);
     await observer.look(signal, true);

@@ -1,11 +1,17 @@
-// In: the kernel's record sets. Out: what changed in them, told over the link; everything again when the link is a new
+// In: the kernel's record sets, and what was heard of Cilium at endpoints. Out: what changed in them, told over the link; everything again when the link is a new
 // one. Looked at now and then, and at once and every second or two while somebody at the coordinator wants to know:
 // each look is a process, and an idle agent should cost next to nothing. Reads only, but for the marks that make the
 // kernel count how long it has remembered.
 import { isWeftError } from "@weft/shared/errors/weft-error";
-import type { Observation, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
+import {
+  flowKey,
+  type Observation,
+  type ObservedFlow,
+  type SpentQuota,
+} from "@weft/shared/model/observation";
 import { markedSets, renderMarks } from "@weft/shared/render/nftables-memory";
 import { sharedSets } from "@weft/shared/render/nftables-slots";
+import type { EndpointRecords } from "../cilium/monitor-watch.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { parsePasswd } from "../policy/users.ts";
@@ -20,6 +26,8 @@ export interface ObserverParts {
   /** Grows with every new stream; 0: there is none. */
   readonly streams: () => number;
   readonly send: (observation: Observation) => void;
+  /** What Cilium did at this node's endpoints; undefined: it has none. */
+  readonly endpoints?: () => Promise<EndpointRecords | undefined>;
 }
 
 const idleLookMs = 30_000;
@@ -42,6 +50,7 @@ export class Observer {
   #toldOn = 0;
   #incomplete = "";
   #began = 0;
+  #endpointsBegan = 0;
   #attendedUntil = 0;
   #isAsked = false;
   #wake: (() => void) | undefined;
@@ -113,16 +122,23 @@ export class Observer {
   async #tell(printed: string, memorySeconds: number, stream: number, asked: boolean): Promise<void> {
     const { host, node, send } = this.#parts;
     const complete = stream !== this.#toldOn;
+    const heard = await this.#parts.endpoints?.();
     // Ages change with every second; nothing was used while the counters stand still.
-    const text = printed.replaceAll(/"expires": ?\d+/g, "");
+    const text = `${printed.replaceAll(/"expires": ?\d+/g, "")}${countsOf(heard)}`;
     // Of a memory that began anew the counters may stand as before.
-    const began = memorySeconds === 0 ? 0 : host.clock.now().getTime() / 1000 - memorySeconds;
-    const isSameMemory = Math.abs(began - this.#began) < blurSeconds;
+    const began = this.#beginning(memorySeconds);
+    const endpointsBegan = this.#beginning(heard?.memory.seconds ?? 0);
+    const isSameMemory =
+      Math.abs(began - this.#began) < blurSeconds &&
+      Math.abs(endpointsBegan - this.#endpointsBegan) < blurSeconds;
     if (!complete && !asked && text === this.#printed && isSameMemory) return;
-    const { flows, fullSets, spent } = parseRecords(printed, host.clock.now());
+    const records = parseRecords(printed, host.clock.now());
+    const flows = [...records.flows, ...(heard?.flows ?? [])];
+    const fullSets = [...records.fullSets, ...(heard?.fullSets ?? [])];
+    const spent = [...records.spent, ...(heard?.spent ?? [])];
     if (complete) this.#changes.forget();
     const changes = this.#changes.take(flows);
-    const incomplete = JSON.stringify([fullSets, spent]);
+    const incomplete = JSON.stringify([fullSets, spent, heard?.memory.gap]);
     // What did not fit comes with the next look.
     this.#printed = changes.isWhole ? text : "";
     const isSame = changes.flows.length === 0 && incomplete === this.#incomplete && isSameMemory;
@@ -135,10 +151,17 @@ export class Observer {
       leftOut: changes.leftOut,
       memorySeconds,
       spent: await this.#withUsers(spent),
+      endpoints: heard?.memory,
     });
     this.#toldOn = stream;
     this.#incomplete = incomplete;
     this.#began = began;
+    this.#endpointsBegan = endpointsBegan;
+  }
+
+  /** 0: it cannot be told. */
+  #beginning(memorySeconds: number): number {
+    return memorySeconds === 0 ? 0 : this.#parts.host.clock.now().getTime() / 1000 - memorySeconds;
   }
 
   async #withUsers<T extends ObservedFlow | SpentQuota>(flows: readonly T[]): Promise<T[]> {
@@ -149,4 +172,11 @@ export class Observer {
       flow.uid === undefined ? flow : { ...flow, user: names.get(flow.uid) ?? "" },
     );
   }
+}
+
+/** Without when it was. */
+function countsOf(heard: EndpointRecords | undefined): string {
+  if (heard === undefined) return "";
+  const counts = heard.flows.map((flow) => `${flowKey(flow)} ${flow.packets}`);
+  return JSON.stringify([counts, heard.fullSets, heard.spent, heard.memory.gap]);
 }

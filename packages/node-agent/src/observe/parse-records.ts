@@ -3,7 +3,13 @@
 // pings have no port, and sets of their own.
 import { formatCidr, parseAddress, parseCidr } from "@weft/shared/model/address";
 import type { Protocol } from "@weft/shared/model/desired";
-import type { Direction, FlowKind, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
+import {
+  type Direction,
+  type FlowKind,
+  flowKey,
+  type ObservedFlow,
+  type SpentQuota,
+} from "@weft/shared/model/observation";
 
 export interface Records {
   /** Without the names of users. */
@@ -64,10 +70,6 @@ export function parseRecords(printed: string, now: Date): Records {
     }
   }
   return { flows: [...flows.values()], fullSets, spent };
-}
-
-export function flowKey({ kind, direction, source, destination, protocol, port, uid }: ObservedFlow): string {
-  return [kind, direction, source, destination, protocol, port, uid].join(" ");
 }
 
 /** The same flow in two sets: what it was counted as has changed on the way. */

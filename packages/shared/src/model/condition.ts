@@ -144,6 +144,12 @@ export const conditionKinds = {
     dependsOn: ["CILIUM_MISSING"],
     hint: "a service that the detail names stays as it was, under nftables; correct it, and it is tried again",
   },
+  CILIUM_UNHEARD: {
+    title: "nobody hears what Cilium refuses and lets pass here",
+    severity: "warning",
+    dependsOn: ["CILIUM_MISSING", "CILIUM_DOWN"],
+    hint: "what is enforced does not depend on it; denials and flows of endpoints are UNKNOWN until `cilium-dbg monitor` runs (docs/cilium.md)",
+  },
   COMPONENT_MISSING: {
     title: "a component cannot be had",
     severity: "error",

@@ -1,9 +1,21 @@
-// What a kernel has counted, and what it is asked (wire: weft/v1/agent.proto). No behaviour.
+// What a kernel has counted, and what it is asked (wire: weft/v1/agent.proto). Nothing but the one key.
 import type { Strength, Traffic } from "./desired.ts";
 
 /** seen: asked for, whatever came of it. denied: refused. audited: would be refused, and passed. */
 export type FlowKind = "seen" | "denied" | "audited";
 export type Direction = "in" | "out" | "forward";
+
+/** What Cilium knows of a flow beside addresses and ports. */
+export interface EndpointFlow {
+  /** Whose endpoint it is; the flow is "in" or "out" of it. */
+  readonly service: string;
+  /** Cilium's number of the other end; 0: not told. */
+  readonly identity: number;
+  /** Hash of its SPIFFE ID, by the label spiffe:id; empty: it has none, or it is not known. */
+  readonly peer: string;
+  /** Dropped because its source address was not the endpoint's. */
+  readonly forged: boolean;
+}
 
 export interface ObservedFlow {
   readonly kind: FlowKind;
@@ -19,6 +31,8 @@ export interface ObservedFlow {
   readonly user: string;
   readonly packets: number;
   readonly lastSeen: Date;
+  /** Judged by Cilium at an endpoint of the node; undefined: counted by nftables. */
+  readonly endpoint?: EndpointFlow | undefined;
 }
 
 /** Who has used up what is remembered of one source: what else it opened is not in the memory. */
@@ -29,6 +43,16 @@ export interface SpentQuota {
   /** Of "out". */
   readonly uid: number | undefined;
   readonly user: string;
+  /** Of "out", by Cilium: the service. */
+  readonly endpoint?: string | undefined;
+}
+
+/** Of what the agent of a node has heard of Cilium: no kernel keeps it. */
+export interface EndpointMemory {
+  /** How far back it goes without a gap; 0: nothing is heard now. */
+  readonly seconds: number;
+  /** Why it begins where it does. */
+  readonly gap: string;
 }
 
 export interface Observation {
@@ -41,6 +65,15 @@ export interface Observation {
   /** How far back the memory of flows goes, by the kernel's own count; 0: it cannot tell. */
   readonly memorySeconds: number;
   readonly spent: readonly SpentQuota[];
+  /** Of a node with endpoints of Cilium. */
+  readonly endpoints?: EndpointMemory | undefined;
+}
+
+/** By which a flow is told from all others of its node. */
+export function flowKey(flow: ObservedFlow): string {
+  const { kind, direction, source, destination, protocol, port, uid, endpoint } = flow;
+  const at = endpoint === undefined ? "" : `${endpoint.service} ${endpoint.forged}`;
+  return [kind, direction, source, destination, protocol, port, uid, at].join(" ");
 }
 
 export interface KernelQuestion {

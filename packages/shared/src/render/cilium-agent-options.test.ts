@@ -36,6 +36,16 @@ describe("options of an agent of Cilium", () => {
     });
   });
 
+  it("let verdicts and drops be heard, no packets that pass, and never more than a machine can bear", () => {
+    expect(options).toMatchObject({
+      "bpf-events-policy-verdict-enabled": "true",
+      "bpf-events-trace-enabled": "false",
+      "bpf-events-default-rate-limit": "4000",
+      "bpf-events-default-burst-limit": "4000",
+      "monitor-queue-size": "16000",
+    });
+  });
+
   it("are words that are names of files, with values of one line", () => {
     for (const [name, value] of Object.entries(options)) {
       expect(name).toMatch(/^[a-z0-9-]+$/);

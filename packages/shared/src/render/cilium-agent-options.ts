@@ -13,6 +13,9 @@ export interface AgentGround extends Pick<DesiredContent, "mesh" | "address"> {
   readonly device: string;
 }
 
+/** Events of the datapath in a second, at most: whoever is refused can make as many as he likes. */
+export const eventRate = 4_000;
+
 /** Name of the file -> its content. */
 export function renderAgentOptions({ mesh, address, device, cilium }: AgentGround): Record<string, string> {
   if (familyOf(address) !== 4) throw new WeftError("WEFT-E003", `${address} is no IPv4 address`);
@@ -54,6 +57,15 @@ export function renderAgentOptions({ mesh, address, device, cilium }: AgentGroun
     "mesh-auth-enabled": "false",
     "enable-hubble": "false",
     "agent-health-port": "9879",
+    // the monitor is told verdicts and drops; a packet that passes is no event, even while somebody listens
+    "enable-monitor": "true",
+    "bpf-events-policy-verdict-enabled": "true",
+    "bpf-events-drop-enabled": "true",
+    "bpf-events-trace-enabled": "false",
+    "bpf-events-default-rate-limit": String(eventRate),
+    "bpf-events-default-burst-limit": String(eventRate),
+    // a listener that stops for a moment loses what does not fit here, and nobody says so: four seconds
+    "monitor-queue-size": String(4 * eventRate),
   };
 }
 

@@ -1,7 +1,14 @@
 // Observation <-> weft.v1. What a node says of its own kernel; bounded, because a node may be lying.
 import type * as wire from "../gen/weft/v1/agent.ts";
 import { formatCidr, parseAddress, parseCidr } from "../model/address.ts";
-import type { Direction, FlowKind, Observation, ObservedFlow, SpentQuota } from "../model/observation.ts";
+import type {
+  Direction,
+  EndpointFlow,
+  FlowKind,
+  Observation,
+  ObservedFlow,
+  SpentQuota,
+} from "../model/observation.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 
 const kinds: readonly FlowKind[] = ["seen", "denied", "audited"];
@@ -10,6 +17,7 @@ const directions: readonly Direction[] = ["in", "out", "forward"];
 export const mostFlows = 1_000;
 const mostSpent = 2_048;
 const longestText = 64;
+const longestGap = 200;
 
 export function encodeObservation(observation: Observation): wire.Observation {
   return {
@@ -25,16 +33,22 @@ export function encodeObservation(observation: Observation): wire.Observation {
       source: flow.source ?? "",
       destination: flow.destination ?? "",
       packets: BigInt(flow.packets),
+      endpoint: flow.endpoint,
     })),
     complete: observation.complete,
     fullSets: [...observation.fullSets],
     leftOut: observation.leftOut,
     memorySeconds: BigInt(observation.memorySeconds),
-    spent: observation.spent.map(({ direction, source, uid, user }) => ({
+    spent: observation.spent.map(({ direction, source, uid, user, endpoint }) => ({
       direction,
       source: source ?? "",
       user: uid === undefined ? undefined : { uid, name: user },
+      endpoint: endpoint ?? "",
     })),
+    endpoints:
+      observation.endpoints === undefined
+        ? undefined
+        : { memorySeconds: BigInt(observation.endpoints.seconds), gap: observation.endpoints.gap },
   };
 }
 
@@ -48,16 +62,33 @@ export function decodeObservation(message: wire.Observation): Observation {
     leftOut: message.leftOut + message.flows.length - flows.length,
     memorySeconds: toNumber(message.memorySeconds, "age of the memory"),
     spent: message.spent.slice(0, mostSpent).map(decodeSpent),
+    endpoints:
+      message.endpoints === undefined
+        ? undefined
+        : {
+            seconds: toNumber(message.endpoints.memorySeconds, "age of the endpoints' memory"),
+            gap: message.endpoints.gap.slice(0, longestGap),
+          },
   };
 }
 
-function decodeSpent({ direction, source, user }: wire.SpentQuota): SpentQuota {
+function decodeSpent({ direction, source, user, endpoint }: wire.SpentQuota): SpentQuota {
   const network = parseCidr(source);
   return {
     direction: oneOf(direction, ["in", "out"] as const, "direction"),
     source: network === undefined ? undefined : formatCidr(network),
     uid: user?.uid,
     user: (user?.name ?? "").slice(0, longestText),
+    endpoint: endpoint === "" ? undefined : endpoint.slice(0, longestText),
+  };
+}
+
+function decodeEndpoint({ service, identity, peer, forged }: wire.EndpointFlow): EndpointFlow {
+  return {
+    service: service.slice(0, longestText),
+    identity,
+    peer: /^[0-9a-f]{40}$/.test(peer) ? peer : "",
+    forged,
   };
 }
 
@@ -76,5 +107,8 @@ function decodeFlow(flow: wire.ObservedFlow): ObservedFlow {
     user: direction === "out" ? (flow.user?.name ?? "").slice(0, longestText) : "",
     packets: toNumber(flow.packets, "packets"),
     lastSeen: present(flow.lastSeen, "time of a flow"),
+    // what a node passes on begins and ends elsewhere
+    endpoint:
+      flow.endpoint === undefined || direction === "forward" ? undefined : decodeEndpoint(flow.endpoint),
   };
 }

@@ -68,6 +68,8 @@ const flow = {
   lastSeen: new Date("2026-11-22T12:00:00Z"),
 } as const;
 
+const endpoint = { service: "api", identity: 36880, peer: "ab".repeat(20), forged: false };
+
 describe("questions, answers and observations", () => {
   it("come back as they went", () => {
     const asked = Question.decode(Question.encode(encodeQuestion(question)).finish());
@@ -80,7 +82,7 @@ describe("questions, answers and observations", () => {
     });
     const observation: ObservationValue = {
       witness: "kernel of web1",
-      flows: [flow],
+      flows: [flow, { ...flow, uid: undefined, user: "", endpoint }],
       complete: true,
       fullSets: ["seen_in4"],
       leftOut: 2,
@@ -88,7 +90,9 @@ describe("questions, answers and observations", () => {
       spent: [
         { direction: "out", source: undefined, uid: 2666, user: "mallory" },
         { direction: "in", source: "fd77::/64", uid: undefined, user: "" },
+        { direction: "out", source: undefined, uid: undefined, user: "", endpoint: "api" },
       ],
+      endpoints: { seconds: 7, gap: "17 events were lost" },
     };
     const sent = Observation.decode(Observation.encode(encodeObservation(observation)).finish());
     expect(decodeObservation(sent)).toEqual(observation);
@@ -118,6 +122,18 @@ describe("questions, answers and observations", () => {
     expect(decodeObservation(encodeObservation({ ...bare, flows })).flows).toMatchObject([
       { source: undefined, destination: "10.77.0.98", uid: 7, user: "x" },
       { source: "10.77.0.99", destination: undefined, uid: undefined, user: "" },
+    ]);
+  });
+
+  it("of endpoints are never of what a node passes on, and name no other end but by a hash", () => {
+    const bare = { witness: "", complete: false, fullSets: [], leftOut: 0, memorySeconds: 0, spent: [] };
+    const flows = [
+      { ...flow, direction: "forward" as const, source: "10.77.0.9", endpoint },
+      { ...flow, endpoint: { ...endpoint, peer: "web", service: "x".repeat(500) } },
+    ];
+    expect(decodeObservation(encodeObservation({ ...bare, flows })).flows).toMatchObject([
+      { endpoint: undefined },
+      { endpoint: { peer: "", service: "x".repeat(64) } },
     ]);
   });
 

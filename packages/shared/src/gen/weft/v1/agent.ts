@@ -74,6 +74,16 @@ export interface Observation {
   /** how far back the kernel's memory goes, by its own count; 0: it cannot tell */
   memorySeconds: bigint;
   spent: SpentQuota[];
+  /** of a node with endpoints of Cilium */
+  endpoints: EndpointMemory | undefined;
+}
+
+/** What the agent of the node has heard of Cilium at its endpoints; kept in its own memory, because no kernel keeps it. */
+export interface EndpointMemory {
+  /** how far back it goes without a gap; 0: nothing is heard now */
+  memorySeconds: bigint;
+  /** why it begins where it does */
+  gap: string;
 }
 
 /** Who has used up what is remembered of one source: what else it opened is not known. */
@@ -83,7 +93,11 @@ export interface SpentQuota {
   /** of "in": address, or network of IPv6 */
   source: string;
   /** of "out" */
-  user: LocalUser | undefined;
+  user:
+    | LocalUser
+    | undefined;
+  /** of "out", by Cilium: the service */
+  endpoint: string;
 }
 
 export interface LocalUser {
@@ -107,7 +121,23 @@ export interface ObservedFlow {
   /** of "out" */
   user: LocalUser | undefined;
   packets: bigint;
-  lastSeen: Date | undefined;
+  lastSeen:
+    | Date
+    | undefined;
+  /** judged by Cilium at an endpoint of this node; not set: counted by nftables */
+  endpoint: EndpointFlow | undefined;
+}
+
+/** What Cilium knows of a flow beside addresses and ports. */
+export interface EndpointFlow {
+  /** whose endpoint it is */
+  service: string;
+  /** Cilium's number of the other end */
+  identity: number;
+  /** hash of its SPIFFE ID, by the label spiffe:id; empty: it has none, or it is not known */
+  peer: string;
+  /** dropped because its source address was not the endpoint's */
+  forged: boolean;
 }
 
 /** To a question. Read from the kernel when it was asked. */
@@ -811,6 +841,7 @@ function createBaseObservation(): Observation {
     leftOut: 0,
     memorySeconds: 0n,
     spent: [],
+    endpoints: undefined,
   };
 }
 
@@ -842,6 +873,9 @@ export const Observation: MessageFns<Observation> = {
     }
     for (const v of message.spent) {
       SpentQuota.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.endpoints !== undefined) {
+      EndpointMemory.encode(message.endpoints, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -923,6 +957,14 @@ export const Observation: MessageFns<Observation> = {
             message.spent.push(SpentQuota.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.endpoints = EndpointMemory.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -957,6 +999,7 @@ export const Observation: MessageFns<Observation> = {
         ? BigInt(object.memory_seconds)
         : 0n,
       spent: globalThis.Array.isArray(object?.spent) ? object.spent.map((e: any) => SpentQuota.fromJSON(e)) : [],
+      endpoints: isSet(object.endpoints) ? EndpointMemory.fromJSON(object.endpoints) : undefined,
     };
   },
 
@@ -986,6 +1029,9 @@ export const Observation: MessageFns<Observation> = {
     if (message.spent?.length) {
       obj.spent = message.spent.map((e) => SpentQuota.toJSON(e));
     }
+    if (message.endpoints !== undefined) {
+      obj.endpoints = EndpointMemory.toJSON(message.endpoints);
+    }
     return obj;
   },
 
@@ -1004,12 +1050,109 @@ export const Observation: MessageFns<Observation> = {
       ? BigInt(object.memorySeconds)
       : 0n;
     message.spent = object.spent?.map((e) => SpentQuota.fromPartial(e)) || [];
+    message.endpoints = (object.endpoints !== undefined && object.endpoints !== null)
+      ? EndpointMemory.fromPartial(object.endpoints)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEndpointMemory(): EndpointMemory {
+  return { memorySeconds: 0n, gap: "" };
+}
+
+export const EndpointMemory: MessageFns<EndpointMemory> = {
+  encode(message: EndpointMemory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memorySeconds !== 0n) {
+      if (BigInt.asUintN(64, message.memorySeconds) !== message.memorySeconds) {
+        throw new globalThis.Error("value provided for field message.memorySeconds of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.memorySeconds);
+    }
+    if (message.gap !== "") {
+      writer.uint32(18).string(message.gap);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointMemory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointMemory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.memorySeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gap = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndpointMemory {
+    return {
+      memorySeconds: isSet(object.memorySeconds)
+        ? BigInt(object.memorySeconds)
+        : isSet(object.memory_seconds)
+        ? BigInt(object.memory_seconds)
+        : 0n,
+      gap: isSet(object.gap) ? globalThis.String(object.gap) : "",
+    };
+  },
+
+  toJSON(message: EndpointMemory): unknown {
+    const obj: any = {};
+    if (message.memorySeconds !== 0n) {
+      obj.memorySeconds = message.memorySeconds.toString();
+    }
+    if (message.gap !== "") {
+      obj.gap = message.gap;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EndpointMemory>, I>>(base?: I): EndpointMemory {
+    return EndpointMemory.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndpointMemory>, I>>(object: I): EndpointMemory {
+    const message = createBaseEndpointMemory();
+    message.memorySeconds = (object.memorySeconds !== undefined && object.memorySeconds !== null)
+      ? BigInt(object.memorySeconds)
+      : 0n;
+    message.gap = object.gap ?? "";
     return message;
   },
 };
 
 function createBaseSpentQuota(): SpentQuota {
-  return { direction: "", source: "", user: undefined };
+  return { direction: "", source: "", user: undefined, endpoint: "" };
 }
 
 export const SpentQuota: MessageFns<SpentQuota> = {
@@ -1022,6 +1165,9 @@ export const SpentQuota: MessageFns<SpentQuota> = {
     }
     if (message.user !== undefined) {
       LocalUser.encode(message.user, writer.uint32(26).fork()).join();
+    }
+    if (message.endpoint !== "") {
+      writer.uint32(34).string(message.endpoint);
     }
     return writer;
   },
@@ -1063,6 +1209,14 @@ export const SpentQuota: MessageFns<SpentQuota> = {
             message.user = LocalUser.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1080,6 +1234,7 @@ export const SpentQuota: MessageFns<SpentQuota> = {
       direction: isSet(object.direction) ? globalThis.String(object.direction) : "",
       source: isSet(object.source) ? globalThis.String(object.source) : "",
       user: isSet(object.user) ? LocalUser.fromJSON(object.user) : undefined,
+      endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
     };
   },
 
@@ -1094,6 +1249,9 @@ export const SpentQuota: MessageFns<SpentQuota> = {
     if (message.user !== undefined) {
       obj.user = LocalUser.toJSON(message.user);
     }
+    if (message.endpoint !== "") {
+      obj.endpoint = message.endpoint;
+    }
     return obj;
   },
 
@@ -1105,6 +1263,7 @@ export const SpentQuota: MessageFns<SpentQuota> = {
     message.direction = object.direction ?? "";
     message.source = object.source ?? "";
     message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
+    message.endpoint = object.endpoint ?? "";
     return message;
   },
 };
@@ -1205,6 +1364,7 @@ function createBaseObservedFlow(): ObservedFlow {
     user: undefined,
     packets: 0n,
     lastSeen: undefined,
+    endpoint: undefined,
   };
 }
 
@@ -1239,6 +1399,9 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     }
     if (message.lastSeen !== undefined) {
       Timestamp.encode(toTimestamp(message.lastSeen), writer.uint32(74).fork()).join();
+    }
+    if (message.endpoint !== undefined) {
+      EndpointFlow.encode(message.endpoint, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1328,6 +1491,14 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
             message.lastSeen = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.endpoint = EndpointFlow.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1355,6 +1526,7 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
         : isSet(object.last_seen)
         ? fromJsonTimestamp(object.last_seen)
         : undefined,
+      endpoint: isSet(object.endpoint) ? EndpointFlow.fromJSON(object.endpoint) : undefined,
     };
   },
 
@@ -1387,6 +1559,9 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     if (message.lastSeen !== undefined) {
       obj.lastSeen = message.lastSeen.toISOString();
     }
+    if (message.endpoint !== undefined) {
+      obj.endpoint = EndpointFlow.toJSON(message.endpoint);
+    }
     return obj;
   },
 
@@ -1404,6 +1579,126 @@ export const ObservedFlow: MessageFns<ObservedFlow> = {
     message.user = (object.user !== undefined && object.user !== null) ? LocalUser.fromPartial(object.user) : undefined;
     message.packets = (object.packets !== undefined && object.packets !== null) ? BigInt(object.packets) : 0n;
     message.lastSeen = object.lastSeen ?? undefined;
+    message.endpoint = (object.endpoint !== undefined && object.endpoint !== null)
+      ? EndpointFlow.fromPartial(object.endpoint)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEndpointFlow(): EndpointFlow {
+  return { service: "", identity: 0, peer: "", forged: false };
+}
+
+export const EndpointFlow: MessageFns<EndpointFlow> = {
+  encode(message: EndpointFlow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.identity !== 0) {
+      writer.uint32(16).uint32(message.identity);
+    }
+    if (message.peer !== "") {
+      writer.uint32(26).string(message.peer);
+    }
+    if (message.forged !== false) {
+      writer.uint32(32).bool(message.forged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndpointFlow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndpointFlow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.identity = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.forged = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndpointFlow {
+    return {
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      identity: isSet(object.identity) ? globalThis.Number(object.identity) : 0,
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : "",
+      forged: isSet(object.forged) ? globalThis.Boolean(object.forged) : false,
+    };
+  },
+
+  toJSON(message: EndpointFlow): unknown {
+    const obj: any = {};
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.identity !== 0) {
+      obj.identity = Math.round(message.identity);
+    }
+    if (message.peer !== "") {
+      obj.peer = message.peer;
+    }
+    if (message.forged !== false) {
+      obj.forged = message.forged;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EndpointFlow>, I>>(base?: I): EndpointFlow {
+    return EndpointFlow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndpointFlow>, I>>(object: I): EndpointFlow {
+    const message = createBaseEndpointFlow();
+    message.service = object.service ?? "";
+    message.identity = object.identity ?? 0;
+    message.peer = object.peer ?? "";
+    message.forged = object.forged ?? false;
     return message;
   },
 };

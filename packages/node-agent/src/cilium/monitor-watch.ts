@@ -1,0 +1,247 @@
+// In: what Cilium's datapath tells of endpoints' traffic, by `cilium-dbg monitor`, and the endpoints of this node. Out: a bounded
+// memory of what was let pass and refused there, and since when it has no gap. It rests on words of a program, and a word that
+// was missed is not made up for: so after a gap of any kind what is said to be whole begins anew.
+//
+// Nobody listens where no endpoint is wanted: while somebody does, each verdict costs its agent an event. How many there can be is
+// an option of the agent (render/cilium-agent-options.ts); whether some were left out for it, this counts.
+import { isWeftError } from "@weft/shared/errors/weft-error";
+import type { DesiredState } from "@weft/shared/model/desired";
+import type { EndpointFlow, EndpointMemory, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
+import { eventRate } from "@weft/shared/render/cilium-agent-options";
+import { spiffeLabel } from "@weft/shared/render/cilium-labels";
+import { ciliumPlaces } from "@weft/shared/render/cilium-places";
+import type { Finding } from "../conditions.ts";
+import type { Host } from "../host/host.ts";
+import type { CiliumClient } from "./agent-client.ts";
+import { EndpointMemory as FlowMemory, type HeldFlow } from "./endpoint-memory.ts";
+import { type MonitorEvent, parseMonitorLine } from "./parse-monitor.ts";
+import { PeerNames } from "./peer-names.ts";
+
+export interface MonitorParts {
+  readonly host: Pick<Host, "exec" | "files" | "clock">;
+  readonly client: Pick<CiliumClient, "identityLabels">;
+  readonly desired: () => Pick<DesiredState, "cilium"> | undefined;
+  readonly onFindings: (findings: readonly Finding[]) => void;
+}
+
+type Heard = Extract<MonitorEvent, { readonly kind: "verdict" | "forged" }>;
+
+export interface EndpointRecords {
+  readonly flows: readonly ObservedFlow[];
+  readonly fullSets: readonly string[];
+  readonly spent: readonly SpentQuota[];
+  readonly memory: EndpointMemory;
+}
+
+const program = `${ciliumPlaces.programs}/cilium-dbg`;
+const words = ["monitor", "-n", "-j", "-t", "policy-verdict", "-t", "drop"] as const;
+/** As /proc/net/unix has the agent's end of a connection to it. */
+const socketName = "/monitor1_2.sock";
+const connected = "03";
+
+const lookMs = 5_000;
+const askMs = 100;
+const firstPauseMs = 1_000;
+const longestPauseMs = 30_000;
+/** So many starts in a row that came to nothing are told. */
+const toldAfter = 3;
+const secondMs = 1_000;
+
+export class MonitorWatch {
+  readonly #parts: MonitorParts;
+  readonly #memory = new FlowMemory();
+  readonly #names: PeerNames;
+  #since: Date | undefined;
+  #gap = "weft-node-agent has just started";
+  #whyNot = "";
+  /** What a gap that begins now is for. */
+  #ending = "";
+  /** In this second, and in the one before. */
+  #second = { at: 0, events: 0, before: 0 };
+
+  constructor(parts: MonitorParts) {
+    this.#parts = parts;
+    this.#names = new PeerNames(parts.client);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.host;
+    let inVain = 0;
+    while (!signal.aborted) {
+      if (this.#endpoints().length === 0) {
+        this.#memory.forget();
+        this.#parts.onFindings([]);
+        inVain = 0;
+        await clock.sleep(lookMs, signal).catch(() => {});
+        continue;
+      }
+      const hasListened = await this.#listen(signal);
+      this.#since = undefined;
+      this.#names.forget();
+      if (signal.aborted) return;
+      inVain = hasListened ? 0 : inVain + 1;
+      if (inVain >= toldAfter) this.#parts.onFindings([{ code: "CILIUM_UNHEARD", detail: this.#whyNot }]);
+      const pause = Math.min(firstPauseMs * 2 ** inVain, longestPauseMs);
+      await clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+
+  /** undefined: no endpoint is wanted here. */
+  async report(): Promise<EndpointRecords | undefined> {
+    const endpoints = this.#endpoints();
+    if (endpoints.length === 0) return undefined;
+    const now = this.#now();
+    const held = this.#memory.flows(now);
+    await this.#names.learn(held.map(({ identity }) => identity));
+    const serviceOf = new Map(endpoints.map(({ service, spiffeId }) => [hashOf(spiffeId), service]));
+    return {
+      flows: held.flatMap((flow) => this.#flow(flow, serviceOf)),
+      fullSets: this.#memory.fullSets(),
+      spent: this.#memory.spent(),
+      memory: this.#age(now),
+    };
+  }
+
+  #flow(held: HeldFlow, serviceOf: ReadonlyMap<string, string>): ObservedFlow[] {
+    const { kind, direction, address, identity, protocol, port, packets, lastSeen } = held;
+    const forged = held.service === undefined;
+    const service = held.service ?? serviceOf.get(this.#names.of(identity));
+    // an identity of no endpoint that is wanted here
+    if (service === undefined) return [];
+    const endpoint: EndpointFlow = {
+      service,
+      identity: forged ? 0 : identity,
+      peer: forged ? "" : this.#names.of(identity),
+      forged,
+    };
+    const [source, destination] = direction === "in" ? [address, undefined] : [undefined, address];
+    const counted = { protocol, port, packets, lastSeen, uid: undefined, user: "" };
+    return [{ kind, direction, source, destination, ...counted, endpoint }];
+  }
+
+  #age(now: Date): EndpointMemory {
+    if (this.#since === undefined) return { seconds: 0, gap: this.#whyNot === "" ? this.#gap : this.#whyNot };
+    const seconds = Math.floor((now.getTime() - this.#since.getTime()) / secondMs);
+    return { seconds: Math.max(1, seconds), gap: this.#gap };
+  }
+
+  #endpoints() {
+    return this.#parts.desired()?.cilium?.endpoints ?? [];
+  }
+
+  #now(): Date {
+    return this.#parts.host.clock.now();
+  }
+
+  /** Until it ends, is ended, or is not wanted any more. @returns whether it has listened */
+  async #listen(signal: AbortSignal): Promise<boolean> {
+    const { exec } = this.#parts.host;
+    const monitor = new AbortController();
+    const stop = () => monitor.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    this.#whyNot = "no agent of Cilium offers its events";
+    try {
+      if (!(await this.#hasSocket())) return false;
+      this.#whyNot = `${program} monitor ended before it listened`;
+      const onLine = (line: string) => this.#take(parseMonitorLine(line), monitor);
+      const { done } = exec.lines(program, words, onLine, monitor.signal);
+      const watching = this.#watch(monitor);
+      try {
+        await done;
+      } finally {
+        monitor.abort();
+        await watching;
+      }
+    } catch (failure) {
+      if (!isWeftError(failure)) throw failure;
+      this.#whyNot = [failure.message, failure.why].filter(Boolean).join(": ");
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+    if (this.#since === undefined) return false;
+    this.#gap = this.#ending;
+    return true;
+  }
+
+  async #hasSocket(): Promise<boolean> {
+    return (await this.#parts.host.files.info(`/run/cilium${socketName}`)) !== undefined;
+  }
+
+  /** What was said before it listened nobody has heard. */
+  async #watch(monitor: AbortController): Promise<void> {
+    const { clock, files } = this.#parts.host;
+    const { signal } = monitor;
+    while (!signal.aborted) {
+      if (this.#endpoints().length === 0) {
+        monitor.abort();
+        return;
+      }
+      if (this.#since === undefined) {
+        const sockets = (await files.readText("/proc/net/unix")) ?? "";
+        if (isConnected(sockets) && !signal.aborted) {
+          this.#since = this.#now();
+          this.#whyNot = "";
+          this.#ending = "the program that listened ended";
+          this.#parts.onFindings([]);
+        }
+      }
+      await clock.sleep(this.#since === undefined ? askMs : lookMs, signal).catch(() => {});
+    }
+  }
+
+  #take(event: MonitorEvent | undefined, monitor: AbortController): void {
+    if (event === undefined || monitor.signal.aborted) return;
+    if (event.kind === "closed") {
+      this.#ending = "the agent of Cilium ended its events";
+      monitor.abort();
+      return;
+    }
+    const now = this.#now();
+    this.#count(now);
+    if (event.kind === "lost") this.#beginAnew(event.why, now);
+    else this.#remember(event, now);
+  }
+
+  #remember(event: Heard, now: Date): void {
+    const { identity, connection } = event;
+    const { source, destination, protocol, port } = connection;
+    if (event.kind === "forged") {
+      const forged = { kind: "denied", direction: "out", service: undefined, address: destination } as const;
+      this.#memory.add({ ...forged, identity, protocol, port }, now);
+      return;
+    }
+    const { direction, verdict: kind } = event;
+    const [own, address] = direction === "in" ? [destination, source] : [source, destination];
+    const service = this.#endpoints().find((endpoint) => endpoint.address === own)?.service;
+    // of an endpoint that Weft has not made
+    if (service === undefined) return;
+    this.#memory.add({ kind, direction, service, identity, address, protocol, port }, now);
+  }
+
+  /** Its datapath leaves out what is more than so many in a second of its own, and does not say so. */
+  #count(now: Date): void {
+    const at = Math.floor(now.getTime() / secondMs);
+    const { at: last, events } = this.#second;
+    if (at !== last) this.#second = { at, events: 0, before: at === last + 1 ? events : 0 };
+    this.#second.events += 1;
+    if (this.#second.events + this.#second.before >= eventRate)
+      this.#beginAnew(`more than ${eventRate} events in a second`, now);
+  }
+
+  #beginAnew(why: string, now: Date): void {
+    this.#gap = why;
+    if (this.#since !== undefined) this.#since = now;
+  }
+}
+
+function hashOf(spiffeId: string): string {
+  return spiffeLabel(spiffeId).replace(/^[^=]*=/, "");
+}
+
+/** Num RefCount Protocol Flags Type St Inode Path; of both ends the agent's alone has a path. */
+function isConnected(sockets: string): boolean {
+  return sockets.split("\n").some((line) => {
+    const [, , , , , state, , path = ""] = line.trim().split(/\s+/);
+    return state === connected && path.endsWith(socketName);
+  });
+}
