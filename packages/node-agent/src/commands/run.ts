@@ -2,17 +2,8 @@
 // coordinator or without it; then the stream is opened and kept.
 import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { NodeFacts } from "@weft/shared/model/facts";
-import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
-import { CiliumClient } from "../cilium/agent-client.ts";
-import { EndpointCutter } from "../cilium/endpoint-cutter.ts";
-import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
-import { MonitorWatch } from "../cilium/monitor-watch.ts";
-import { PolicyDirectory } from "../cilium/policy-directory.ts";
-import { PolicyWitness } from "../cilium/policy-witness.ts";
-import { PublishedPorts } from "../cilium/published-ports.ts";
-import { ServiceEndpoints } from "../cilium/service-endpoints.ts";
 import { ComponentStore } from "../components/component-store.ts";
 import { NamespaceNetworks } from "../cut/other-networks.ts";
 import { dialOnce } from "../dial/dial-once.ts";
@@ -43,7 +34,6 @@ import { TableMemory } from "../policy/kernel-table.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
-import { CiliumSection } from "../sections/cilium-section.ts";
 import { CutSection } from "../sections/cut-section.ts";
 import { Cuts } from "../sections/cuts.ts";
 import { DnsSection } from "../sections/dns-section.ts";
@@ -51,6 +41,7 @@ import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
 import { places } from "../state/places.ts";
 import { saveReport } from "../state/saved-report.ts";
+import { makeCilium } from "./make-cilium.ts";
 
 export interface RunParts {
   readonly host: Host;
@@ -85,7 +76,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     node,
     streams: () => links.link?.streams ?? 0,
     send: (observation) => links.link?.sendObservation(observation),
-    endpoints: () => monitor.report(),
+    endpoints: () => cilium.monitor.report(),
   });
   const client = () => links.link?.client;
 
@@ -137,16 +128,9 @@ export async function runAgent(parts: RunParts): Promise<void> {
     if (word.acts.length === 0) foreign.heard();
   });
   const floor = new FloorGate(host.files);
-  const ciliumClient = new CiliumClient(host.sockets);
-  const endpoints = new PolicyWitness({ ...host, client: ciliumClient, desired: () => agent.current });
-  const endpointCutter = new EndpointCutter({
-    ...host,
-    client: ciliumClient,
-    desired: () => agent.current,
-  });
-  const monitor = new MonitorWatch({
+  const cilium = makeCilium({
     host,
-    client: ciliumClient,
+    log,
     desired: () => agent.current,
     onFindings: (findings) => agent.conditions.set("monitor", findings),
   });
@@ -165,7 +149,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
     floor,
     cuts: new Cuts(
       new CutSection({ cutter, clock: host.clock, log }),
-      new CutSection({ cutter: endpointCutter, clock: host.clock, log }),
+      new CutSection({ cutter: cilium.cutter, clock: host.clock, log }),
     ),
     policy: new PolicySection({
       host,
@@ -177,7 +161,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       memory,
       canProve: () => reach.ready,
     }),
-    cilium: makeCilium(host, log, ciliumClient),
+    cilium: cilium.section,
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),
@@ -236,7 +220,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       agent.lookAgain();
     },
     onAttention: () => observer.attend(),
-    answer: (question) => answerQuestion(host, node, question, (asked) => endpoints.verdicts(asked)),
+    answer: (question) => answerQuestion(host, node, question, (asked) => cilium.witness.verdicts(asked)),
     dial: (question) => dialler.answer(question),
   });
   links.link = link;
@@ -244,25 +228,13 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, foreign, monitor, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, cilium.monitor, observer].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;
       }),
     ),
   );
-}
-
-function makeCilium(host: Host, log: Log, client: CiliumClient): CiliumSection {
-  // names and identity wait for a look: one that takes longer is gone on with in the next
-  const keeper = new EndpointKeeper(client, host.clock, { readyMs: 20_000, undoMs: 10_000 });
-  return new CiliumSection({
-    host,
-    log,
-    client,
-    policies: new PolicyDirectory({ ...host, client, directory: ciliumPlaces.policies }),
-    services: new ServiceEndpoints(host, keeper, new PublishedPorts(host)),
-  });
 }
 
 /** A damaged file is said and passed over: the kernel still has what weft-restore loaded. */
