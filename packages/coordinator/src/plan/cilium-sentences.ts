@@ -61,7 +61,9 @@ function sharedSentences(before: DesiredCilium, after: DesiredCilium): string[] 
   ];
 }
 
-function etcdText({ members, ca, certificate, key }: DesiredEtcd): string {
+function etcdText(etcd: DesiredEtcd | undefined): string {
+  if (etcd === undefined) return "of the mesh";
+  const { members, ca, certificate, key } = etcd;
   const files = Object.entries({ ca, certificate, key }).flatMap(([what, path]) =>
     path === undefined ? [] : [`${what} ${path}`],
   );
