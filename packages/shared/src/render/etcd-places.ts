@@ -23,6 +23,16 @@ export function clusterName(zone: string): string {
   return `${etcdUser}.${zone}`;
 }
 
+/** In DNS, and in etcd: the first name in its certificate, and so its user. */
+export function memberName(node: string, zone: string): string {
+  return `${node}.node.${zone}`;
+}
+
+/** In its certificate alone. */
+export function clientName(node: string): string {
+  return `${node}.cilium.weft`;
+}
+
 export interface SvidFiles {
   readonly bundle: string;
   readonly certificate: string;
