@@ -120,6 +120,13 @@ describe("exit code 0", () => {
     expect(code).toBe(0);
   });
 
+  it("and counts what the file says, not what Weft runs for it", async () => {
+    const file = join(folder, "etcd.yaml");
+    const own = "cilium: { etcd: { nodes: [hub] }, ranges: 10.42.0.0/16 }\n";
+    writeFileSync(file, `${readFileSync(goodFile, "utf8")}${own}`);
+    expect((await weft(["validate", file])).out).toContain("with 1 node, 0 services, 0 policies");
+  });
+
   it("schema is JSON, and so is a directory's validation", async () => {
     expect(JSON.parse((await weft(["schema"])).out)).toHaveProperty("properties");
     expect(JSON.parse((await weft(["validate", goodFile, "--json"])).out)).toEqual({
