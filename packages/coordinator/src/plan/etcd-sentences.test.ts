@@ -73,7 +73,9 @@ describe("a member of the mesh's own etcd", () => {
     expect(change?.diff).toContain(
       "+etcd member hub 10.77.0.10 hub.node.mesh.internal\n" +
         "+etcd client api1 10.77.0.12 api1.cilium.weft 10.42.12.0/24\n" +
-        "+etcd client web1 10.77.0.11 web1.cilium.weft 10.42.11.0/24\n",
+        "+etcd client web1 10.77.0.11 web1.cilium.weft 10.42.11.0/24\n" +
+        "+etcd here weft-etcd.service /var/lib/weft-etcd /etc/weft/etcd/svid/bundle.pem /etc/weft/etcd/svid/svid.pem " +
+        "/etc/weft/etcd/svid/svid.key\n",
     );
   });
 });
@@ -101,6 +103,7 @@ describe("a node whose Cilium uses it", () => {
       "etcd https://hub.node.mesh.internal:2379 /etc/weft/cilium/svid/bundle.pem /etc/weft/cilium/svid/svid.pem",
     );
     expect(change?.diff).not.toContain("api1.cilium.weft");
+    expect(change?.diff).not.toContain("etcd here");
   });
 });
 
