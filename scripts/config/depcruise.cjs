@@ -6,7 +6,7 @@ const pure = [
   "^packages/shared/src/(plan|render|state|kernel-verdict|cilium-file)/",
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|cilium|plan|replay|guard|fleet|view|explain)/",
-  "^packages/coordinator/src/spire/(reserved-id|reconcile-entries)[.]ts$",
+  "^packages/coordinator/src/spire/(reserved-id|reconcile-entries|etcd-entry)[.]ts$",
   "^packages/node-agent/src/(decide/|facts/parse-|cilium/(decide|parse)-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
   "^packages/node-agent/src/cut/(flow|parse|judge)",
 ];

@@ -14,6 +14,7 @@ import type { DesiredContent, DnsRecord } from "../../packages/shared/src/model/
 import type { Mesh } from "../../packages/shared/src/model/mesh.ts";
 import { canonicalText } from "../../packages/shared/src/plan/canonical.ts";
 import { contentDigest } from "../../packages/shared/src/plan/content-digest.ts";
+import { byText } from "../../packages/shared/src/plan/text-order.ts";
 import { renderCiliumPolicy } from "../../packages/shared/src/render/cilium-policy.ts";
 import { decodeDesired, encodeDesired } from "../../packages/shared/src/wire/desired-codec.ts";
 import { arbitraryMesh, meshNodes } from "../support/arbitrary-mesh.ts";
@@ -112,5 +113,79 @@ describe("a mesh with nodes that enforce with Cilium", () => {
     process.stderr.write(`${JSON.stringify(told)}\n`);
     expect(told.endpoints).toBeGreaterThan(200);
     for (const seen of [told.refused, told.others]) expect(seen).toBeGreaterThan(0);
+  }, 600_000);
+});
+
+const ofEtcd = "weft-etcd";
+const notOfEtcd = ({ service }: { readonly service: string }) => service !== ofEtcd;
+
+/** What a node is given beside the mesh's own etcd, and beside what endpoints may send to it. */
+function withoutEtcd({ etcdCluster: _cluster, cilium, ...rest }: DesiredContent): unknown {
+  const { identity, policy, dns } = rest;
+  return {
+    ...rest,
+    identity: { ...identity, workloads: identity.workloads.filter(notOfEtcd) },
+    policy: {
+      ...policy,
+      services: policy.services.filter(notOfEtcd),
+      mesh: policy.mesh.filter(notOfEtcd),
+      ingress: policy.ingress.filter(notOfEtcd),
+      egress: policy.egress.filter(({ to }) => to !== ofEtcd),
+    },
+    dns: { ...dns, records: dns.records.filter(({ name }) => !name.includes(ofEtcd)) },
+    endpoints: cilium?.endpoints.map(({ rules: _rules, ...endpoint }) => endpoint),
+  };
+}
+
+describe("a mesh with an etcd of its own", () => {
+  it("gives every node that etcd beside what it would give it, over the wire and in any order", () => {
+    const told = { meshes: 0, refused: 0, members: 0, clients: 0 };
+    const memory = new CompileMemory();
+    fc.assert(
+      fc.property(ipv4Mesh, subset, (nameless, nodes) => {
+        const text = nameless.replaceAll("mode: off", "mode: file");
+        const others = meshNodes.filter((node) => !nodes.includes(node));
+        const operators = load(enforcing(text, nodes));
+        if (operators === undefined || others.length === 0) return;
+        const written = enforcing(text, nodes).replace(
+          /etcd: \{[^}]*\}/,
+          `etcd: { nodes: [${others.join(", ")}] }`,
+        );
+        const mesh = load(written);
+        if (mesh === undefined) {
+          told.refused++;
+          return;
+        }
+        told.meshes++;
+        const before = compileMesh(operators, place);
+        const contents = compileMesh(mesh, place, memory);
+        for (const [node, content] of contents) {
+          expect(withoutEtcd(content)).toEqual(withoutEtcd(before.get(node) as DesiredContent));
+          const { members, clients } = content.etcdCluster ?? { members: [], clients: [] };
+          const isMember = others.includes(node as (typeof others)[number]);
+          expect(members.map((member) => member.node)).toEqual(others.toSorted(byText));
+          expect(clients.map((client) => client.node)).toEqual(isMember ? nodes.toSorted(byText) : [node]);
+          if (isMember) told.members++;
+          else told.clients++;
+          expect(content.cilium?.etcd).toBeUndefined();
+          expect(sentAndRead(content)).toEqual(content);
+        }
+        const turned = {
+          ...mesh,
+          cilium: { ...mesh.cilium, etcd: { nodes: others.toReversed() } } as NonNullable<Mesh["cilium"]>,
+          nodes: mesh.nodes.toReversed(),
+          services: mesh.services.toReversed(),
+          policies: mesh.policies.toReversed(),
+        };
+        expect(canonicalText([...compileMesh(turned, place)])).toBe(canonicalText([...contents]));
+        expect(canonicalText([...compileMesh(mesh, place)])).toBe(canonicalText([...contents]));
+      }),
+      { numRuns: 200 },
+    );
+    process.stderr.write(`${JSON.stringify(told)}\n`);
+    // what can be said with an etcd of the operator's can be said with one of the mesh
+    expect(told.refused).toBe(0);
+    expect(told.members).toBeGreaterThan(50);
+    expect(told.clients).toBeGreaterThan(50);
   }, 600_000);
 });

@@ -8,12 +8,14 @@ import { describeProblem } from "../../packages/coordinator/src/mesh/problem.ts"
 import { meshJsonSchema } from "../../packages/coordinator/src/mesh/schema.ts";
 import { loadMesh } from "../../packages/coordinator/src/mesh/validate.ts";
 import { planChanges } from "../../packages/coordinator/src/plan/changes.ts";
+import { contentDigest } from "../../packages/shared/src/plan/content-digest.ts";
 import { renderGuardsOnly, renderNftables } from "../../packages/shared/src/render/nftables.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const golden = join(import.meta.dirname, "golden");
 const fixtures = join(root, "test/fixtures/mesh");
 const examples = join(root, "examples/mesh");
+const cilium = join(fixtures, "cilium.yaml");
 const coordinator = {
   node: "hub",
   address: "10.77.0.10",
@@ -80,6 +82,16 @@ describe("the plan", () => {
   it("of the whole full mesh", () => {
     const changes = planChanges(new Map(), compile(join(fixtures, "full.yaml")));
     expectGolden("mesh/full-plan.txt", `${changes.flatMap(({ words }) => words).join("\n")}\n`);
+  });
+});
+
+describe("what nodes are given", () => {
+  const meshes = { demo: join(examples, "demo.yaml"), full: join(fixtures, "full.yaml"), cilium };
+  it("is the same to the byte as before, whatever other meshes may come to have", () => {
+    const told = Object.entries(meshes).flatMap(([name, path]) =>
+      [...compile(path)].map(([node, content]) => `${name} ${node} ${contentDigest(content)}`),
+    );
+    expectGolden("mesh/given.txt", `${told.join("\n")}\n`);
   });
 });
 

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { reconcileEntries } from "../../packages/coordinator/src/spire/entry-reconciler.ts";
+import { etcdClientEntry, etcdMemberEntry } from "../../packages/coordinator/src/spire/etcd-entry.ts";
 import { isEmptyDiff } from "../../packages/coordinator/src/spire/reconcile-entries.ts";
 import { connectSpireServer } from "../../packages/coordinator/src/spire/spire-client.ts";
 import type { RegistrationEntry, SpireServer } from "../../packages/coordinator/src/spire/spire-server.ts";
@@ -119,6 +120,36 @@ describe("entries", () => {
     const none = await reconcileEntries(server, []);
     expect(none.failures).toEqual([]);
     expect((await server.listEntries()).map(({ id }) => id.startsWith("weft."))).toEqual([false, false]);
+  });
+
+  it("for etcd keep their names in order, and are set back when somebody adds one", async () => {
+    const wanted = [
+      etcdMemberEntry("mesh.internal", "hub", "mesh.internal"),
+      etcdClientEntry("mesh.internal", "web1"),
+    ];
+    const first = await reconcileEntries(server, wanted);
+    expect(first.failures).toEqual([]);
+    const own = async () => (await server.listEntries()).filter(({ id }) => id.includes(".etcd."));
+    const asWanted = () => expect(own()).resolves.toMatchObject(wanted);
+    await asWanted();
+    const again = await reconcileEntries(server, wanted);
+    expect(isEmptyDiff(again.diff)).toBe(true);
+    expect(again.alarms.map(({ id }) => id)).not.toContain("weft.hub.etcd.member");
+
+    const [member] = wanted;
+    // biome-ignore format: one command
+    byHand("entry", "update", "-entryID", member!.id, "-spiffeID", member!.spiffeId, "-parentID", member!.parentId,
+      "-selector", "unix:user:web", "-dns", "hub.node.mesh.internal");
+    // biome-ignore format: one command
+    byHand("entry", "create", "-entryID", "named", "-spiffeID", "spiffe://mesh.internal/named", "-parentID",
+      "spiffe://mesh.internal/other", "-selector", "unix:uid:9", "-dns", "web1.cilium.weft");
+    const mended = await reconcileEntries(server, wanted);
+    const alarms = mended.alarms.map(({ id }) => id).filter((id) => id !== "sly");
+    expect(alarms).toEqual(["named", "weft.hub.etcd.member"]);
+    await asWanted();
+    byHand("entry", "delete", "-entryID", "named");
+    await reconcileEntries(server, []);
+    expect(await own()).toEqual([]);
   });
 
   it("are told one by one when the server refuses them", async () => {

@@ -3,7 +3,8 @@
 import { portsOfMachines } from "@weft/shared/model/endpoint-limits";
 import type { Mesh, MeshPolicy, MeshService, Problem } from "@weft/shared/model/mesh";
 import { errorAt, fieldPlace, warningAt } from "../mesh/problem.ts";
-import { baselineOn, formatRange, intersect, selectedServices } from "../mesh/selection.ts";
+import { placeAt } from "../mesh/rules/surroundings.ts";
+import { baselineOn, etcdNodes, formatRange, intersect, selectedServices } from "../mesh/selection.ts";
 
 export function limitsOf(mesh: Mesh, cilium: ReadonlySet<string>): Problem[] {
   const onCilium = (service: MeshService) => service.nodes.some((node) => cilium.has(node));
@@ -12,6 +13,7 @@ export function limitsOf(mesh: Mesh, cilium: ReadonlySet<string>): Problem[] {
     ...mesh.policies.filter(({ mode }) => mode === "audit").map(policyInAudit),
     ...mesh.policies.filter((policy) => pings(mesh, policy, cilium, onCilium)).map(aboutPing),
     ...mesh.nodes.filter(({ name }) => cilium.has(name)).flatMap((node) => closedNode(mesh, node)),
+    ...membersOnCilium(mesh, cilium),
     ...mesh.services
       .filter(onCilium)
       .flatMap((service) => [...ofMachine(service), ...guarded(mesh, service), ...unitless(service)]),
@@ -75,6 +77,18 @@ function closedNode(mesh: Mesh, node: Mesh["nodes"][number]): Problem[] {
       { allowed: `nodes: without ${node.name}, or ${node.name} on nftables` },
     ),
   ];
+}
+
+/** An agent gives no endpoint its address before it has reached etcd. */
+function membersOnCilium(mesh: Mesh, cilium: ReadonlySet<string>): Problem[] {
+  return etcdNodes(mesh)
+    .map((node, index) => ({ node, place: placeAt(mesh, `cilium/etcd/nodes/${index}`, "cilium") }))
+    .filter(({ node }) => cilium.has(node))
+    .map(({ node, place }) =>
+      errorAt(place, `node "${node}" enforces with Cilium, which would need this etcd to begin with`, {
+        allowed: "etcd runs on nodes that enforce with nftables",
+      }),
+    );
 }
 
 function ofMachine(service: MeshService): Problem[] {

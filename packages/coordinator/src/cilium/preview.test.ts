@@ -162,6 +162,28 @@ policies:
   });
 });
 
+describe("the mesh's own etcd", () => {
+  const text = `${head}cilium: { etcd: { nodes: [hub] }, ranges: 10.42.0.0/16 }\n`;
+  const { mesh } = loadMesh([{ name: "m.yaml", text }], { coordinatorNode: "hub" });
+
+  it("is closed to services of nodes that its mesh file does not let in", () => {
+    const { nodes, problems } = previewCilium(mesh!, ["web1"]);
+    expect(problems.map(describeProblem)).toEqual([]);
+    const { specs: all } = JSON.parse(nodes[0]?.services[0]?.file.text ?? "{}") as { specs: Spec[] };
+    // nothing of the mesh file lets web1 in, which the preview alone takes to enforce with Cilium
+    const closed = all.find(({ description }) => description.startsWith("declared ports that no policy"));
+    expect(JSON.stringify(closed?.["egressDeny"])).toContain('"10.77.0.10/32"');
+    expect(JSON.stringify(closed?.["egressDeny"])).toContain('"2379"');
+  });
+
+  it("is no endpoint of Cilium", () => {
+    expect(previewCilium(mesh!, ["hub"]).problems.map(describeProblem)).toEqual([
+      'm.yaml:9:27: error: node "hub" enforces with Cilium, which would need this etcd to begin with; ' +
+        "allowed: etcd runs on nodes that enforce with nftables",
+    ]);
+  });
+});
+
 describe("what Cilium cannot carry is a problem at its place, and there are no files", () => {
   const policy = (words: string) => `policies:\n  - { name: p, ${words} }\n`;
   it.each([

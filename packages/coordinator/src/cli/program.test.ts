@@ -20,10 +20,10 @@ import { runCli } from "./program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "weft-cli-"));
 const goodFile = join(folder, "mesh.yaml");
-writeFileSync(
-  goodFile,
-  "weft: v1\nmesh: shop\ntrustDomain: mesh.internal\nnodes:\n  hub: { address: 10.77.0.10 }\n",
-);
+const goodText =
+  "weft: v1\nmesh: shop\ntrustDomain: mesh.internal\nnodes:\n  hub: { address: 10.77.0.10 }\n" +
+  "cilium: { etcd: { nodes: [hub] }, ranges: 10.42.0.0/16 }\n";
+writeFileSync(goodFile, goodText);
 const badFile = join(folder, "bad.yaml");
 writeFileSync(
   badFile,
@@ -113,7 +113,7 @@ describe("exit code 2: what was typed is wrong", () => {
 });
 
 describe("exit code 0", () => {
-  it("validate says what the file holds and what to type next", async () => {
+  it("validate says what the file holds, without what Weft runs for it, and what to type next", async () => {
     const { code, out } = await weft(["validate", goodFile]);
     expect(out).toContain("valid: mesh shop with 1 node, 0 services, 0 policies");
     expect(out).toContain(`next: weft plan ${goodFile}`);

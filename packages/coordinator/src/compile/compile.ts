@@ -6,6 +6,7 @@ import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
 import { CompileMemory } from "./compile-memory.ts";
 import { addressesOf, meshEndpoints } from "./endpoints.ts";
+import { etcdClusters } from "./etcd-cluster.ts";
 import type { CoordinatorPlace } from "./guard.ts";
 import { compileRecords } from "./names.ts";
 import { nodePolicies } from "./policy.ts";
@@ -21,6 +22,7 @@ export function compileMesh(
   const endpoints = meshEndpoints(mesh);
   const plain = memory.same(compileRecords(mesh));
   const leading = endpoints.size === 0 ? plain : memory.same(compileRecords(mesh, endpoints));
+  const clusters = etcdClusters(mesh);
   const workloads = workloadsByNode(mesh);
   const common = memory.same([
     mesh.name,
@@ -40,26 +42,33 @@ export function compileMesh(
     const found = endpoints.get(node.name);
     const cilium = found === undefined ? undefined : memory.same(found);
     const records = cilium === undefined ? plain : leading;
+    const cluster = clusters.get(node.name);
+    const etcdCluster = cluster === undefined ? undefined : memory.same(cluster);
     const own = memory.same([node.labels, node.dnsMode, workloads.get(node.name) ?? []]);
-    const made = memory.content(node.name, [common, records, own, cilium, ...policy.parts], () => ({
-      mesh: mesh.name,
-      trustDomain: mesh.trustDomain,
-      node: node.name,
-      address: node.address,
-      identity: {
-        spireServerAddress: coordinator.address,
-        spireServerPort: coordinator.spirePort,
-        workloads: workloads.get(node.name) ?? [],
-      },
-      policy: withEndpoints(policy.make(), cilium),
-      dns: {
-        zone: mesh.dns.zone,
-        mode: node.dnsMode ?? mesh.dns.mode,
-        upstreams: [...new Set(mesh.dns.upstreams)],
-        records,
-      },
-      ...(cilium === undefined ? {} : { cilium }),
-    }));
+    const made = memory.content(
+      node.name,
+      [common, records, own, cilium, etcdCluster, ...policy.parts],
+      () => ({
+        mesh: mesh.name,
+        trustDomain: mesh.trustDomain,
+        node: node.name,
+        address: node.address,
+        identity: {
+          spireServerAddress: coordinator.address,
+          spireServerPort: coordinator.spirePort,
+          workloads: workloads.get(node.name) ?? [],
+        },
+        policy: withEndpoints(policy.make(), cilium),
+        dns: {
+          zone: mesh.dns.zone,
+          mode: node.dnsMode ?? mesh.dns.mode,
+          upstreams: [...new Set(mesh.dns.upstreams)],
+          records,
+        },
+        ...(cilium === undefined ? {} : { cilium }),
+        ...(etcdCluster === undefined ? {} : { etcdCluster }),
+      }),
+    );
     content.set(node.name, made);
   }
   memory.next(content);

@@ -12,13 +12,14 @@ export type MeshEndpoints = ReadonlyMap<string, DesiredCilium>;
 export function meshEndpoints(mesh: Mesh): MeshEndpoints {
   const shared = mesh.cilium;
   if (shared === undefined) return new Map();
+  const etcd = "nodes" in shared.etcd ? undefined : shared.etcd;
   const { nodes } = ownEndpointRules(mesh);
   return new Map(
     mesh.nodes.flatMap(({ name, range }) => {
       const ruled = nodes.get(name);
       if (ruled === undefined || range === undefined) return [];
       const endpoints = endpointsIn(range, ruled);
-      return [[name, { etcd: shared.etcd, range, ranges: shared.ranges, endpoints }] as const];
+      return [[name, { etcd, range, ranges: shared.ranges, endpoints }] as const];
     }),
   );
 }

@@ -1,13 +1,18 @@
-// In: a valid mesh. Out: the registration entries its services need, one per service and node. Pure; sorted by ID.
+// In: a valid mesh. Out: the registration entries it needs: one per service and node, and those of its own etcd. Pure; sorted
+// by ID.
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
+import { ownEtcd } from "../mesh/own-etcd.ts";
+import { etcdClientEntry, etcdMemberEntry } from "../spire/etcd-entry.ts";
 import type { RegistrationEntry } from "../spire/spire-server.ts";
+import { etcdClusters } from "./etcd-cluster.ts";
 
 export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
   const nodes = new Set(mesh.nodes.map(({ name }) => name));
   return mesh.services
-    .flatMap((service) =>
+    .filter(({ name }) => name !== ownEtcd)
+    .flatMap((service): RegistrationEntry[] =>
       service.nodes
         .filter((node) => nodes.has(node))
         .map((node) => ({
@@ -20,5 +25,16 @@ export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
           ],
         })),
     )
+    .concat(etcdEntries(mesh))
     .sort((a, b) => byText(a.id, b.id));
+}
+
+/** For their agents, not for etcd and Cilium themselves, which speak no Workload API. */
+function etcdEntries(mesh: Mesh): RegistrationEntry[] {
+  return [...etcdClusters(mesh)].flatMap(([node, { members, clients }]) => [
+    ...(members.some((member) => member.node === node)
+      ? [etcdMemberEntry(mesh.trustDomain, node, mesh.dns.zone)]
+      : []),
+    ...(clients.some((client) => client.node === node) ? [etcdClientEntry(mesh.trustDomain, node)] : []),
+  ]);
 }

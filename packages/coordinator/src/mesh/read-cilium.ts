@@ -11,6 +11,7 @@ export function readCilium(cursor: Cursor | undefined, problems: Problem[]): Mes
   problems.push(...read.problems);
   if (read.value === undefined) return undefined;
   const { etcd, ranges } = read.value;
-  const { members, ca, certificate, key } = etcd;
-  return { etcd: { members, ca, certificate, key }, ranges };
+  const { nodes, members, ca, certificate, key } = etcd;
+  if (nodes !== undefined) return { etcd: { nodes }, ranges };
+  return { etcd: { members: members ?? [], ca, certificate, key }, ranges };
 }

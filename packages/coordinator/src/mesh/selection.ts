@@ -21,6 +21,11 @@ export function ciliumNodes(mesh: Pick<Mesh, "nodes">): ReadonlySet<string> {
   return new Set(mesh.nodes.filter(({ enforcement }) => enforcement === "cilium").map(({ name }) => name));
 }
 
+/** Nodes that run a member of the mesh's own etcd; none: the operator runs it, or nobody needs one. */
+export function etcdNodes({ cilium }: Pick<Mesh, "cilium">): readonly string[] {
+  return cilium !== undefined && "nodes" in cilium.etcd ? cilium.etcd.nodes : [];
+}
+
 export function hasLabels(
   of: { readonly labels: Readonly<Record<string, string>> },
   wanted: Readonly<Record<string, string>>,

@@ -1,6 +1,7 @@
 // In: a Mesh, or the text of one. Out: every problem of what its parts mean together. Pure.
 import type { Mesh, Problem } from "@weft/shared/model/mesh";
 import { ownEndpointRules } from "../cilium/endpoint-rules.ts";
+import { withOwnEtcd } from "./own-etcd.ts";
 import { type Draft, draftMesh, type MeshSource } from "./parse.ts";
 import { hasErrors, sortProblems } from "./problem.ts";
 import {
@@ -22,6 +23,14 @@ import {
   etcdIsProtected,
   rangesHoldEndpointsAlone,
 } from "./rules/cilium-section.ts";
+import {
+  etcdClientsHaveNames,
+  etcdNamesFitIntoCertificates,
+  etcdNodesAreOdd,
+  etcdNodesExist,
+  etcdNodesHaveIpv4,
+  etcdPortsAreFree,
+} from "./rules/etcd-nodes.ts";
 import {
   namesFitIntoDns,
   policyNamesAreFree,
@@ -112,6 +121,12 @@ export const rules: readonly Rule[] = [
   etcdIsNoEndpoint,
   rangesHoldEndpointsAlone,
   adminsAreNotEndpoints,
+  etcdNodesExist,
+  etcdNodesAreOdd,
+  etcdNodesHaveIpv4,
+  etcdPortsAreFree,
+  etcdClientsHaveNames,
+  etcdNamesFitIntoCertificates,
 ];
 
 export interface MeshContext {
@@ -129,7 +144,10 @@ export function validateMesh(
   return sortProblems(rules.flatMap((rule) => rule(mesh, { ...context, broken })));
 }
 
-/** Parses and validates; the mesh is there when no problem is an error. Warnings may stand beside it. */
+/**
+ * Parses and validates; the mesh is there when no problem is an error. Warnings may stand beside it. What Weft runs for the mesh is
+ * part of it from here on.
+ */
 export function loadMesh(
   sources: readonly MeshSource[],
   context: MeshContext,
@@ -138,8 +156,9 @@ export function loadMesh(
   if (draft === undefined) return { mesh: undefined, problems };
   const all = sortProblems([...problems, ...validateMesh(draft.mesh, context, draft.broken)]);
   if (hasErrors(all)) return { mesh: undefined, problems: all };
+  const whole = withOwnEtcd(draft.mesh);
   // whether Cilium can carry what is said is only clear of a mesh that is right
-  const unsayable = ownEndpointRules(draft.mesh).problems;
-  const mesh = hasErrors(unsayable) ? undefined : draft.mesh;
+  const unsayable = ownEndpointRules(whole).problems;
+  const mesh = hasErrors(unsayable) ? undefined : whole;
   return { mesh, problems: sortProblems([...all, ...unsayable]) };
 }

@@ -5,8 +5,11 @@ import type { Digest } from "@weft/shared/model/ids";
 import { contentDigest } from "@weft/shared/plan/content-digest";
 import { renderPreview } from "@weft/shared/render/nftables";
 import { unifiedDiff } from "@weft/shared/render/text-diff";
+import { ownEtcd } from "../mesh/own-etcd.ts";
 import { ciliumSentences } from "./cilium-sentences.ts";
 import { ciliumText } from "./cilium-text.ts";
+import { etcdSentences } from "./etcd-sentences.ts";
+import { etcdText } from "./etcd-text.ts";
 import { changedSentences } from "./sentences.ts";
 
 export interface NodeChange {
@@ -37,14 +40,18 @@ export function planChanges(
 function wordsOf(node: string, old: DesiredContent | undefined, now: DesiredContent | undefined): string[] {
   if (now === undefined)
     return ["leaves the mesh: its identities end, its name goes, and nobody lets it in any more"];
-  const sentences = [...ciliumSentences(node, old?.cilium, now.cilium), ...changedSentences(old, now)];
+  const sentences = [
+    ...etcdSentences(node, old, now),
+    ...ciliumSentences(node, old, now),
+    ...changedSentences(old, now),
+  ];
   if (old === undefined)
     return [`joins the mesh at ${now.address}; enrol it with: weft node add ${node}`, ...sentences];
   if (sentences.length > 0) return sentences;
   return ["nothing that it lets in or out"];
 }
 
-/** Everything a node makes of its content, as text: kernel sets, identities, resolver, zone and Cilium. */
+/** Everything a node makes of its content, as text: kernel sets, identities, resolver, zone, etcd and Cilium. */
 function previewOf(content: DesiredContent | undefined): string {
   if (content === undefined) return "";
   const { identity, dns } = content;
@@ -52,13 +59,16 @@ function previewOf(content: DesiredContent | undefined): string {
     `node ${content.node} ${content.address}\n`,
     renderPreview(content),
     "identities\n",
-    ...identity.workloads.map(
-      ({ spiffeId, user, unit }) =>
-        `  ${spiffeId} unix:user:${user}${unit === undefined ? "" : ` systemd:id:${unit}`}\n`,
-    ),
+    ...identity.workloads
+      .filter(({ service }) => service !== ownEtcd)
+      .map(
+        ({ spiffeId, user, unit }) =>
+          `  ${spiffeId} unix:user:${user}${unit === undefined ? "" : ` systemd:id:${unit}`}\n`,
+      ),
     `resolver ${dns.mode} upstreams ${dns.upstreams.join(" ") || "as found"}\n`,
     `zone ${dns.zone}\n`,
     ...dns.records.map(({ name, type, value }) => `  ${name} ${type} ${value}\n`),
+    etcdText(content),
     ciliumText(content),
   ].join("");
 }

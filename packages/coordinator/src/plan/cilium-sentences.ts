@@ -1,22 +1,24 @@
 // In: what Cilium is to do on one node, before and after. Out: plain sentences about what changes there. Pure.
 import type { CiliumRule } from "@weft/shared/model/cilium-policy";
-import type { DesiredCilium, DesiredEndpoint, DesiredEtcd } from "@weft/shared/model/desired-cilium";
+import type { DesiredContent } from "@weft/shared/model/desired";
+import type { DesiredCilium, DesiredEndpoint } from "@weft/shared/model/desired-cilium";
 import { canonicalText } from "@weft/shared/plan/canonical";
 import { byText } from "@weft/shared/plan/text-order";
+import { listed } from "./etcd-sentences.ts";
+
+type Side = Pick<DesiredContent, "cilium" | "etcdCluster">;
 
 /** @param node what the mesh file calls it: the way back is written there */
-export function ciliumSentences(
-  node: string,
-  before: DesiredCilium | undefined,
-  after: DesiredCilium | undefined,
-): string[] {
+export function ciliumSentences(node: string, old: Side | undefined, now: Side | undefined): string[] {
+  const [before, after] = [old?.cilium, now?.cilium];
   if (before === undefined && after === undefined) return [];
   if (before === undefined || after === undefined) return [moved(node, before, after)];
-  const old = new Map(before.endpoints.map((endpoint) => [endpoint.service, endpoint]));
+  const known = new Map(before.endpoints.map((endpoint) => [endpoint.service, endpoint]));
   const services = new Set(after.endpoints.map(({ service }) => service));
   return [
+    ...etcdSentence(etcdOf(before, old), etcdOf(after, now)),
     ...sharedSentences(before, after),
-    ...after.endpoints.flatMap((endpoint) => endpointSentences(old.get(endpoint.service), endpoint)),
+    ...after.endpoints.flatMap((endpoint) => endpointSentences(known.get(endpoint.service), endpoint)),
     ...before.endpoints
       .filter(({ service }) => !services.has(service))
       .map(
@@ -41,17 +43,8 @@ function moved(node: string, before: DesiredCilium | undefined, after: DesiredCi
   return `${what}: ${said}; the way back: nodes.${node}.enforcement: ${way}`;
 }
 
-function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-
 function sharedSentences(before: DesiredCilium, after: DesiredCilium): string[] {
   return [
-    ...(canonicalText(before.etcd) === canonicalText(after.etcd)
-      ? []
-      : [
-          `the Cilium agent restarts and uses the etcd ${etcdText(after.etcd)}, before: ${etcdText(before.etcd)}`,
-        ]),
     ...(before.range === after.range
       ? []
       : [`endpoints of Cilium have addresses of ${after.range}, before: ${before.range}`]),
@@ -61,7 +54,14 @@ function sharedSentences(before: DesiredCilium, after: DesiredCilium): string[] 
   ];
 }
 
-function etcdText({ members, ca, certificate, key }: DesiredEtcd): string {
+function etcdSentence(before: string, after: string): string[] {
+  return before === after ? [] : [`the Cilium agent restarts and uses the etcd ${after}, before: ${before}`];
+}
+
+function etcdOf({ etcd }: DesiredCilium, side: Side | undefined): string {
+  if (etcd === undefined)
+    return `of the mesh on ${listed(side?.etcdCluster?.members.map(({ node }) => node) ?? [])}`;
+  const { members, ca, certificate, key } = etcd;
   const files = Object.entries({ ca, certificate, key }).flatMap(([what, path]) =>
     path === undefined ? [] : [`${what} ${path}`],
   );

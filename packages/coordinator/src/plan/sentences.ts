@@ -8,6 +8,7 @@ import type {
   PingRule,
   PortRange,
 } from "@weft/shared/model/desired";
+import { ownEtcd } from "../mesh/own-etcd.ts";
 import { formatRange } from "../mesh/selection.ts";
 
 /** What can be said about a node, by something that stays the same when only its origin moves. */
@@ -43,6 +44,8 @@ export function statementsOf(content: DesiredContent | undefined): Statements {
   const sayInPassing = add(true);
   const { policy, identity, dns } = content;
   for (const { service, spiffeId, user, unit } of identity.workloads) {
+    // it has certificates by its node's agent, not by its user and unit
+    if (service === ownEtcd) continue;
     const who = unit === undefined ? `processes of user ${user}` : `processes of user ${user} in ${unit}`;
     say(`${who} get the identity ${spiffeId} (service ${service})`, `${who} no longer get ${spiffeId}`);
   }

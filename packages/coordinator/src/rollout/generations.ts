@@ -42,7 +42,7 @@ export function resume(held: LastGiven, wanted: LastGiven | undefined): Resume {
 
 /** Without what only one giving of it has. */
 export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns, cilium } = state;
+  const { mesh, trustDomain, node, address, identity, policy, dns, cilium, etcdCluster } = state;
   return {
     mesh,
     trustDomain,
@@ -52,5 +52,6 @@ export function contentOf(state: DesiredState): DesiredContent {
     policy,
     dns,
     ...(cilium === undefined ? {} : { cilium }),
+    ...(etcdCluster === undefined ? {} : { etcdCluster }),
   };
 }

@@ -25,7 +25,7 @@ export function encodeEntry(entry: RegistrationEntry): wire.Entry {
     admin: false,
     downstream: false,
     expiresAt: 0n,
-    dnsNames: [],
+    dnsNames: [...(entry.dnsNames ?? [])],
     revisionNumber: 0n,
     storeSvid: false,
     jwtSvidTtl: 0,

@@ -1,8 +1,9 @@
 // In: the entries the mesh wants and those the SPIRE server has. Out: what to create, update and delete, and what
 // is alarming. Pure. Weft's entries are those whose ID begins with "weft."; all others are somebody else's and stay.
 import { WeftError } from "@weft/shared/errors/weft-error";
+import { etcdNames, isEtcdEntry, isNameFor, sameNames, sameSelectors } from "./etcd-entry.ts";
 import { reservedBecause } from "./reserved-id.ts";
-import type { EntrySelector, FoundEntry, RegistrationEntry } from "./spire-server.ts";
+import type { FoundEntry, RegistrationEntry } from "./spire-server.ts";
 
 export const ownPrefix = "weft.";
 
@@ -20,17 +21,10 @@ export interface EntryAlarm {
   readonly why: string;
 }
 
-const textOf = (selector: EntrySelector) => `${selector.type}:${selector.value}`;
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const byId = (a: { readonly id: string }, b: { readonly id: string }) => compareText(a.id, b.id);
 
-function sameSelectors(a: readonly EntrySelector[], b: readonly EntrySelector[]): boolean {
-  const texts = new Set(a.map(textOf));
-  const others = new Set(b.map(textOf));
-  return texts.size === others.size && [...texts].every((text) => others.has(text));
-}
-
-/** Nothing beyond ID, parent and selectors is ever set by Weft: a field somebody set is set back. */
+/** Nothing beyond ID, parent, selectors and DNS names is ever set by Weft: a field somebody set is set back. */
 function isPlain(entry: FoundEntry): boolean {
   return (
     !entry.admin &&
@@ -40,7 +34,6 @@ function isPlain(entry: FoundEntry): boolean {
     entry.jwtSvidTtlSeconds === 0 &&
     entry.expiresAt === 0 &&
     entry.hint === "" &&
-    entry.dnsNames.length === 0 &&
     entry.federatesWith.length === 0
   );
 }
@@ -50,6 +43,7 @@ function isAsWanted(found: FoundEntry, wanted: RegistrationEntry): boolean {
     found.spiffeId === wanted.spiffeId &&
     found.parentId === wanted.parentId &&
     sameSelectors(found.selectors, wanted.selectors) &&
+    sameNames(found.dnsNames, wanted.dnsNames) &&
     isPlain(found)
   );
 }
@@ -57,13 +51,15 @@ function isAsWanted(found: FoundEntry, wanted: RegistrationEntry): boolean {
 function refuseUnfit(wanted: readonly RegistrationEntry[]): void {
   const seen = new Set<string>();
   for (const entry of wanted) {
-    const reserved = reservedBecause(entry.spiffeId);
+    const reserved = isEtcdEntry(entry) ? undefined : reservedBecause(entry.spiffeId);
     if (reserved !== undefined)
       throw new WeftError("WEFT-E203", `no registration entry may have the SPIFFE ID ${entry.spiffeId}`, {
         why: `${reserved[0]?.toUpperCase() ?? ""}${reserved.slice(1)}.`,
         hint: "give the service another `spiffe:` path in the mesh file",
       });
     if (!entry.id.startsWith(ownPrefix)) throw new Error(`entry ${entry.id} lacks the prefix ${ownPrefix}`);
+    if (entry.dnsNames !== undefined && !isEtcdEntry(entry))
+      throw new Error(`entry ${entry.id} has DNS names`);
     if (entry.selectors.length === 0) throw new Error(`entry ${entry.id} has no selectors`);
     if (seen.has(entry.id)) throw new Error(`entry ${entry.id} is wanted twice`);
     seen.add(entry.id);
@@ -92,10 +88,16 @@ export function isEmptyDiff(diff: EntryDiff): boolean {
 
 /** Looks at every entry, foreign ones above all: whoever matches one of these becomes what it names. */
 export function auditEntries(found: readonly FoundEntry[]): EntryAlarm[] {
+  const names = etcdNames(found);
   return found
     .flatMap((entry) => {
+      const isOfEtcd = isEtcdEntry(entry);
+      const taken = isOfEtcd
+        ? undefined
+        : names.find((host) => entry.dnsNames.some((name) => isNameFor(name, host)));
       const reasons = [
-        reservedBecause(entry.spiffeId),
+        isOfEtcd ? undefined : reservedBecause(entry.spiffeId),
+        taken === undefined ? undefined : `in the mesh's etcd its holder is ${taken}`,
         entry.admin ? "its holder may administer the SPIRE server" : undefined,
         entry.downstream ? "its holder may run a certificate authority of its own" : undefined,
       ].filter((reason) => reason !== undefined);

@@ -12,6 +12,8 @@ export interface RegistrationEntry {
   readonly spiffeId: string;
   readonly parentId: string;
   readonly selectors: readonly EntrySelector[];
+  /** In its certificates, the first one as the common name, too; undefined: none. */
+  readonly dnsNames?: readonly string[];
 }
 
 /** An entry as found, Weft's or not; with what Weft never sets but must see. */

@@ -2,6 +2,7 @@
 // start from. Pure.
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { DesiredCilium, DesiredEndpoint } from "@weft/shared/model/desired-cilium";
+import { agentEtcd } from "@weft/shared/render/agent-etcd";
 import {
   renderAgentEnvironment,
   renderAgentOptions,
@@ -14,14 +15,14 @@ import type { WantedFiles } from "./agent-files.ts";
 
 /** The agent reads them at its start alone. */
 export function agentFiles(
-  content: Pick<DesiredContent, "mesh" | "node" | "address">,
+  content: Pick<DesiredContent, "mesh" | "node" | "address" | "etcdCluster">,
   cilium: DesiredCilium,
   device: string,
 ): WantedFiles {
   const options = renderAgentOptions({ ...content, cilium, device });
   return new Map([
     ...Object.entries(options).map(([name, value]) => [`${ciliumPlaces.options}/${name}`, value] as const),
-    [ciliumPlaces.etcd, renderEtcdConfig(cilium.etcd)],
+    [ciliumPlaces.etcd, renderEtcdConfig(agentEtcd(cilium, content))],
     [ciliumPlaces.environment, renderAgentEnvironment(content.node)],
   ]);
 }

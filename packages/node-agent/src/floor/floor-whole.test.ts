@@ -101,6 +101,7 @@ const contentBounds = {
   policy: [],
   dns: ["dns.zones", "dns.upstreams", "takeOver", "nodes"],
   cilium: ["cilium: true", "units", "egress.never", "egress.to", "ingress.from", "ingress.never", "nodes"],
+  etcdCluster: ["etcd: true"],
 } as const satisfies Record<keyof DesiredContent, readonly string[]>;
 
 const policyBounds = {

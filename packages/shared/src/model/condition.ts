@@ -217,10 +217,10 @@ export const conditionKinds = {
     hint: "read the detail, then `journalctl -u weft-coordinator`; what is in use stays in use until it expires",
   },
   ENTRY_RESERVED: {
-    title: "a registration entry claims a reserved SPIFFE ID",
+    title: "a registration entry claims a reserved SPIFFE ID, or a name of the mesh's etcd",
     severity: "error",
     dependsOn: [],
-    hint: "delete the entry: whoever matches its selectors could become a node or the coordinator",
+    hint: "delete the entry: whoever matches its selectors could become a node, the coordinator or a user of the mesh's etcd",
   },
   JOIN_CONFLICT: {
     title: "two machines claim to be one node",

@@ -16,7 +16,7 @@ export interface DesiredEndpoint {
   readonly rules: readonly CiliumRule[];
 }
 
-/** The etcd that agents share. */
+/** An etcd of the operator that agents share. */
 export interface DesiredEtcd {
   /** URLs: http or https, with a port. */
   readonly members: readonly string[];
@@ -27,7 +27,8 @@ export interface DesiredEtcd {
 }
 
 export interface DesiredCilium {
-  readonly etcd: DesiredEtcd;
+  /** undefined: the mesh's own (model/desired-etcd.ts) */
+  readonly etcd: DesiredEtcd | undefined;
   /** IPv4 CIDR of this node's endpoints. */
   readonly range: string;
   /** IPv4 CIDR that the ranges of all nodes are in: what is sent there keeps its source address. */

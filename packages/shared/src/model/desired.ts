@@ -1,5 +1,6 @@
 // The typed meaning one node is given (wire: weft/v1/desired.proto says what each field is). No behaviour.
 import type { DesiredCilium } from "./desired-cilium.ts";
+import type { DesiredEtcdCluster } from "./desired-etcd.ts";
 import type { Digest } from "./ids.ts";
 import type { Action, Origin, PortRange } from "./traffic.ts";
 
@@ -153,6 +154,8 @@ export interface DesiredContent {
   readonly dns: DesiredDns;
   /** undefined: no service of this node has an endpoint of Cilium. */
   readonly cilium?: DesiredCilium | undefined;
+  /** Of a member of it, and of a node whose Cilium uses it. */
+  readonly etcdCluster?: DesiredEtcdCluster | undefined;
 }
 
 export interface DesiredState extends DesiredContent {

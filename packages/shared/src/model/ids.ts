@@ -37,6 +37,13 @@ export function nodeId(trustDomain: string, node: string): string {
 export function exchangeId(trustDomain: string, node: string): string {
   return `spiffe://${trustDomain}/spire-exchange/${node}`;
 }
+/** Of a node's member of the mesh's own etcd, and of its agent of Cilium as a client of it. */
+export function etcdMemberId(trustDomain: string, node: string): string {
+  return `spiffe://${trustDomain}/weft/etcd/${node}`;
+}
+export function ciliumClientId(trustDomain: string, node: string): string {
+  return `spiffe://${trustDomain}/weft/cilium/${node}`;
+}
 export function spireAgentId(trustDomain: string, node: string): string {
   return `spiffe://${trustDomain}/spire/agent/x509pop/${node}`;
 }

@@ -105,9 +105,16 @@ export interface BaselineEntry {
   readonly place: Place;
 }
 
+/** An etcd that Weft runs. */
+export interface MeshEtcd {
+  /** Each runs a member of it. */
+  readonly nodes: readonly string[];
+}
+
 /** What nodes that enforce with Cilium share. */
 export interface MeshCilium {
-  readonly etcd: DesiredEtcd;
+  /** The operator's, or the mesh's own. */
+  readonly etcd: DesiredEtcd | MeshEtcd;
   /** IPv4 CIDR that their ranges are in. */
   readonly ranges: string;
 }

@@ -19,7 +19,7 @@ export class ContentDigests {
   of(content: DesiredContent): Digest {
     const known = this.#whole.get(content);
     if (known !== undefined) return known;
-    const { mesh, trustDomain, node, address, identity, policy, dns, cilium } = content;
+    const { mesh, trustDomain, node, address, identity, policy, dns, cilium, etcdCluster } = content;
     const digest = hash({
       mesh,
       trustDomain,
@@ -29,6 +29,7 @@ export class ContentDigests {
       policy: { ...policy, mesh: this.#part(policy.mesh) },
       dns: { ...dns, records: this.#part(dns.records) },
       cilium,
+      etcdCluster,
     }) as Digest;
     this.#whole.set(content, digest);
     return digest;

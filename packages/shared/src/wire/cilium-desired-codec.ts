@@ -14,9 +14,8 @@ const actions: readonly Action[] = ["allow", "deny"];
 const directions: readonly CiliumRule["direction"][] = ["ingress", "egress"];
 
 export function encodeCilium({ etcd, range, ranges, endpoints }: DesiredCilium): wire.DesiredCilium {
-  const { members, ca = "", certificate = "", key = "" } = etcd;
   return {
-    etcd: { members: [...members], ca, certificate, key },
+    etcd: etcd === undefined ? undefined : encodeEtcd(etcd),
     range,
     ranges,
     endpoints: endpoints.map((endpoint) => ({
@@ -25,6 +24,10 @@ export function encodeCilium({ etcd, range, ranges, endpoints }: DesiredCilium):
       rules: endpoint.rules.map(encodeRule),
     })),
   };
+}
+
+function encodeEtcd({ members, ca = "", certificate = "", key = "" }: DesiredEtcd): wire.DesiredEtcd {
+  return { members: [...members], ca, certificate, key };
 }
 
 function encodeRule(rule: CiliumRule): wire.CiliumRule {
@@ -60,7 +63,8 @@ export function decodeCilium(message: wire.DesiredCilium): DesiredCilium {
   for (const what of ["service", "unit", "address"] as const)
     if (new Set(endpoints.map((endpoint) => endpoint[what])).size !== endpoints.length)
       throw bad(`two endpoints have the same ${what}`);
-  return { etcd: decodeEtcd(present(message.etcd, "etcd")), range, ranges, endpoints };
+  const etcd = message.etcd === undefined ? undefined : decodeEtcd(message.etcd);
+  return { etcd, range, ranges, endpoints };
 }
 
 function decodeEtcd({ members, ca, certificate, key }: wire.DesiredEtcd): DesiredEtcd {

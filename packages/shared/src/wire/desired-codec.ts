@@ -19,6 +19,7 @@ import {
 } from "../model/desired.ts";
 import { parseDigest, parseNodeName } from "../model/ids.ts";
 import { decodeCilium, encodeCilium } from "./cilium-desired-codec.ts";
+import { decodeEtcdCluster, encodeEtcdCluster } from "./etcd-desired-codec.ts";
 import { oneOf, present, toNumber } from "./number.ts";
 import { address, block, decodeOrigin, decodePort, portNumber, userName } from "./policy-field.ts";
 import { decodeUndeclared, encodeUndeclared } from "./undeclared-codec.ts";
@@ -45,6 +46,7 @@ export function encodeDesired(state: DesiredState): wire.DesiredState {
     },
     policy: encodePolicy(state.policy),
     cilium: state.cilium === undefined ? undefined : encodeCilium(state.cilium),
+    etcdCluster: state.etcdCluster === undefined ? undefined : encodeEtcdCluster(state.etcdCluster),
     confirmTimeoutSeconds: state.confirmTimeoutSeconds ?? 0,
     keepEstablished: state.keepEstablished ?? false,
     dns: {
@@ -104,6 +106,7 @@ export function decodeDesired(message: wire.DesiredState): DesiredState {
     policy: decodePolicy(present(message.policy, "policy")),
     dns: decodeDns(present(message.dns, "dns")),
     ...(message.cilium === undefined ? {} : { cilium: decodeCilium(message.cilium) }),
+    ...(message.etcdCluster === undefined ? {} : { etcdCluster: decodeEtcdCluster(message.etcdCluster) }),
     ...confirmTimeout(message.confirmTimeoutSeconds),
     ...(message.keepEstablished ? { keepEstablished: true } : {}),
   };

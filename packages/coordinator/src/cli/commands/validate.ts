@@ -1,6 +1,7 @@
 // `weft validate`, `weft schema`: every problem of a mesh file at once, without a coordinator. Exit 2 if there are errors.
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { Command } from "commander";
+import { withoutOwnEtcd } from "../../mesh/own-etcd.ts";
 import { renderJson } from "../../view/render-json.ts";
 import { renderProblems } from "../../view/render-problems.ts";
 import type { CliContext } from "../context.ts";
@@ -32,9 +33,10 @@ async function validate(context: CliContext, files: readonly string[], options: 
     terminal.err(`${countText(errors, "error")}; nothing was changed (WEFT-E100)`);
     return;
   }
+  const { services, policies } = withoutOwnEtcd(mesh);
   terminal.out(
     `valid: mesh ${mesh.name} with ${countText(mesh.nodes.length, "node")}, ` +
-      `${countText(mesh.services.length, "service")}, ${countText(mesh.policies.length, "policy", "policies")}`,
+      `${countText(services.length, "service")}, ${countText(policies.length, "policy", "policies")}`,
   );
   terminal.out(`next: weft plan ${files.join(" ")}`);
 }

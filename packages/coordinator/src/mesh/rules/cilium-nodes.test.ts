@@ -20,7 +20,7 @@ describe("a node that enforces with Cilium", () => {
       "# none",
       both(
         'is to enforce with Cilium, and the mesh has no "cilium"; ' +
-          "allowed: cilium: { etcd: { members: [https://HOST:2379] }, ranges: 10.42.0.0/16 } at the top level",
+          "allowed: cilium: { etcd: { nodes: [NODE] }, ranges: 10.42.0.0/16 } at the top level",
       ),
     ],
     [

@@ -38,7 +38,7 @@ describe("what is wrong with it", () => {
       "a misspelt key",
       "ca: /etc",
       "cafile: /etc",
-      ['m:4:55: error: unknown key "cafile"; allowed: members, ca, certificate, key'],
+      ['m:4:55: error: unknown key "cafile"; allowed: nodes, members, ca, certificate, key'],
     ],
     [
       "no member",

@@ -5,16 +5,21 @@ import { icmpPort, portNameForm } from "@weft/shared/model/text-forms";
 import { parseSpiffeId } from "@weft/shared/spiffe/spiffe-id";
 import { reservedBecause } from "../../spire/reserved-id.ts";
 import { describeWhy } from "../describe-why.ts";
+import { ownEtcd, ownEtcdPolicies } from "../own-etcd.ts";
 import { errorAt, fieldPlace } from "../problem.ts";
 import { ciliumNodes } from "../selection.ts";
 import type { Rule } from "./rule.ts";
 
+const takenServices: Readonly<Record<string, string>> = {
+  node: "NODE.node.ZONE is where nodes have their names",
+  [ownEtcd]: "an etcd that Weft runs has it",
+};
+
 export const serviceNamesAreFree: Rule = (mesh) =>
-  mesh.services
-    .filter(({ name }) => name === "node")
-    .map((service) =>
-      errorAt(service.place, '"node" is no service name: NODE.node.ZONE is where nodes have their names'),
-    );
+  mesh.services.flatMap((service) => {
+    const why = Object.hasOwn(takenServices, service.name) ? takenServices[service.name] : undefined;
+    return why === undefined ? [] : [errorAt(service.place, `"${service.name}" is no service name: ${why}`)];
+  });
 
 export const portNamesAreNames: Rule = (mesh) =>
   mesh.services.flatMap((service) =>
@@ -44,16 +49,17 @@ export const portNamesAreNotIcmp: Rule = (mesh) =>
       ),
   );
 
-/** What kernels and reports call by these names is no policy. */
-export const policyNamesAreFree: Rule = (mesh) =>
-  mesh.policies
-    .filter(({ name }) => name === "default" || name === baselineName)
-    .map((policy) =>
-      errorAt(
-        fieldPlace(policy, "name"),
-        `"${policy.name}" is no policy name: verdicts without a policy have it`,
-      ),
-    );
+/** What kernels and reports call by these names is no policy of the file. */
+export const policyNamesAreFree: Rule = (mesh) => {
+  const own: readonly string[] = Object.values(ownEtcdPolicies);
+  return mesh.policies.flatMap((policy) => {
+    const { name } = policy;
+    const isNone = name === "default" || name === baselineName;
+    if (!isNone && !own.includes(name)) return [];
+    const who = isNone ? "verdicts without a policy have it" : "a policy of an etcd that Weft runs has it";
+    return [errorAt(fieldPlace(policy, "name"), `"${name}" is no policy name: ${who}`)];
+  });
+};
 
 export const policyNamesAreUnique: Rule = (mesh) => {
   const first = new Map<string, string>();

@@ -1,6 +1,7 @@
 // In: a mesh. Out: problems with users and ports of services. Pure.
 import type { PortRange } from "@weft/shared/model/desired";
 import type { MeshService } from "@weft/shared/model/mesh";
+import { etcdUser } from "@weft/shared/render/etcd-places";
 import { errorAt, fieldPlace, warningAt } from "../problem.ts";
 import { formatRange, intersect } from "../selection.ts";
 import type { Rule } from "./rule.ts";
@@ -8,6 +9,7 @@ import type { Rule } from "./rule.ts";
 const sharedUsers: Readonly<Record<string, string>> = {
   root: "root can become any user, so it stands for none",
   nobody: "nobody is shared by many programs",
+  [etcdUser]: "an etcd that Weft runs has that user",
 };
 
 export const usersAreUnprivileged: Rule = (mesh) =>

@@ -30,7 +30,11 @@ export interface DesiredState {
   /** flows that these rules forbid are left, as long as this generation is the newest; not part of the digest */
   keepEstablished: boolean;
   /** absent: no service of this node has an endpoint of Cilium */
-  cilium: DesiredCilium | undefined;
+  cilium:
+    | DesiredCilium
+    | undefined;
+  /** absent: this node runs no member of the mesh's own etcd, and its Cilium uses none */
+  etcdCluster: DesiredEtcdCluster | undefined;
 }
 
 export interface DesiredIdentity {
@@ -210,6 +214,7 @@ export interface DnsRecord {
 
 /** Beside the policy, which stays in force: services in network namespaces of their own, judged by Cilium. */
 export interface DesiredCilium {
+  /** absent: the mesh's own, etcd_cluster */
   etcd:
     | DesiredEtcd
     | undefined;
@@ -227,6 +232,29 @@ export interface DesiredEtcd {
   ca: string;
   certificate: string;
   key: string;
+}
+
+/** An etcd that Weft runs for the agents of Cilium. */
+export interface DesiredEtcdCluster {
+  members: EtcdMember[];
+  /** for a member all of them; for any other node itself */
+  clients: EtcdClient[];
+}
+
+export interface EtcdMember {
+  node: string;
+  address: string;
+  /** in DNS and in its certificate; also its user in etcd */
+  name: string;
+}
+
+export interface EtcdClient {
+  node: string;
+  address: string;
+  /** in its certificate; its user in etcd */
+  name: string;
+  /** IPv4 CIDR: it may say of these addresses which identity they have */
+  range: string;
 }
 
 export interface DesiredEndpoint {
@@ -300,6 +328,7 @@ function createBaseDesiredState(): DesiredState {
     confirmTimeoutSeconds: 0,
     keepEstablished: false,
     cilium: undefined,
+    etcdCluster: undefined,
   };
 }
 
@@ -349,6 +378,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.cilium !== undefined) {
       DesiredCilium.encode(message.cilium, writer.uint32(106).fork()).join();
+    }
+    if (message.etcdCluster !== undefined) {
+      DesiredEtcdCluster.encode(message.etcdCluster, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -470,6 +502,14 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.cilium = DesiredCilium.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.etcdCluster = DesiredEtcdCluster.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -509,6 +549,11 @@ export const DesiredState: MessageFns<DesiredState> = {
         ? globalThis.Boolean(object.keep_established)
         : false,
       cilium: isSet(object.cilium) ? DesiredCilium.fromJSON(object.cilium) : undefined,
+      etcdCluster: isSet(object.etcdCluster)
+        ? DesiredEtcdCluster.fromJSON(object.etcdCluster)
+        : isSet(object.etcd_cluster)
+        ? DesiredEtcdCluster.fromJSON(object.etcd_cluster)
+        : undefined,
     };
   },
 
@@ -553,6 +598,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.cilium !== undefined) {
       obj.cilium = DesiredCilium.toJSON(message.cilium);
     }
+    if (message.etcdCluster !== undefined) {
+      obj.etcdCluster = DesiredEtcdCluster.toJSON(message.etcdCluster);
+    }
     return obj;
   },
 
@@ -581,6 +629,9 @@ export const DesiredState: MessageFns<DesiredState> = {
     message.keepEstablished = object.keepEstablished ?? false;
     message.cilium = (object.cilium !== undefined && object.cilium !== null)
       ? DesiredCilium.fromPartial(object.cilium)
+      : undefined;
+    message.etcdCluster = (object.etcdCluster !== undefined && object.etcdCluster !== null)
+      ? DesiredEtcdCluster.fromPartial(object.etcdCluster)
       : undefined;
     return message;
   },
@@ -2857,6 +2908,309 @@ export const DesiredEtcd: MessageFns<DesiredEtcd> = {
     message.ca = object.ca ?? "";
     message.certificate = object.certificate ?? "";
     message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseDesiredEtcdCluster(): DesiredEtcdCluster {
+  return { members: [], clients: [] };
+}
+
+export const DesiredEtcdCluster: MessageFns<DesiredEtcdCluster> = {
+  encode(message: DesiredEtcdCluster, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.members) {
+      EtcdMember.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.clients) {
+      EtcdClient.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DesiredEtcdCluster {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDesiredEtcdCluster();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.members.push(EtcdMember.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clients.push(EtcdClient.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DesiredEtcdCluster {
+    return {
+      members: globalThis.Array.isArray(object?.members) ? object.members.map((e: any) => EtcdMember.fromJSON(e)) : [],
+      clients: globalThis.Array.isArray(object?.clients) ? object.clients.map((e: any) => EtcdClient.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: DesiredEtcdCluster): unknown {
+    const obj: any = {};
+    if (message.members?.length) {
+      obj.members = message.members.map((e) => EtcdMember.toJSON(e));
+    }
+    if (message.clients?.length) {
+      obj.clients = message.clients.map((e) => EtcdClient.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DesiredEtcdCluster>, I>>(base?: I): DesiredEtcdCluster {
+    return DesiredEtcdCluster.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DesiredEtcdCluster>, I>>(object: I): DesiredEtcdCluster {
+    const message = createBaseDesiredEtcdCluster();
+    message.members = object.members?.map((e) => EtcdMember.fromPartial(e)) || [];
+    message.clients = object.clients?.map((e) => EtcdClient.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEtcdMember(): EtcdMember {
+  return { node: "", address: "", name: "" };
+}
+
+export const EtcdMember: MessageFns<EtcdMember> = {
+  encode(message: EtcdMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EtcdMember {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEtcdMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EtcdMember {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: EtcdMember): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EtcdMember>, I>>(base?: I): EtcdMember {
+    return EtcdMember.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EtcdMember>, I>>(object: I): EtcdMember {
+    const message = createBaseEtcdMember();
+    message.node = object.node ?? "";
+    message.address = object.address ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseEtcdClient(): EtcdClient {
+  return { node: "", address: "", name: "", range: "" };
+}
+
+export const EtcdClient: MessageFns<EtcdClient> = {
+  encode(message: EtcdClient, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.range !== "") {
+      writer.uint32(34).string(message.range);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EtcdClient {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEtcdClient();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.range = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EtcdClient {
+    return {
+      node: isSet(object.node) ? globalThis.String(object.node) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      range: isSet(object.range) ? globalThis.String(object.range) : "",
+    };
+  },
+
+  toJSON(message: EtcdClient): unknown {
+    const obj: any = {};
+    if (message.node !== "") {
+      obj.node = message.node;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.range !== "") {
+      obj.range = message.range;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EtcdClient>, I>>(base?: I): EtcdClient {
+    return EtcdClient.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EtcdClient>, I>>(object: I): EtcdClient {
+    const message = createBaseEtcdClient();
+    message.node = object.node ?? "";
+    message.address = object.address ?? "";
+    message.name = object.name ?? "";
+    message.range = object.range ?? "";
     return message;
   },
 };

@@ -1,0 +1,27 @@
+// In: a valid mesh. Out: for each node that has to do with the mesh's own etcd, what it is given of it. Pure; the order of the file
+// does not show.
+import type { DesiredEtcdCluster, EtcdClient } from "@weft/shared/model/desired-etcd";
+import type { Mesh } from "@weft/shared/model/mesh";
+import { byText } from "@weft/shared/plan/text-order";
+import { clientName, memberName } from "@weft/shared/render/etcd-places";
+import { etcdNodes } from "../mesh/selection.ts";
+
+/** By node. A member looks after all clients; a client needs to know of the members, and of itself. */
+export function etcdClusters(mesh: Mesh): ReadonlyMap<string, DesiredEtcdCluster> {
+  const running = new Set(etcdNodes(mesh));
+  if (running.size === 0) return new Map();
+  const nodes = mesh.nodes.toSorted((a, b) => byText(a.name, b.name));
+  const members = nodes
+    .filter(({ name }) => running.has(name))
+    .map(({ name, address }) => ({ node: name, address, name: memberName(name, mesh.dns.zone) }));
+  const clients = nodes.flatMap(({ name, address, enforcement, range }): EtcdClient[] =>
+    enforcement === "cilium" && range !== undefined
+      ? [{ node: name, address, name: clientName(name), range }]
+      : [],
+  );
+  const given: readonly (readonly [string, readonly EtcdClient[]])[] = [
+    ...clients.map((client) => [client.node, [client]] as const),
+    ...members.map(({ node }) => [node, clients] as const),
+  ];
+  return new Map(given.map(([node, known]) => [node, { members, clients: known }]));
+}
