@@ -78,11 +78,8 @@ described("what is observed at endpoints (needs WEFT_CILIUM_DIR)", () => {
       expect(await reaches(world, "web1", "web", endpoint.api, 8081)).toBe(false);
       await says("denials", /^web on web1 api on api1 8081\/tcp \d+ .* ago default -$/);
       await must(world, "hub", ["ip", "route", "replace", "10.42.12.0/24", "via", "10.77.0.12"]);
-      expect(await reaches(world, "hub", undefined, endpoint.api, 8080)).toBe(false);
-      await says(
-        "denials",
-        /^(?:node hub|user \S+ on hub|no identity, 10\.77\.0\.10) api on api1 http 8080\/tcp /,
-      );
+      expect(await reaches(world, "hub", undefined, endpoint.api, 8083)).toBe(false);
+      await says("denials", /^(?:node hub|user root on hub) api on api1 8083\/tcp /);
     },
     minutes,
   );
