@@ -1,4 +1,5 @@
 // The programs of Cilium out of images that tests make: real archives, real compression, and what can be wrong with them.
+// over 300 lines: each case is the same image but for one thing, and what is refused is read against what is taken
 import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
