@@ -273,7 +273,7 @@ describe("an agent that is down", () => {
     expect(await policies()).toEqual(["weft-api.yaml", "weft-web.yaml"]);
   });
 
-  it("is waited for, for 15 s", async () => {
+  it("is waited for, for 15 s, and once: names and identity wait with it", async () => {
     own.world.agent.endpoints.hasStore = false;
     const { clock } = own.world;
     const before = clock.now().getTime();
@@ -283,6 +283,9 @@ describe("an agent that is down", () => {
     ]);
     expect(clock.now().getTime() - before).toBeGreaterThanOrEqual(15_000);
     expect(clock.now().getTime() - before).toBeLessThan(20_000);
+    const again = clock.now().getTime();
+    expect(await own.look(both)).toMatchObject({ findings: [{ code: "CILIUM_DOWN" }] });
+    expect(clock.now().getTime() - again).toBeLessThan(1_000);
     own.world.agent.endpoints.hasStore = true;
     expect(await own.look(both)).toMatchObject({ findings: [] });
   });

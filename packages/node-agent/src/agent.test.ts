@@ -8,12 +8,13 @@ import { FakeHost } from "../../../test/support/fake-host.ts";
 import { Agent } from "./agent.ts";
 import type { Admission } from "./floor/floor-gate.ts";
 import type { CiliumSection } from "./sections/cilium-section.ts";
-import { CutSection } from "./sections/cut-section.ts";
+import type { Cuts } from "./sections/cuts.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
 import type { SectionResult } from "./sections/section.ts";
 
+const idle = async () => undefined;
 const nothing: SectionResult = { end: "nothing", steps: [], findings: [] };
 const state = (generation: number): DesiredState => ({
   ...sealed({ ...emptyContent("web1"), mesh: `mesh${generation}` }),
@@ -40,6 +41,7 @@ let identityWork: (desired: DesiredState, signal: AbortSignal) => Promise<Sectio
 let admit: (desired: DesiredState) => Admission;
 let keep: (state: DesiredState) => Promise<void>;
 let agent: Agent;
+const last = () => reports.at(-1);
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 5_000;
@@ -97,7 +99,7 @@ beforeEach(() => {
     node: "web1",
     floor: { admit: async (desired) => admit(desired) },
     policy,
-    cuts: new CutSection({ cutter: { cut: async () => undefined }, clock: host.clock, log }),
+    cuts: { ofMachine: idle, ofEndpoints: idle, report: () => undefined } as unknown as Cuts,
     cilium: cilium as unknown as CiliumSection,
     dns,
     identity,
@@ -113,8 +115,6 @@ afterEach(async () => {
   await running;
   host.dispose();
 });
-
-const last = () => reports.at(-1);
 
 describe("Agent", () => {
   it("keeps a state on disk, then brings it about, and says who testifies", async () => {

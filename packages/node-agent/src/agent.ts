@@ -11,13 +11,13 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import { type FloorReport, noFloor } from "@weft/shared/model/floor";
 import type { NodeReport, Phase, StepReport } from "@weft/shared/model/report";
 import { superseded } from "./apply/runner.ts";
-import { ConditionBook } from "./conditions.ts";
+import { ConditionBook, type Finding } from "./conditions.ts";
 import type { Gate } from "./floor/floor-gate.ts";
 import type { Host } from "./host/host.ts";
 import type { Log } from "./log.ts";
 import { nodeReport } from "./node-report.ts";
 import type { CiliumSection } from "./sections/cilium-section.ts";
-import type { CutSection } from "./sections/cut-section.ts";
+import type { Cuts } from "./sections/cuts.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
@@ -29,7 +29,7 @@ export interface AgentParts {
   readonly node: string;
   readonly floor: Gate;
   readonly policy: PolicySection;
-  readonly cuts: CutSection;
+  readonly cuts: Cuts;
   readonly cilium: CiliumSection;
   readonly dns: DnsSection;
   readonly identity: IdentitySection;
@@ -157,11 +157,11 @@ export class Agent {
   }
 
   async #reconcile(desired: DesiredState, signal: AbortSignal): Promise<void> {
-    const { dns, identity } = this.#parts;
+    const { policy, cuts, dns, identity } = this.#parts;
     const rest = await this.#enforce(desired, signal);
     // Whoever waits for the rules waits for this report, not for what comes after.
     await this.#publish();
-    await this.#cut(desired);
+    await this.#note("cut", await cuts.ofMachine(policy.takeCutDue(), desired));
     if (signal.aborted || rest === undefined) return;
     // Side by side: they have nothing in common, and a join waits for both.
     await Promise.all([
@@ -171,12 +171,9 @@ export class Agent {
     ]);
   }
 
-  /** After the coordinator was told. */
-  async #cut(desired: DesiredState): Promise<void> {
-    const { policy, cuts } = this.#parts;
-    const findings = await cuts.run(policy.takeCutDue(), desired);
+  async #note(part: string, findings: readonly Finding[] | undefined): Promise<void> {
     if (findings === undefined) return;
-    this.conditions.set("cut", findings);
+    this.conditions.set(part, findings);
     await this.#publish();
   }
 
@@ -244,6 +241,8 @@ export class Agent {
     await this.#section("cilium", () => this.#parts.cilium.reconcile(desired, signal));
     if (this.#phase === "applying" && this.#enforced !== undefined) this.#phase = "enforced";
     await this.#publish();
+    const { cuts, cilium } = this.#parts;
+    await this.#note("endpoint cut", await cuts.ofEndpoints(cilium.realised?.digest, desired));
   }
 
   /** What the kernel was seen to carry, all of it: with endpoints, these too; after them, with nothing left of them. */

@@ -2,7 +2,7 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { NodeReport } from "@weft/shared/model/report";
-import type { CutSection } from "./sections/cut-section.ts";
+import type { Cuts } from "./sections/cuts.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
@@ -17,7 +17,7 @@ interface Sources {
   readonly node: string;
   readonly dns: Pick<DnsSection, "report">;
   readonly identity: Pick<IdentitySection, "state">;
-  readonly cuts: Pick<CutSection, "report">;
+  readonly cuts: Pick<Cuts, "report">;
   readonly nodeSvidExpires: () => Date | undefined;
 }
 
@@ -43,7 +43,7 @@ export function nodeReport(
     },
     dns: dns.report,
     sequence,
-    cut: cuts.report,
+    cut: cuts.report(current),
     floor,
   };
 }

@@ -197,6 +197,25 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
     (isLong ? 30 : 5) * minutes,
   );
 
+  it(
+    "ends a connection between endpoints that is forbidden now, at both ends, and no other",
+    async () => {
+      const [web, old] = [await now(world, "web1"), await now(world, "hub")];
+      const said = await applyMesh(world, meshText("cilium", [["old", "api"]]), "web may not");
+      process.stderr.write(said);
+      const ended = (machine: string) =>
+        Number(new RegExp(`${machine} ended (\\d+) flow`).exec(said)?.[1] ?? 0);
+      expect([ended("web1") > 0, ended("api1") > 0]).toEqual([true, true]);
+      const broken = failures(await printedSince(world, "web1", "web", web));
+      expect(broken.some((line) => /reset|broken/i.test(line))).toBe(true);
+      await answersSince(world, "hub", "old", await now(world, "hub"));
+      expect(failures(await printedSince(world, "hub", "old", old))).toEqual([]);
+      await applyMesh(world, meshText("cilium"), "as before");
+      await answersSince(world, "web1", "web", await now(world, "web1"));
+    },
+    2 * minutes,
+  );
+
   it("refuses a source that is not the endpoint's own", async () => {
     await must(world, "web1", ["ip", "-n", "weft-web", "addr", "add", "10.42.11.250/32", "dev", "eth0"]);
     const argv = ["nsenter", "--net=/run/netns/weft-web", "nc", "-z", "-w", "1"] as const;

@@ -6,6 +6,7 @@ import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { CiliumClient } from "../cilium/agent-client.ts";
+import { EndpointCutter } from "../cilium/endpoint-cutter.ts";
 import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
 import { PolicyDirectory } from "../cilium/policy-directory.ts";
 import { PolicyWitness } from "../cilium/policy-witness.ts";
@@ -43,6 +44,7 @@ import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
 import { CiliumSection } from "../sections/cilium-section.ts";
 import { CutSection } from "../sections/cut-section.ts";
+import { Cuts } from "../sections/cuts.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
@@ -135,6 +137,11 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const floor = new FloorGate(host.files);
   const ciliumClient = new CiliumClient(host.sockets);
   const endpoints = new PolicyWitness({ ...host, client: ciliumClient, desired: () => agent.current });
+  const endpointCutter = new EndpointCutter({
+    ...host,
+    client: ciliumClient,
+    desired: () => agent.current,
+  });
   const dialler = new Dialler({
     exec: host.exec,
     clock: host.clock,
@@ -148,7 +155,10 @@ export async function runAgent(parts: RunParts): Promise<void> {
     log,
     node,
     floor,
-    cuts: new CutSection({ cutter, clock: host.clock, log }),
+    cuts: new Cuts(
+      new CutSection({ cutter, clock: host.clock, log }),
+      new CutSection({ cutter: endpointCutter, clock: host.clock, log }),
+    ),
     policy: new PolicySection({
       host,
       table,

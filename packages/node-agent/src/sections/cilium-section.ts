@@ -41,6 +41,8 @@ export class CiliumSection {
   #wasHere = false;
   /** Seen among those that nft knows; on machines with the older iptables they are not. */
   #hadRules = false;
+  /** The last look waited for the agent in vain. */
+  #wasLate = false;
   #realised: { readonly digest: string; readonly at: Date } | undefined;
 
   constructor(parts: CiliumParts) {
@@ -171,11 +173,13 @@ export class CiliumSection {
   /** @returns why it is not, if it is not */
   async #untilReady(signal: AbortSignal): Promise<string | undefined> {
     const { host, client } = this.#parts;
-    const deadline = host.clock.now().getTime() + readyWithinMs;
+    // told once it is no news: the next look at names and identity does not wait for it again
+    const deadline = host.clock.now().getTime() + (this.#wasLate ? 0 : readyWithinMs);
     for (;;) {
       const found = await client.hostReady({ signal });
+      this.#wasLate = !found.ready && host.clock.now().getTime() >= deadline;
       if (found.ready) return undefined;
-      if (host.clock.now().getTime() >= deadline) return found.why;
+      if (this.#wasLate) return found.why;
       await host.clock.sleep(askAgainMs, signal);
     }
   }
