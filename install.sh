@@ -208,7 +208,7 @@ uninstall() {
   rm -rf "$staging" "$previous"
   if [ -d "$target" ]; then
     find "$target" -mindepth 1 -maxdepth 1 ! -name cilium -exec rm -rf {} +
-    rmdir "$target" 2>/dev/null || say "kept $target/cilium: Weft did not put it there"
+    rmdir "$target" 2>/dev/null || say "kept $target/cilium: the programs of Cilium are the operator's"
   fi
   rmdir /etc/weft 2>/dev/null || [ ! -d /etc/weft ] || say "kept /etc/weft: it is not empty"
   kept=

@@ -7,7 +7,7 @@ const pure = [
   "^packages/shared/src/spiffe/spiffe-id[.]ts$",
   "^packages/coordinator/src/(mesh|compile|cilium|plan|replay|guard|fleet|view|explain)/",
   "^packages/coordinator/src/spire/(reserved-id|reconcile-entries|etcd-entry)[.]ts$",
-  "^packages/node-agent/src/(decide/|facts/parse-|cilium/(decide|parse)-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
+  "^packages/node-agent/src/(decide/|facts/parse-|(cilium|image)/(decide|parse)-|dns/(decide|parse)-|floor/(?!floor-(file|gate)))",
   "^packages/node-agent/src/cut/(flow|parse|judge)",
 ];
 /** Orchestration: it is handed its edges, and so it may name them, but it touches nothing by itself. */
@@ -112,6 +112,7 @@ module.exports = {
     },
     onlyIn("hardware-facts-in-one-file", "systeminformation", "^packages/node-agent/src/facts/hardware"),
     onlyIn("logging-in-one-file", "winston", "^packages/[a-z-]+/src/log[.]ts$"),
+    onlyIn("archives-are-read-in-one-file", "tar-stream", "^packages/node-agent/src/image/tar-entries[.]ts$"),
     onlyIn("schemas-stay-in-few-places", "zod", "^packages/(coordinator/|shared/src/cilium-file/)"),
     onlyIn("yaml-is-read-in-few-places", "yaml", "^packages/(coordinator/|node-agent/src/floor/|shared/src/cilium-file/)"),
   ],

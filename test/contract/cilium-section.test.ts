@@ -2,7 +2,7 @@
 // on which every change is seen in its order, and any can fail.
 // over 300 lines: all cases stand on the same two services, and are read against each other
 
-import { rmSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { endpointLink } from "../../packages/shared/src/render/cilium-endpoint-link.ts";
@@ -309,6 +309,78 @@ describe("an agent that is down", () => {
     machine.failing.clear();
     expect(await own.look(other)).toMatchObject({ findings: [] });
     expect(machine.seen(/^start weft-cilium.*/)).toHaveLength(1);
+  });
+});
+
+describe("other programs in the operator's folder", () => {
+  const programs = "/opt/weft/cilium";
+  const at = (path: string) => join(own.world.host.root, path);
+  const replaced = (path: string) => utimesSync(at(path), new Date(), new Date(Date.now() + 60_000));
+  const lifecycle = () => machine.seen(/^(start|stop|restart) .*/);
+
+  it.each(["cilium-agent", "cilium-dbg", "bpf"])(
+    "%s: the agent is started from them, once, and nothing else is",
+    async (program) => {
+      await placed();
+      replaced(`${programs}/${program}`);
+      const result = await own.look(both);
+      expect(result).toMatchObject({ end: "done", findings: [] });
+      expect(result.steps.map(({ step, subject }) => `${step} ${subject}`)).toEqual([
+        "writeFiles /etc/weft/cilium/started",
+        "startUnit weft-cilium.service",
+      ]);
+      expect(lifecycle()).toEqual([
+        "stop weft-cilium.service",
+        "stop weft-cilium.service",
+        "start weft-cilium.service",
+      ]);
+      expect(machine.seen(/^(PUT|PATCH|POST|DELETE) .*/)).toEqual([]);
+      machine.events.length = 0;
+      expect(await own.look(both)).toEqual({ end: "nothing", steps: [], findings: [] });
+      expect(machine.events).toEqual([]);
+    },
+  );
+
+  it("a folder in the place of another, its clang included", async () => {
+    await placed();
+    cpSync(at(programs), at(`${programs}.new`), { recursive: true });
+    mkdirSync(at(`${programs}.new/bin`));
+    writeFileSync(at(`${programs}.new/bin/clang`), "");
+    renameSync(at(programs), at(`${programs}.old`));
+    expect(codes(await own.look(both))).toEqual(["CILIUM_MISSING"]);
+    expect(lifecycle()).toEqual([]);
+    renameSync(at(`${programs}.new`), at(programs));
+    expect(await own.look(both)).toMatchObject({ findings: [] });
+    expect(machine.seen(/^start .*/)).toEqual(["start weft-cilium.service"]);
+    expect(await own.world.host.files.info("/etc/weft/cilium/bin/clang")).toMatchObject({
+      target: `${programs}/bin/clang`,
+    });
+  });
+
+  it("sets a policy file aside that the new agent would not start over", async () => {
+    await placed();
+    writeFileSync(at(`${policyDirectory}/foreign.yaml`), "nonsense");
+    replaced(`${programs}/cilium-agent`);
+    expect(await own.look(both)).toMatchObject({ findings: [] });
+    expect(own.warnings).toEqual([expect.stringContaining("foreign.yaml")]);
+    expectOrder(/^stop weft-cilium/, /foreign\.yaml/, /^start weft-cilium/);
+  });
+
+  it("are not forgotten when the agent did not stop for them", async () => {
+    await placed();
+    replaced(`${programs}/cilium-agent`);
+    machine.failing.add("stop weft-cilium.service");
+    expect(codes(await own.look(both))).toEqual(["CILIUM_PARTIAL"]);
+    machine.failing.clear();
+    expect(await own.look(both)).toMatchObject({ findings: [] });
+    expect(machine.seen(/^start weft-cilium.*/)).toHaveLength(1);
+  });
+
+  it("are nothing new to a node agent that begins anew", async () => {
+    await placed();
+    own.restartAgent();
+    await own.look(both);
+    expect(lifecycle()).toEqual([]);
   });
 });
 

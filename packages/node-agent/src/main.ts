@@ -1,11 +1,12 @@
 // `weft-node-agent`: the one place that builds the real machine, terminal and clients, and reads the command line.
 import { randomInt } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { errnoOf } from "@weft/shared/errors/system";
 import { describeError, WeftError } from "@weft/shared/errors/weft-error";
 import { requireTls13InProcess } from "@weft/shared/spiffe/tls-policy";
 import { Command, CommanderError } from "commander";
 import { parseGlassTime, runBreakGlass } from "./commands/break-glass.ts";
+import { runCiliumInstall } from "./commands/cilium-install.ts";
 import type { CommandContext } from "./commands/context.ts";
 import { runDoctor } from "./commands/doctor.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./commands/exit-code.ts";
@@ -18,6 +19,7 @@ import { runStatus } from "./commands/status.ts";
 import { UdpDnsClient } from "./dns/query.ts";
 import { linuxHost } from "./host/linux-host.ts";
 import { askSpireHealth } from "./identity/spire-health.ts";
+import { knownImages } from "./image/known-images.ts";
 import { makeLog } from "./log.ts";
 import { version } from "./version.ts";
 
@@ -114,6 +116,20 @@ function program(context: CommandContext, ended: (code: ExitCode) => void): Comm
     .description("whether the floor, or one not in place yet, reads, and what it refuses of the state of now")
     .argument("[file]", "a floor that is not in place yet")
     .action(async (file?: string) => ended(await runFloorCheck(context, file)));
+  command
+    .command("cilium")
+    .description("the programs of Cilium, which Weft runs where the mesh file says so")
+    .command("install")
+    .description("put them on this machine from Cilium's official image")
+    .argument("<archive>", "the image in the OCI layout, as a tar archive or a folder (docs/cilium.md)")
+    .option(
+      "--digest <digest>",
+      "trust this one: sha256:... of its index or manifest (default: those of known versions)",
+    )
+    .action(async (archive: string, options: { digest?: string }) => {
+      const place = { archive: resolve(archive), architecture: process.arch };
+      ended(await runCiliumInstall(context, { ...place, digest: options.digest, known: knownImages }));
+    });
   command
     .command("leave")
     .description("undo everything Weft did on this machine")

@@ -24,6 +24,7 @@ import {
   usualCalls,
 } from "../../support/cilium/cilium-mesh.ts";
 import { ciliumTraces } from "../../support/cilium/cilium-traces.ts";
+import { imageOfDirectory } from "../../support/cilium/image-of-directory.ts";
 import "../../support/property-seed.ts";
 
 const directory = process.env["WEFT_CILIUM_DIR"];
@@ -243,6 +244,38 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
       expect(lines.length).toBeGreaterThan(100);
     },
     (isLong ? 20 : 5) * minutes,
+  );
+
+  it(
+    "loses no answer while programs are put in place from an image, and the agent is started from them",
+    async () => {
+      const known = await identities(world);
+      const { digest, tar } = await imageOfDirectory(directory ?? "");
+      const since = await now(world, "web1");
+      for (const machine of ciliumMachines) {
+        const pid = () =>
+          must(world, machine, ["systemctl", "show", "-p", "MainPID", "--value", "weft-cilium"]);
+        const former = await pid();
+        await world.lab.writeFile(machine, "/var/tmp/image.tar", tar);
+        const argv = [
+          "weft-node-agent",
+          "cilium",
+          "install",
+          "/var/tmp/image.tar",
+          "--digest",
+          digest,
+        ] as const;
+        process.stderr.write(await must(world, machine, argv, { timeoutMs: 2 * minutes }));
+        await until(`the agent of ${machine} is another`, 2 * minutes, async () =>
+          (await pid()) !== former && (await identities(world)) === known ? true : undefined,
+        );
+        await nobodyElsePasses();
+      }
+      const lines = await printedSince(world, "web1", "web", since);
+      expect(failures(lines)).toEqual([]);
+      expect(lines.length).toBeGreaterThan(100);
+    },
+    10 * minutes,
   );
 
   it(

@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { renameSync, rmSync, utimesSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { EndpointMachine } from "../../../../test/support/cilium/endpoint-machine.ts";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
@@ -23,7 +26,12 @@ afterEach(() => host.dispose());
 
 it("is the link with the node's address, its MTU, and a compiler", async () => {
   machine.nodeLink = { ifname: "ens3", mtu: 1400 };
-  expect(await ground()).toEqual({ device: "ens3", mtu: 1400, compiler: "/usr/bin/clang-18" });
+  expect(await ground()).toEqual({
+    device: "ens3",
+    mtu: 1400,
+    compiler: "/usr/bin/clang-18",
+    programs: expect.stringMatching(/^cilium-agent 0 \d+\ncilium-dbg 0 \d+\nbpf 0 \d+\n$/),
+  });
   expect(host.exec.calls).toEqual(["ip -json -4 address show to 10.77.0.12/32"]);
 });
 
@@ -32,7 +40,54 @@ it.each(programs)("says that %s is missing", async (path) => {
   expect(await ground()).toBe(`${path} is not there`);
 });
 
+describe("the programs", () => {
+  const identity = async () => {
+    const found = await ground();
+    return typeof found === "string" ? found : found.programs;
+  };
+  const [agent = ""] = programs;
+  const at = new Date("2026-05-28T00:00:00Z");
+
+  beforeEach(() => {
+    for (const path of programs) utimesSync(join(host.root, path), at, at);
+  });
+
+  it("are the same as long as nothing is written", async () => {
+    expect(await identity()).toBe(await identity());
+  });
+
+  it.each(programs)("are others when %s was written anew", async (path) => {
+    const before = await identity();
+    utimesSync(join(host.root, path), at, new Date(at.getTime() + 1));
+    expect(await identity()).not.toBe(before);
+  });
+
+  it("are others when one is bigger, of the same time", async () => {
+    const before = await identity();
+    await host.files.write(agent, "more");
+    utimesSync(join(host.root, agent), at, at);
+    expect(await identity()).not.toBe(before);
+  });
+
+  it("are the same in a copy that is made of links, as that of a new release of Weft", async () => {
+    await host.files.removeTree("/opt/weft/cilium/bpf");
+    await host.files.write("/opt/weft/cilium/bpf/lib/common.h", "");
+    const before = await identity();
+    const folder = join(host.root, "/opt/weft/cilium");
+    execFileSync("cp", ["-al", folder, `${folder}.copy`]);
+    rmSync(folder, { recursive: true });
+    renameSync(`${folder}.copy`, folder);
+    expect(await identity()).toBe(before);
+  });
+});
+
 describe("the compiler", () => {
+  it("is the one that came with the programs, before any other", async () => {
+    await host.files.write("/opt/weft/cilium/bin/clang", "");
+    await compilers("clang-100");
+    expect(await ground()).toMatchObject({ compiler: "/opt/weft/cilium/bin/clang" });
+  });
+
   it.each<[string, string[], string]>([
     [
       "the newest of those with a version, by number",

@@ -25,6 +25,7 @@ beforeEach(async () => {
     host.units.states.set(unit, { active: "active", enabled: unit === "weft-cilium.service", exists: true });
   await host.files.write("/etc/weft/cilium/agent.d/kvstore", "etcd");
   await host.files.write("/etc/weft/cilium/etcd.yaml", "{}");
+  await host.files.write("/etc/weft/cilium/started", "bpf 1\n");
   await host.files.write("/etc/weft/cilium/endpoints/api", "LINK=lxc1\n");
   await host.files.write("/etc/weft/cilium/endpoints/web", "LINK=lxc2\n");
   // of somebody else, whatever its name

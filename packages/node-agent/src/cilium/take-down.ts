@@ -12,6 +12,7 @@ import { movedUnits, releaseUnits, removeDropIns, restartIfUsed } from "./moved-
 const ownFiles = [
   ciliumPlaces.options,
   ciliumPlaces.environment,
+  ciliumPlaces.started,
   ciliumPlaces.etcd,
   ciliumPlaces.policies,
   `${ciliumPlaces.policies}.confirmed`,

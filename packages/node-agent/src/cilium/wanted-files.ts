@@ -12,18 +12,21 @@ import { type EndpointGround, renderEndpointFile } from "@weft/shared/render/cil
 import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { parseResolvConf, renderEndpointResolvConf } from "@weft/shared/render/resolv-conf";
 import type { WantedFiles } from "./agent-files.ts";
+import type { MachineGround } from "./machine-ground.ts";
 
 /** The agent reads them at its start alone. */
 export function agentFiles(
   content: Pick<DesiredContent, "mesh" | "node" | "address" | "etcdCluster">,
   cilium: DesiredCilium,
-  device: string,
+  { device, programs }: Pick<MachineGround, "device" | "programs">,
 ): WantedFiles {
   const options = renderAgentOptions({ ...content, cilium, device });
   return new Map([
     ...Object.entries(options).map(([name, value]) => [`${ciliumPlaces.options}/${name}`, value] as const),
     [ciliumPlaces.etcd, renderEtcdConfig(agentEtcd(cilium, content))],
     [ciliumPlaces.environment, renderAgentEnvironment(content.node)],
+    // other programs are started as other options are
+    [ciliumPlaces.started, programs],
   ]);
 }
 

@@ -106,6 +106,13 @@ describe("tools", () => {
     expect(host.exec.calls).toEqual(["/usr/bin/clang-19 --version", "/usr/bin/clang-19 --print-targets"]);
   });
 
+  it("the clang that came with Cilium's programs is taken before any other", async () => {
+    const own = "/opt/weft/cilium/bin/clang";
+    for (const path of [own, "/usr/bin/clang-20"]) await put(path);
+    host.exec.programs.set(own, clang("19.1.7"));
+    expect((await read()).tools).toEqual([{ name: "clang", path: own, version: "19.1.7", form: "bpf" }]);
+  });
+
   it("of clangs that are all too old, the newest is told", async () => {
     for (const name of ["clang", "clang-11"]) await put(`/usr/bin/${name}`);
     host.exec.programs.set("/usr/bin/clang-11", clang("11.0.1"));

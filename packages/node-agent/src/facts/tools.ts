@@ -1,6 +1,7 @@
 // In: a machine, names of programs. Out: those that are there. Only clang and iptables are started: of the others nothing
 // but their being there is asked.
 import type { ToolFact } from "@weft/shared/model/cilium";
+import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { isAtLeast } from "../decide/dotted-version.ts";
 import type { Exec, Files, Host } from "../host/host.ts";
 import type { Attempt } from "./attempt.ts";
@@ -56,14 +57,21 @@ async function askClang(exec: Exec, path: string, least: string): Promise<Clang>
   return { version, form: hasBpfTarget(await printed(exec, path, "--print-targets")) ? "bpf" : "" };
 }
 
-/** Distributions call it clang, clang-19, or both, and clang may be an old one. The newest is asked first. */
+/**
+ * Distributions call it clang, clang-19, or both, and clang may be an old one. Cilium's own is asked first, where it came
+ * with the programs, then the newest.
+ */
 async function readClang(files: Files, ask: (path: string) => Promise<Clang>): Promise<ToolFact | undefined> {
   const names = (await Promise.all(folders.map((folder) => files.list(folder)))).flat();
   const numbers = names.flatMap((name) => /^clang-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
-  const candidates = numbers.length === 0 ? ["clang"] : [`clang-${Math.max(...numbers)}`, "clang"];
+  const newest = numbers.length === 0 ? [] : [`clang-${Math.max(...numbers)}`];
+  const isOwn = (await files.info(ciliumPlaces.compiler)) !== undefined;
+  const places = [
+    isOwn ? ciliumPlaces.compiler : undefined,
+    ...(await Promise.all([...newest, "clang"].map((name) => findProgram(files, name)))),
+  ];
   let best: ToolFact | undefined;
-  for (const name of candidates) {
-    const path = await findProgram(files, name);
+  for (const path of places) {
     if (path === undefined) continue;
     const tool = { name: "clang", path, ...(await ask(path)) };
     if (tool.form === "bpf") return tool;

@@ -6,6 +6,9 @@ export interface FileInfo {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  readonly size: number;
+  /** Of the last change of its content, ms since 1970. */
+  readonly modified: number;
   /** Target, for a symlink. */
   readonly target: string | undefined;
 }
@@ -17,6 +20,8 @@ export interface Files {
   /** Whole content, or undefined when the file does not exist. Any other trouble throws WEFT-E002. */
   read(path: string): Promise<Uint8Array | undefined>;
   readText(path: string): Promise<string | undefined>;
+  /** A file of any size, part by part as it is read. Where there is none it throws WEFT-E002. */
+  parts(path: string): AsyncIterable<Uint8Array>;
   /** Hex SHA-256 of a file of any size, or undefined when there is none. */
   sha256(path: string): Promise<string | undefined>;
   /** lstat, or undefined when nothing is there. */

@@ -14,6 +14,8 @@ export interface FileSystem {
   readonly rename: typeof fs.rename;
 }
 
+const partSize = 1 << 20;
+
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: "free space on that file system",
   EDQUOT: "free space on that file system",
@@ -69,6 +71,14 @@ export class LinuxFiles implements Files {
     return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
   }
 
+  async *parts(path: string): AsyncGenerator<Uint8Array> {
+    try {
+      yield* createReadStream(this.#at(path), { highWaterMark: partSize });
+    } catch (failure) {
+      throw refused("read", path, failure);
+    }
+  }
+
   async sha256(path: string): Promise<string | undefined> {
     const hash = createHash("sha256");
     try {
@@ -92,7 +102,8 @@ export class LinuxFiles implements Files {
             ? "directory"
             : "other";
       const target = kind === "symlink" ? await fs.readlink(at) : undefined;
-      return { kind, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid, target };
+      const { uid, gid, size } = found;
+      return { kind, mode: found.mode & 0o7777, uid, gid, size, modified: Math.trunc(found.mtimeMs), target };
     } catch (failure) {
       if (isNotFound(failure) || errnoOf(failure) === "ENOTDIR") return undefined;
       throw refused("read", path, failure);

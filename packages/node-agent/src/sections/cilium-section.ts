@@ -123,15 +123,16 @@ export class CiliumSection {
     book: StepBook,
     desired: DesiredState,
     cilium: DesiredCilium,
-    { device, compiler }: MachineGround,
+    ground: MachineGround,
   ): Promise<void> {
     const { host, policies, log } = this.#parts;
-    const wanted = agentFiles(desired, cilium, device);
+    const wanted = agentFiles(desired, cilium, ground);
     // one that runs on what was there before would be taken for one that runs on this
     const stop = () => host.units.stop(ciliumUnit);
     await putFiles(host, book, wanted, [ciliumPlaces.options], stop);
     const link = `${ciliumPlaces.path}/clang`;
-    if ((await host.files.info(link))?.target !== compiler) await host.files.symlink(compiler, link);
+    if ((await host.files.info(link))?.target !== ground.compiler)
+      await host.files.symlink(ground.compiler, link);
     const { active, enabled } = await host.units.state(ciliumUnit);
     if (!enabled) await book.do("enableUnit", ciliumUnit, () => host.units.enable(ciliumUnit));
     if (active === "active") return;

@@ -130,7 +130,7 @@ export const conditionKinds = {
     title: "Cilium cannot run here",
     severity: "error",
     dependsOn: [],
-    hint: "put cilium-agent, cilium-dbg, cilium-health-responder and bpf/ of one version into /opt/weft/cilium (docs/cilium.md); until then nftables alone enforces, by address",
+    hint: "run `weft-node-agent cilium install ARCHIVE` with the official image there, and install what else the detail names (docs/cilium.md); until then nftables alone enforces, by address",
   },
   CILIUM_DOWN: {
     title: "the Cilium agent is not ready",

@@ -2,12 +2,16 @@
 // A service's name is a DNS label (wire/cilium-desired-codec.ts), so it is a file's name and a unit's instance as it is.
 
 export const ciliumPlaces = {
-  /** Given by the operator: programs, and `bpf/` of their version. */
+  /** Put there by the operator: programs, and `bpf/` of their version. */
   programs: "/opt/weft/cilium",
+  /** The clang of their version, where it came with them. */
+  compiler: "/opt/weft/cilium/bin/clang",
   configuration: "/etc/weft/cilium",
   /** One file for each option of the agent. */
   options: "/etc/weft/cilium/agent.d",
   environment: "/etc/weft/cilium/agent.env",
+  /** Which programs the agent was started from: beside the options, of which every file is one. */
+  started: "/etc/weft/cilium/started",
   etcd: "/etc/weft/cilium/etcd.yaml",
   policies: "/etc/weft/cilium/policies",
   /** What weft-netns makes of a service's namespace. */
