@@ -10,6 +10,7 @@ import type { Admission } from "./floor/floor-gate.ts";
 import type { CiliumSection } from "./sections/cilium-section.ts";
 import { CutSection } from "./sections/cut-section.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
+import type { EtcdSection } from "./sections/etcd-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
 import type { SectionResult } from "./sections/section.ts";
@@ -36,6 +37,7 @@ let cilium: {
 /** What the kernel carries. */
 let enforced: Enforced | undefined;
 let policyWork: (desired: DesiredState) => Promise<SectionResult>;
+let etcdWork: (desired: DesiredState) => Promise<SectionResult>;
 let identityWork: (desired: DesiredState, signal: AbortSignal) => Promise<SectionResult>;
 let admit: (desired: DesiredState) => Admission;
 let keep: (state: DesiredState) => Promise<void>;
@@ -61,6 +63,7 @@ beforeEach(() => {
     if (enforced?.digest !== digest) enforced = { revision, digest, at: host.clock.now() };
     return nothing;
   };
+  etcdWork = async () => nothing;
   identityWork = async () => nothing;
   admit = (desired) => ({ policy: desired, rest: desired, findings: [], report: noFloor });
   keep = async ({ generation }) => void kept.push(generation);
@@ -98,6 +101,12 @@ beforeEach(() => {
     floor: { admit: async (desired) => admit(desired) },
     policy,
     cuts: new CutSection({ cutter: { cut: async () => undefined }, clock: host.clock, log }),
+    etcd: {
+      reconcile: (desired: DesiredState) => {
+        looked.push(`etcd ${desired.generation}`);
+        return etcdWork(desired);
+      },
+    } as unknown as EtcdSection,
     cilium: cilium as unknown as CiliumSection,
     dns,
     identity,

@@ -2,15 +2,10 @@
 // coordinator or without it; then the stream is opened and kept.
 import { describeError, isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import type { NodeFacts } from "@weft/shared/model/facts";
-import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import { Agent } from "../agent.ts";
 import { makeExecutors } from "../apply/executors.ts";
 import { CiliumClient } from "../cilium/agent-client.ts";
-import { EndpointKeeper } from "../cilium/endpoint-keeper.ts";
-import { PolicyDirectory } from "../cilium/policy-directory.ts";
 import { PolicyWitness } from "../cilium/policy-witness.ts";
-import { PublishedPorts } from "../cilium/published-ports.ts";
-import { ServiceEndpoints } from "../cilium/service-endpoints.ts";
 import { ComponentStore } from "../components/component-store.ts";
 import { NamespaceNetworks } from "../cut/other-networks.ts";
 import { dialOnce } from "../dial/dial-once.ts";
@@ -26,6 +21,7 @@ import { FloorGate } from "../floor/floor-gate.ts";
 import type { Host } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
+import { SvidWatch } from "../identity/svid-watch.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
@@ -41,13 +37,14 @@ import { TableMemory } from "../policy/kernel-table.ts";
 import { KernelWatch } from "../policy/kernel-watch.ts";
 import { LeakWitness } from "../policy/leak-witness.ts";
 import { TableRepair } from "../policy/table-repair.ts";
-import { CiliumSection } from "../sections/cilium-section.ts";
 import { CutSection } from "../sections/cut-section.ts";
 import { DnsSection } from "../sections/dns-section.ts";
 import { IdentitySection } from "../sections/identity-section.ts";
 import { PolicySection } from "../sections/policy-section.ts";
 import { places } from "../state/places.ts";
 import { saveReport } from "../state/saved-report.ts";
+import { makeCilium } from "./make-cilium.ts";
+import { makeEtcd } from "./make-etcd.ts";
 
 export interface RunParts {
   readonly host: Host;
@@ -132,6 +129,11 @@ export async function runAgent(parts: RunParts): Promise<void> {
     // Elements of interval sets are changed without a word of whose they are.
     if (word.acts.length === 0) foreign.heard();
   });
+  const svids = new SvidWatch({
+    clock: host.clock,
+    address: places.spireSocket,
+    onChange: () => agent.lookAgain(),
+  });
   const floor = new FloorGate(host.files);
   const ciliumClient = new CiliumClient(host.sockets);
   const endpoints = new PolicyWitness({ ...host, client: ciliumClient, desired: () => agent.current });
@@ -159,6 +161,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       memory,
       canProve: () => reach.ready,
     }),
+    etcd: makeEtcd(host, components, svids),
     cilium: makeCilium(host, log, ciliumClient),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
@@ -226,25 +229,13 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, foreign, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, observer, svids].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;
       }),
     ),
   );
-}
-
-function makeCilium(host: Host, log: Log, client: CiliumClient): CiliumSection {
-  // names and identity wait for a look: one that takes longer is gone on with in the next
-  const keeper = new EndpointKeeper(client, host.clock, { readyMs: 20_000, undoMs: 10_000 });
-  return new CiliumSection({
-    host,
-    log,
-    client,
-    policies: new PolicyDirectory({ ...host, client, directory: ciliumPlaces.policies }),
-    services: new ServiceEndpoints(host, keeper, new PublishedPorts(host)),
-  });
 }
 
 /** A damaged file is said and passed over: the kernel still has what weft-restore loaded. */

@@ -10,7 +10,7 @@ import type { Files } from "../host/host.ts";
 import { places } from "../state/places.ts";
 
 export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns, cilium } = state;
+  const { mesh, trustDomain, node, address, identity, policy, dns, cilium, etcdCluster } = state;
   return {
     mesh,
     trustDomain,
@@ -20,6 +20,7 @@ export function contentOf(state: DesiredState): DesiredContent {
     policy,
     dns,
     ...(cilium === undefined ? {} : { cilium }),
+    ...(etcdCluster === undefined ? {} : { etcdCluster }),
   };
 }
 

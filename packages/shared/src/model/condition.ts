@@ -144,6 +144,18 @@ export const conditionKinds = {
     dependsOn: ["CILIUM_MISSING"],
     hint: "a service that the detail names stays as it was, under nftables; correct it, and it is tried again",
   },
+  ETCD_DOWN: {
+    title: "this node's member of the mesh's etcd does not serve",
+    severity: "error",
+    dependsOn: [],
+    hint: "endpoints that are there stay enforced, and new ones wait; read the detail, then `journalctl -u weft-etcd`",
+  },
+  ETCD_ALARM: {
+    title: "the mesh's etcd has raised an alarm",
+    severity: "error",
+    dependsOn: ["ETCD_DOWN"],
+    hint: "it takes no writes (NOSPACE) or its members disagree (CORRUPT): read the detail, then docs/etcd.md",
+  },
   COMPONENT_MISSING: {
     title: "a component cannot be had",
     severity: "error",
