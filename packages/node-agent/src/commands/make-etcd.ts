@@ -5,9 +5,14 @@ import { EtcdKeeper } from "../etcd/etcd-keeper.ts";
 import { OwnMember } from "../etcd/own-member.ts";
 import type { Host } from "../host/host.ts";
 import type { SvidWatch } from "../identity/svid-watch.ts";
+import type { Log } from "../log.ts";
 import { EtcdSection } from "../sections/etcd-section.ts";
 
-export function makeEtcd(host: Host, components: ComponentStore, svids: SvidWatch): EtcdSection {
-  const keeper = new EtcdKeeper(host);
+export function makeEtcd(
+  { host, log }: { readonly host: Host; readonly log: Log },
+  components: ComponentStore,
+  svids: SvidWatch,
+): EtcdSection {
+  const keeper = new EtcdKeeper({ host, log });
   return new EtcdSection({ host, svids, member: new OwnMember({ host, components, svids, keeper }) });
 }

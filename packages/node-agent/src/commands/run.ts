@@ -161,7 +161,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       memory,
       canProve: () => reach.ready,
     }),
-    etcd: makeEtcd(host, components, svids),
+    etcd: makeEtcd({ host, log }, components, svids),
     cilium: makeCilium(host, log, ciliumClient),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,

@@ -3,13 +3,14 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredEtcdCluster } from "@weft/shared/model/desired-etcd";
 import type { Host } from "../host/host.ts";
+import type { Log } from "../log.ts";
 import { listMembers, ownUrl } from "./member-list.ts";
 import type { EtcdStanding, Keeper } from "./own-member.ts";
 
 export class EtcdKeeper implements Keeper {
   readonly #host: Host;
 
-  constructor(host: Host) {
+  constructor({ host }: { readonly host: Host; readonly log: Log }) {
     this.#host = host;
   }
 

@@ -11,6 +11,7 @@ export interface ListedMember {
   /** It has begun at least once: until then etcd knows no name of it. */
   readonly hasBegun: boolean;
   readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
 }
 
 export const ownUrl = `https://localhost:${etcdPorts.clients}`;
@@ -28,8 +29,13 @@ export async function listMembers(
   return parseMemberList(await etcdctl(exec, url, args, askedMs, signal));
 }
 
-export async function removeMember(exec: Pick<Exec, "run">, id: string, signal?: AbortSignal): Promise<void> {
-  await etcdctl(exec, ownUrl, ["member", "remove", id], removedMs, signal);
+/** @param urls of members that stay: the one that goes ends before it can answer */
+export async function removeMember(
+  exec: Pick<Exec, "run">,
+  id: string,
+  urls: readonly string[],
+): Promise<void> {
+  await etcdctl(exec, urls.join(","), ["member", "remove", id], removedMs, undefined);
 }
 
 /** Lines of: id, "started" or "unstarted", name, URLs for members, URLs for clients, whether it only learns. */
@@ -37,12 +43,12 @@ export function parseMemberList(text: string): ListedMember[] {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   return lines.map((line) => {
     const [id = "", status = "", , ...urls] = line.split(", ");
-    const peerUrls = (urls[0] ?? "").split(",").filter((url) => url !== "");
+    const [peerUrls = [], clientUrls = []] = urls.map((each) => each.split(",").filter((url) => url !== ""));
     if (!/^[0-9a-f]+$/.test(id) || !/^(un)?started$/.test(status) || peerUrls.length === 0)
       throw new WeftError("WEFT-E004", "etcdctl's list of members cannot be read", {
         why: line.slice(0, 200),
       });
-    return { id, hasBegun: status === "started", peerUrls };
+    return { id, hasBegun: status === "started", peerUrls, clientUrls };
   });
 }
 

@@ -38,8 +38,9 @@ async function leaveCluster({ exec, files }: Host, isHurried: boolean): Promise<
   try {
     const { ownPeerUrl } = readKeptSettings(settings);
     const members = await listMembers(exec, ownUrl);
-    const found = members.find(({ peerUrls }) => peerUrls.includes(ownPeerUrl));
-    if (found !== undefined && members.length > 1) await removeMember(exec, found.id);
+    const own = members.find(({ peerUrls }) => peerUrls.includes(ownPeerUrl));
+    const others = members.filter((each) => each !== own).flatMap(({ clientUrls }) => clientUrls);
+    if (own !== undefined && others.length > 0) await removeMember(exec, own.id, others);
   } catch (failure) {
     if (!isWeftError(failure)) throw failure;
     if (isHurried) return;

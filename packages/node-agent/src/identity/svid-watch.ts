@@ -1,7 +1,7 @@
 // In: whether this machine needs SVIDs of Weft's own parts. Out: the newest that the Workload API gave the node agent, and what
 // is wrong with it. A machine that needs none asks for none.
 import { isAbort } from "@weft/shared/errors/system";
-import { describeError, isWeftError } from "@weft/shared/errors/weft-error";
+import { isWeftError, type WeftError } from "@weft/shared/errors/weft-error";
 import { watchX509 } from "@weft/shared/spiffe/workload-api";
 import type { X509Context } from "@weft/shared/spiffe/x509-context";
 import type { Clock } from "../host/host.ts";
@@ -65,7 +65,7 @@ export class SvidWatch {
     const { address, clock } = this.#parts;
     this.#watching = new AbortController();
     const either = AbortSignal.any([signal, this.#watching.signal]);
-    const options = { signal: either, onTrouble: (failure: Error) => this.#note(describeError(failure)) };
+    const options = { signal: either, onTrouble: (failure: WeftError) => this.#note(failure) };
     try {
       await watchX509(address, (context) => this.#take(context), options);
     } catch (failure) {
@@ -74,7 +74,10 @@ export class SvidWatch {
         if (!isAbort(reason)) throw reason;
       });
     }
-    if (!this.#wanted) this.#context = undefined;
+    if (!this.#wanted) {
+      this.#context = undefined;
+      this.#trouble = undefined;
+    }
     this.#watching = undefined;
   }
 
@@ -84,7 +87,8 @@ export class SvidWatch {
     this.#parts.onChange();
   }
 
-  #note(trouble: string): void {
+  #note({ message, why }: WeftError): void {
+    const trouble = why === undefined ? message : `${message}: ${why}`;
     if (this.#trouble === trouble) return;
     this.#trouble = trouble;
     this.#parts.onChange();

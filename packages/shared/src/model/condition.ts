@@ -145,16 +145,16 @@ export const conditionKinds = {
     hint: "a service that the detail names stays as it was, under nftables; correct it, and it is tried again",
   },
   ETCD_DOWN: {
-    title: "this node's member of the mesh's etcd does not serve",
+    title: "the mesh's own etcd is not as it should be",
     severity: "error",
     dependsOn: [],
-    hint: "endpoints that are there stay enforced, and new ones wait; read the detail, then `journalctl -u weft-etcd`",
+    hint: "endpoints that are there stay enforced; read the detail, and `journalctl -u weft-etcd` on its nodes (docs/etcd.md)",
   },
   ETCD_ALARM: {
-    title: "the mesh's etcd has raised an alarm",
+    title: "the mesh's own etcd has raised an alarm",
     severity: "error",
-    dependsOn: ["ETCD_DOWN"],
-    hint: "it takes no writes (NOSPACE) or its members disagree (CORRUPT): read the detail, then docs/etcd.md",
+    dependsOn: [],
+    hint: "NOSPACE: it takes no writes, find out what fills it; CORRUPT: its members differ, take the one that is named out and in again (docs/etcd.md)",
   },
   COMPONENT_MISSING: {
     title: "a component cannot be had",
