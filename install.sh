@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts a Weft release on this machine, or takes it away again. Run as root, from an unpacked release or with --from.
-# In: a release folder or tarball, and optionally the file with SPIRE and CoreDNS. Out: /opt/weft, the commands in
+# In: a release folder or tarball, and optionally the file with SPIRE, CoreDNS and etcd. Out: /opt/weft, the commands in
 # /usr/local/bin, the units. Nothing is started: `weft init` or `weft-node-agent join` does that. Safe to run again.
 set -eu
 umask 022
@@ -16,7 +16,7 @@ Usage: install.sh coordinator [--from DIR|TARBALL] [--components FILE]
   uninstall     remove the programs, units and users again; state in /var/lib stays
                 (run `weft-node-agent leave` first)
   --from        the release: an unpacked folder or weft-*.tar.gz (default: where install.sh is)
-  --components  weft-components-*.tar with SPIRE and CoreDNS (default: looked for beside the release)
+  --components  weft-components-*.tar with SPIRE, CoreDNS and etcd (default: looked for beside the release)
 TEXT
 }
 
@@ -32,7 +32,7 @@ die() {
 target=/opt/weft
 staging=/opt/.weft-new
 previous=/opt/.weft-old
-node_units="weft-node-agent weft-restore weft-dns spire-agent weft-netns@ weft-cilium weft-cilium-down"
+node_units="weft-node-agent weft-restore weft-dns spire-agent weft-netns@ weft-cilium weft-cilium-down weft-etcd"
 hub_units="$node_units weft-coordinator spire-server"
 
 need_machine() {
@@ -151,6 +151,24 @@ ensure_user() {
   getent passwd "$1" >/dev/null || useradd -r -g "$1" -d "$2" -M -s /usr/sbin/nologin "$1"
 }
 
+remove_user() {
+  ! getent passwd "$1" >/dev/null || userdel "$1"
+  ! getent group "$1" >/dev/null || groupdel "$1"
+}
+
+# The programs that change users leave copies of the files before, and a lock file: those stay as they were.
+with_copies_kept() {
+  copies=$(mktemp -d)
+  done=0
+  for file in passwd- shadow- group- gshadow- .pwd.lock; do [ ! -e "/etc/$file" ] || cp -a "/etc/$file" "$copies/"; done
+  "$@" || done=$?
+  for file in passwd- shadow- group- gshadow- .pwd.lock; do
+    if [ -e "$copies/$file" ]; then cp -a "$copies/$file" "/etc/$file"; else rm -f "/etc/$file"; fi
+  done
+  rm -rf "$copies"
+  return "$done"
+}
+
 place_units() {
   for unit in $1; do
     cmp -s "$target/units/$unit.service" "/etc/systemd/system/$unit.service" ||
@@ -172,9 +190,12 @@ install_role() {
   place_release
   trap - EXIT
   install -d -m 0755 /etc/weft
+  # of a node that runs a member of the mesh's etcd: none does yet
+  with_copies_kept ensure_user weft-etcd /var/lib/weft-etcd
   ln -sfn "$target/bin/weft-node-agent" /usr/local/bin/weft-node-agent
   if [ "$role" = coordinator ]; then
-    place_components "spire-server spire-agent coredns"
+    # etcd is passed on to nodes that run a member of it
+    place_components "spire-server spire-agent coredns etcd etcdctl etcdutl"
     ensure_user weft /var/lib/weft-coordinator
     ensure_user spire-server /var/lib/spire-server
     ln -sfn "$target/bin/weft" /usr/local/bin/weft
@@ -212,17 +233,14 @@ uninstall() {
   fi
   rmdir /etc/weft 2>/dev/null || [ ! -d /etc/weft ] || say "kept /etc/weft: it is not empty"
   kept=
-  for state in /var/lib/weft /var/lib/spire-agent /var/lib/weft-coordinator /var/lib/spire-server; do
+  for state in /var/lib/weft /var/lib/spire-agent /var/lib/weft-etcd /var/lib/weft-coordinator /var/lib/spire-server; do
     [ -d "$state" ] || continue
     rmdir "$state" 2>/dev/null || kept="$kept $state"
   done
   if [ -n "$kept" ]; then
     say "kept state:$kept"
   else
-    for user in weft spire-server; do
-      ! getent passwd "$user" >/dev/null || userdel "$user"
-      ! getent group "$user" >/dev/null || groupdel "$user"
-    done
+    for user in weft weft-etcd spire-server; do with_copies_kept remove_user "$user"; done
   fi
   say "removed"
 }

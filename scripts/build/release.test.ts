@@ -27,7 +27,7 @@ function fakeProject(): ReleaseInput {
     put(`dist/${name}.cjs`, `// ${name}\n`);
   for (const name of [
     ...["weft-node-agent", "weft-restore", "weft-dns", "spire-agent"],
-    ...["weft-netns@", "weft-cilium", "weft-cilium-down"],
+    ...["weft-netns@", "weft-cilium", "weft-cilium-down", "weft-etcd"],
   ])
     put(`packages/node-agent/systemd/${name}.service`, `# ${name}\n`);
   for (const name of ["weft-coordinator", "spire-server"])

@@ -31,6 +31,7 @@ const units = {
     "weft-netns@",
     "weft-cilium",
     "weft-cilium-down",
+    "weft-etcd",
   ],
   "packages/coordinator/systemd": ["weft-coordinator", "spire-server"],
 } as const;

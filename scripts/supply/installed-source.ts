@@ -43,16 +43,12 @@ async function firstExecutable(name: string, folders: readonly string[]): Promis
   return undefined;
 }
 
-/** What the binary answers to `--version`, or why it did not. SPIRE and CoreDNS both know the flag. */
+/** What the binary answers to `--version`, or, if it does not know that, to `version`; or why it did not answer. */
 export async function versionOf(path: string): Promise<string> {
+  const options = { all: true, timeout: 10_000, reject: false, stdin: "ignore" } as const;
   try {
-    const { all } = await execa(path, ["--version"], {
-      all: true,
-      timeout: 10_000,
-      reject: false,
-      stdin: "ignore",
-    });
-    return all;
+    const asked = await execa(path, ["--version"], options);
+    return asked.exitCode === 0 ? asked.all : (await execa(path, ["version"], options)).all;
   } catch (error) {
     return messageOf(error);
   }

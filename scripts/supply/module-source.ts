@@ -1,5 +1,5 @@
 // In: a pinned Go module and a folder. Out: its binaries, built into that folder. The sums in go.sum pin the source.
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { WeftError } from "@weft/shared/errors/weft-error";
@@ -45,7 +45,11 @@ export async function buildModule(
   const tail = follow(createInterface({ input: build.stderr }), note);
   const [{ exitCode }, lastLines] = await Promise.all([build, tail]);
   search.signal.throwIfAborted();
-  if (exitCode === 0) return `module ${Object.values(module.packages)[0] ?? ""} ${component.version}`;
+  if (exitCode === 0) {
+    for (const [name, path] of Object.entries(module.packages))
+      if (builtName(path) !== name) await rename(join(folder, builtName(path)), join(folder, name));
+    return `module ${Object.values(module.packages)[0] ?? ""} ${component.version}`;
+  }
   const text = lastLines.join("\n");
   const full = diskFullIn(text);
   if (full !== undefined) throw full;
@@ -53,6 +57,13 @@ export async function buildModule(
     why: text,
     hint: "read the lines above, then run this again: what was compiled is kept by Go",
   });
+}
+
+/** What Go calls a package's binary: its last element that is no major version. */
+function builtName(path: string): string {
+  const elements = path.split("/");
+  const last = elements.pop() ?? "";
+  return /^v\d+$/.test(last) ? (elements.pop() ?? last) : last;
 }
 
 /** Counts what Go says and keeps the end of it for an error. */

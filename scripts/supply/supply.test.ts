@@ -65,6 +65,31 @@ describe("supply", () => {
     expect(lines.join("\n")).toMatch(/wrong hash: its SHA-256 is [0-9a-f]{64}, the catalogue pins 0{64}/);
   });
 
+  it("gives a binary its own name, where Go calls it by its package", async () => {
+    const fake = await makeFakeComponent(folder, { release: false });
+    const { module, ...component } = await componentIn(fake);
+    if (module === undefined) throw new Error("no module");
+    const binaries = [{ name: "served", unit: "", runsOn: "node" as const }];
+    const named = {
+      ...component,
+      binaries,
+      module: { ...module, packages: { served: "example.test/fake/v3" } },
+    };
+    const { paths } = await supply(contextFor(fake), named);
+    expect(await readFile(paths["served"] ?? "", "utf8")).toContain("fake 1.0.0");
+  });
+
+  it("asks a binary that knows no --version for its version in a word", async () => {
+    const fake = await makeFakeComponent(folder);
+    const bin = join(folder, "installed");
+    await mkdir(bin);
+    const script =
+      '#!/bin/sh\n[ "$1" = version ] && echo "fake version: 1.0.0" || { echo "unknown flag"; exit 1; }\n';
+    await writeFile(join(bin, "fake"), script, { mode: 0o755 });
+    const found = await lookUp(contextFor(fake, { installedFolders: [bin] }), await componentIn(fake), false);
+    expect(found?.paths).toEqual({ fake: join(bin, "fake") });
+  });
+
   it("fails with the wrong hash when there is no other source, and the next run goes on", async () => {
     const fake = await makeFakeComponent(folder, { sha256: "0".repeat(64) });
     const { module: _module, ...component } = await componentIn(fake);

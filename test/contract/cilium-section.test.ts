@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { endpointLink } from "../../packages/shared/src/render/cilium-endpoint-link.ts";
 import { dropInFile } from "../../packages/shared/src/render/cilium-places.ts";
+import { ciliumSvidFiles } from "../../packages/shared/src/render/etcd-places.ts";
 import { policyDirectory } from "../support/cilium/agent-world.ts";
 import type { EndpointMachine } from "../support/cilium/endpoint-machine.ts";
 import { desiredWith, endpointOf } from "../support/cilium/endpoint-samples.ts";
@@ -122,6 +123,28 @@ describe("the first move", () => {
     await placed();
     const link = await own.world.host.files.info("/etc/weft/cilium/bin/clang");
     expect(link).toMatchObject({ kind: "symlink", target: "/usr/bin/clang-19" });
+  });
+});
+
+describe("an agent that uses the mesh's own etcd", () => {
+  const wanted = desiredWith([api], { etcd: undefined });
+  const members = [{ node: "hub", address: "10.77.0.10", name: "hub.node.mesh.internal" }];
+  const desired = { ...wanted, etcdCluster: { members, clients: [] } };
+
+  it("is not started before it has its certificate, and is started with it", async () => {
+    expect(await own.look(desired)).toMatchObject({
+      findings: [{ code: "CILIUM_DOWN", detail: expect.stringContaining("waits for its certificate") }],
+    });
+    expect(machine.seen(/^(re)?start weft-cilium.*/)).toEqual([]);
+    for (const path of Object.values(ciliumSvidFiles)) await own.world.host.files.write(path, "PEM");
+    await placed(desired);
+    const config = JSON.parse((await own.world.host.files.readText("/etc/weft/cilium/etcd.yaml")) ?? "");
+    expect(config).toEqual({
+      endpoints: ["https://hub.node.mesh.internal:2379"],
+      "trusted-ca-file": ciliumSvidFiles.bundle,
+      "cert-file": ciliumSvidFiles.certificate,
+      "key-file": ciliumSvidFiles.key,
+    });
   });
 });
 

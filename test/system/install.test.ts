@@ -8,6 +8,7 @@ const units = [
   "weft-node-agent",
   "weft-restore",
   "weft-dns",
+  "weft-etcd",
   "spire-agent",
   "weft-coordinator",
   "spire-server",

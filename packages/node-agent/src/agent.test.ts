@@ -1,3 +1,7 @@
+// Over what an agent goes from look to look, and what it reports.
+// over 300 lines: one agent and fakes of all its sections
+// An agent whose sections do what a test says.
+// over 300 lines: one agent with its sections, set up once, serves all cases.
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { WeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
@@ -10,6 +14,7 @@ import type { Admission } from "./floor/floor-gate.ts";
 import type { CiliumSection } from "./sections/cilium-section.ts";
 import type { Cuts } from "./sections/cuts.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
+import type { EtcdSection } from "./sections/etcd-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { Enforced, PolicySection } from "./sections/policy-section.ts";
 import type { SectionResult } from "./sections/section.ts";
@@ -37,6 +42,7 @@ let cilium: {
 /** What the kernel carries. */
 let enforced: Enforced | undefined;
 let policyWork: (desired: DesiredState) => Promise<SectionResult>;
+let etcdWork: (desired: DesiredState) => Promise<SectionResult>;
 let identityWork: (desired: DesiredState, signal: AbortSignal) => Promise<SectionResult>;
 let admit: (desired: DesiredState) => Admission;
 let keep: (state: DesiredState) => Promise<void>;
@@ -63,6 +69,7 @@ beforeEach(() => {
     if (enforced?.digest !== digest) enforced = { revision, digest, at: host.clock.now() };
     return nothing;
   };
+  etcdWork = async () => nothing;
   identityWork = async () => nothing;
   admit = (desired) => ({ policy: desired, rest: desired, findings: [], report: noFloor });
   keep = async ({ generation }) => void kept.push(generation);
@@ -100,6 +107,7 @@ beforeEach(() => {
     floor: { admit: async (desired) => admit(desired) },
     policy,
     cuts: { ofMachine: idle, ofEndpoints: idle, report: () => undefined } as unknown as Cuts,
+    etcd: { reconcile: (desired: DesiredState) => etcdWork(desired) } as unknown as EtcdSection,
     cilium: cilium as unknown as CiliumSection,
     dns,
     identity,
@@ -238,6 +246,25 @@ describe("Agent", () => {
     agent.submit(state(3));
     await until("the newest", () => last()?.generation === 3);
     expect(looked).toEqual(["policy 1", "identity 1", "policy 3", "identity 3"]);
+  });
+
+  it("looks after etcd under whatever rules are in force, and not before there are any", async () => {
+    const seen: number[] = [];
+    etcdWork = async ({ generation }) => {
+      seen.push(generation);
+      return { ...nothing, findings: [{ code: "ETCD_DOWN", detail: "waits" }] };
+    };
+    const putInForce = policyWork;
+    policyWork = async () => nothing;
+    agent.submit(state(1));
+    await until("no rules", () => last()?.phase === "failed");
+    policyWork = putInForce;
+    agent.submit(state(2));
+    await until("told", () => last()?.conditions[0]?.code === "ETCD_DOWN");
+    policyWork = async () => ({ ...nothing, end: "reverted" });
+    agent.submit(state(3));
+    await until("looked after", () => seen.includes(3));
+    expect(seen).not.toContain(1);
   });
 
   it("goes on repairing what is in force while a new state cannot be kept", async () => {

@@ -19,6 +19,7 @@ import { nodeReport } from "./node-report.ts";
 import type { CiliumSection } from "./sections/cilium-section.ts";
 import type { Cuts } from "./sections/cuts.ts";
 import type { DnsSection } from "./sections/dns-section.ts";
+import type { EtcdSection } from "./sections/etcd-section.ts";
 import type { IdentitySection } from "./sections/identity-section.ts";
 import type { PolicySection } from "./sections/policy-section.ts";
 import { findingOf, otherwise, type SectionName, type SectionResult } from "./sections/section.ts";
@@ -30,6 +31,7 @@ export interface AgentParts {
   readonly floor: Gate;
   readonly policy: PolicySection;
   readonly cuts: Cuts;
+  readonly etcd: EtcdSection;
   readonly cilium: CiliumSection;
   readonly dns: DnsSection;
   readonly identity: IdentitySection;
@@ -65,11 +67,13 @@ export class Agent {
   get held(): { readonly generation: number; readonly digest: string } {
     const { enforced } = this.#parts.policy;
     const current = this.#current;
-    const isHeld =
-      current !== undefined && this.#waiting === undefined && enforced?.digest === current.digest;
-    return isHeld
-      ? { generation: current.generation, digest: current.digest }
-      : { generation: 0, digest: "" };
+    if (current === undefined || this.#waiting !== undefined || enforced?.digest !== current.digest)
+      return { generation: 0, digest: "" };
+    return { generation: current.generation, digest: current.digest };
+  }
+
+  #is({ generation, digest }: DesiredState): boolean {
+    return this.#current?.generation === generation && this.#current.digest === digest;
   }
 
   /** What this node is being made. */
@@ -80,7 +84,7 @@ export class Agent {
   /** @param isKept it is already on disk */
   submit(state: DesiredState, isKept = false): void {
     if (isKept) this.#current = state;
-    else if (this.#waiting === undefined && isSame(this.#current, state)) {
+    else if (this.#waiting === undefined && this.#is(state)) {
       // A coordinator that does not know how far we are says it again: no reason to begin anew.
       this.lookAgain();
       return;
@@ -130,8 +134,8 @@ export class Agent {
   /** Once over the sections, for a start that must not wait for the coordinator. */
   async enforcePolicyFromDisk(): Promise<void> {
     // What is still armed takes its time, and the coordinator to prove it: that is for the loop.
-    if (this.#current !== undefined && !(await this.#parts.policy.hasPending()))
-      await this.#enforce(this.#current, new AbortController().signal);
+    if (this.#current === undefined || (await this.#parts.policy.hasPending())) return;
+    await this.#enforce(this.#current, new AbortController().signal);
   }
 
   async #takeWaitingIfKept(): Promise<boolean> {
@@ -149,7 +153,7 @@ export class Agent {
     if (state === undefined) return;
     await this.#parts.keepDesired(state);
     if (this.#waiting === state) this.#waiting = undefined;
-    if (this.#current?.generation !== state.generation || this.#current.digest !== state.digest) {
+    if (!this.#is(state)) {
       this.#parts.log.info(`generation ${state.generation} (revision ${state.revision}) is taken`);
       this.#phase = "applying";
     }
@@ -211,8 +215,7 @@ export class Agent {
       result = await work();
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
-      const code = otherwise[name];
-      result = { end: "nothing", steps: [], findings: [findingOf(failure, code)] };
+      result = { end: "nothing", steps: [], findings: [findingOf(failure, otherwise[name])] };
     }
     if (result.end === "superseded") return;
     this.conditions.set(name, result.findings);
@@ -237,11 +240,12 @@ export class Agent {
 
   /** Services move only after rules that are in force, and only then is the node what it is to be. */
   async #cilium(desired: DesiredState, signal: AbortSignal): Promise<void> {
-    if (this.#parts.policy.enforced?.digest !== desired.digest) return;
-    await this.#section("cilium", () => this.#parts.cilium.reconcile(desired, signal));
+    const { policy, cuts, etcd, cilium } = this.#parts;
+    if (policy.enforced !== undefined) await this.#section("etcd", () => etcd.reconcile(desired, signal));
+    if (policy.enforced?.digest !== desired.digest) return;
+    await this.#section("cilium", () => cilium.reconcile(desired, signal));
     if (this.#phase === "applying" && this.#enforced !== undefined) this.#phase = "enforced";
     await this.#publish();
-    const { cuts, cilium } = this.#parts;
     await this.#note("endpoint cut", await cuts.ofEndpoints(cilium.realised?.digest, desired));
   }
 
@@ -291,8 +295,4 @@ export class Agent {
       this.#mishap(failure);
     }
   }
-}
-
-function isSame(a: DesiredState | undefined, b: DesiredState): boolean {
-  return a?.generation === b.generation && a.digest === b.digest;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { isNotFound } from "@weft/shared/errors/system";
 import { WeftError } from "@weft/shared/errors/weft-error";
 
-const names = ["spire-agent", "coredns"] as const;
+const names = ["spire-agent", "coredns", "etcd", "etcdctl", "etcdutl"] as const;
 type ComponentName = (typeof names)[number];
 
 export const chunkBytes = 128 * 1024;

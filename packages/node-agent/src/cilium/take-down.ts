@@ -4,6 +4,7 @@
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { ciliumDownUnit, ciliumPlaces, ciliumUnit, namespaceUnit } from "@weft/shared/render/cilium-places";
 import { renderEndpointsRemoval } from "@weft/shared/render/endpoints-table";
+import { ciliumSvidFolder } from "@weft/shared/render/etcd-places";
 import type { Host } from "../host/host.ts";
 import { loadScript } from "../policy/kernel-table.ts";
 import { movedUnits, releaseUnits, removeDropIns, restartIfUsed } from "./moved-units.ts";
@@ -22,6 +23,7 @@ const ownFiles = [
   ciliumPlaces.resolvConf,
   ciliumPlaces.path,
   ciliumPlaces.moved,
+  ciliumSvidFolder,
 ] as const;
 
 /** @returns what was done; undefined: there was nothing to do. Throws WEFT-E004 with the parts that did not work */

@@ -1,5 +1,6 @@
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { etcdUnit } from "@weft/shared/render/etcd-places";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { places, unitNames } from "../state/places.ts";
 import type { CommandContext } from "./context.ts";
@@ -26,11 +27,14 @@ beforeEach(async () => {
   });
   host.exec.programs.set("ip", () => ({ code: 0, stdout: "[]" }));
   host.exec.programs.set("/bin/sh", () => ({}));
-  for (const unit of [unitNames.agent, unitNames.restore, unitNames.dns, unitNames.spireAgent])
+  host.exec.programs.set("systemctl", () => ({}));
+  for (const unit of [...[unitNames.agent, unitNames.restore, unitNames.dns, unitNames.spireAgent], etcdUnit])
     host.units.states.set(unit, { active: "active", enabled: true, exists: true });
   await host.files.write("/etc/resolv.conf", "nameserver 192.0.2.53\n");
   await host.files.write(places.confirmedPolicy, "rules");
   await host.files.write(places.spireConfig, "{}");
+  await host.files.write("/etc/weft/etcd/etcd.json", "{}");
+  await host.files.write("/var/lib/weft/etcd-backups/1", "");
 });
 afterEach(() => host.dispose());
 

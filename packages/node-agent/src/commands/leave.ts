@@ -4,10 +4,12 @@
 import { createInterface } from "node:readline/promises";
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { floorPath } from "@weft/shared/model/floor";
+import { ciliumSvidFolder, etcdPlaces } from "@weft/shared/render/etcd-places";
 import { renderRemoval } from "@weft/shared/render/nftables";
 import { renderWitnessRemoval } from "@weft/shared/render/nftables-witness";
 import { takeDownCilium } from "../cilium/take-down.ts";
 import { GiveResolver } from "../dns/take-resolver.ts";
+import { takeDownEtcd } from "../etcd/take-down.ts";
 import type { Host } from "../host/host.ts";
 import { sayFarewell } from "../link/exchange.ts";
 import { NodeIdentity } from "../link/node-identity.ts";
@@ -28,6 +30,8 @@ const ownFolders: readonly string[] = [
   "/etc/weft/spire",
   "/etc/weft/dns",
   "/var/lib/weft/dns",
+  etcdPlaces.backups,
+  ciliumSvidFolder,
   "/run/spire/agent",
   "/run/weft-agent",
   places.restoreFolder,
@@ -137,6 +141,7 @@ export async function runLeave(
   const undoings: readonly Undoing[] = [
     { what: "stopping the agent", undo: () => stopUnit(host, unitNames.agent) },
     { what: "taking Cilium down", undo: () => takeDownCilium(host) },
+    { what: "taking etcd down", undo: () => takeDownEtcd(host, true) },
     { what: "giving the resolver back", undo: () => giveResolver(host) },
     ...nodeUnits.slice(1).map((unit) => ({ what: `stopping ${unit}`, undo: () => stopUnit(host, unit) })),
     { what: "removing the rules", undo: () => removeTable(host) },

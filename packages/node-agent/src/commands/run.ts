@@ -19,6 +19,7 @@ import { FloorGate } from "../floor/floor-gate.ts";
 import type { Host } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import type { HealthProbe } from "../identity/spire-health.ts";
+import { SvidWatch } from "../identity/svid-watch.ts";
 import { checkDesired, readDesired, writeDesired } from "../link/desired-store.ts";
 import { fetchComponentBytes, mintExchange } from "../link/exchange.ts";
 import { Link } from "../link/link.ts";
@@ -42,6 +43,7 @@ import { PolicySection } from "../sections/policy-section.ts";
 import { places } from "../state/places.ts";
 import { saveReport } from "../state/saved-report.ts";
 import { makeCilium } from "./make-cilium.ts";
+import { makeEtcd } from "./make-etcd.ts";
 
 export interface RunParts {
   readonly host: Host;
@@ -127,6 +129,11 @@ export async function runAgent(parts: RunParts): Promise<void> {
     // Elements of interval sets are changed without a word of whose they are.
     if (word.acts.length === 0) foreign.heard();
   });
+  const svids = new SvidWatch({
+    clock: host.clock,
+    address: places.spireSocket,
+    onChange: () => agent.lookAgain(),
+  });
   const floor = new FloorGate(host.files);
   const cilium = makeCilium({
     host,
@@ -162,6 +169,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
       canProve: () => reach.ready,
     }),
     cilium: cilium.section,
+    etcd: makeEtcd({ host, log }, components, svids),
     dns: new DnsSection(host, table, parts.dns),
     identity: identitySection,
     keepDesired: (state) => writeDesired(host.files, state),
@@ -228,7 +236,7 @@ export async function runAgent(parts: RunParts): Promise<void> {
   const bug = new AbortController();
   const either = AbortSignal.any([signal, bug.signal]);
   await Promise.all(
-    [agent, link, watch, repair, witness, foreign, cilium.monitor, observer].map((part) =>
+    [agent, link, watch, repair, witness, foreign, cilium.monitor, observer, svids].map((part) =>
       part.run(either).catch((failure: unknown) => {
         bug.abort();
         throw failure;

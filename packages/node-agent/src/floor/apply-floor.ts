@@ -4,6 +4,7 @@ import type { DesiredContent } from "@weft/shared/model/desired";
 import type { FloorRefusal } from "@weft/shared/model/floor";
 import { boundCilium } from "./bound-cilium.ts";
 import { boundDns } from "./bound-dns.ts";
+import { boundEtcd } from "./bound-etcd.ts";
 import { boundGuard } from "./bound-guard.ts";
 import { boundMode } from "./bound-mode.ts";
 import { boundNodes } from "./bound-nodes.ts";
@@ -33,5 +34,6 @@ export function applyFloor(wanted: DesiredContent, floor: Floor | undefined): Fl
   }
   if (wanted.cilium !== undefined || wanted.policy.endpoints !== undefined)
     content = boundCilium(content, floor, refusals);
+  content = boundEtcd(content, floor, refusals);
   return { content, ...refusals.list() };
 }

@@ -65,6 +65,8 @@ export interface Floor {
   };
   /** Whether services may get endpoints of Cilium, in network namespaces of their own. Left out: no. */
   readonly cilium: FloorItem<boolean> | undefined;
+  /** Whether this machine may run a member of the mesh's own etcd. Left out: no. */
+  readonly etcd: FloorItem<boolean> | undefined;
   readonly enforce: FloorWord | undefined;
   readonly guardsOnlyBoot: FloorWord | undefined;
 }

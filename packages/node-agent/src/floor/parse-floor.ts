@@ -44,6 +44,7 @@ const topKeys = [
   "guard",
   "coordinator",
   "cilium",
+  "etcd",
   "mode",
   "boot",
 ];
@@ -133,6 +134,7 @@ function read(reader: FloorReader, root: Part): Floor {
       here: reader.list(coordinator.get("here"), portForm),
     },
     cilium: reader.yesOrNo(top.get("cilium")),
+    etcd: reader.yesOrNo(top.get("etcd")),
     enforce: reader.word(top.get("mode"), "enforce"),
     guardsOnlyBoot: reader.word(top.get("boot"), "guards-only"),
   };

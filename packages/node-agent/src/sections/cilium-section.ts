@@ -10,6 +10,7 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredCilium } from "@weft/shared/model/desired-cilium";
 import { ciliumPlaces, ciliumUnit } from "@weft/shared/render/cilium-places";
 import { ciliumPolicyName, renderCiliumPolicy } from "@weft/shared/render/cilium-policy";
+import { ciliumSvidFiles } from "@weft/shared/render/etcd-places";
 import type { CiliumClient } from "../cilium/agent-client.ts";
 import { putFiles } from "../cilium/agent-files.ts";
 import { type MachineGround, machineGround } from "../cilium/machine-ground.ts";
@@ -102,6 +103,8 @@ export class CiliumSection {
         { code: "CILIUM_MISSING", detail: "another agent of Cilium runs on this machine, none of Weft's" },
       ];
     const namespaces = await services.namespaces(book, desired, cilium, ground.mtu);
+    if (cilium.etcd === undefined && (await this.#lacksCertificate()))
+      return [{ code: "CILIUM_DOWN", detail: "it waits for its certificate for the mesh's own etcd" }];
     await this.#startAgent(book, desired, cilium, ground);
     const trouble = await this.#untilReady(signal);
     if (trouble !== undefined) return [{ code: "CILIUM_DOWN", detail: trouble }];
@@ -142,6 +145,13 @@ export class CiliumSection {
     const { moved } = await policies.quarantine(names);
     if (moved.length > 0) log.warn(`cilium: set aside, since no agent has loaded it: ${moved.join(", ")}`);
     await book.do("startUnit", ciliumUnit, () => host.units.start(ciliumUnit));
+  }
+
+  /** Written by the section before this one (sections/etcd-section.ts). */
+  async #lacksCertificate(): Promise<boolean> {
+    for (const path of Object.values(ciliumSvidFiles))
+      if ((await this.#parts.host.files.info(path)) === undefined) return true;
+    return false;
   }
 
   /** Two of them would share pins, maps and chains. */

@@ -10,6 +10,7 @@ import type { Finding } from "../conditions.ts";
 export const otherwise = {
   floor: "FLOOR_BROKEN",
   policy: "POLICY_REFUSED",
+  etcd: "ETCD_DOWN",
   cilium: "CILIUM_PARTIAL",
   dns: "DNS_DOWN",
   identity: "SPIRE_AGENT_DOWN",

@@ -40,7 +40,8 @@ export interface SvidFiles {
 }
 
 export const memberSvidFiles: SvidFiles = svidFilesIn(`${etcdPlaces.configuration}/svid`);
-export const ciliumSvidFiles: SvidFiles = svidFilesIn(`${ciliumPlaces.configuration}/svid`);
+export const ciliumSvidFolder = `${ciliumPlaces.configuration}/svid`;
+export const ciliumSvidFiles: SvidFiles = svidFilesIn(ciliumSvidFolder);
 
 function svidFilesIn(folder: string): SvidFiles {
   return { bundle: `${folder}/bundle.pem`, certificate: `${folder}/svid.pem`, key: `${folder}/svid.key` };

@@ -31,6 +31,7 @@ export interface NameConstraints {
 
 export interface Extensions {
   readonly uriSans: readonly string[];
+  readonly dnsSans: readonly string[];
   /** There are subject alternative names of other kinds (DNS, IP, ...). */
   readonly otherSans: boolean;
   readonly isCa: boolean;
@@ -53,6 +54,7 @@ interface RawExtension {
 }
 
 const uriName = contextTag(6, false);
+const dnsName = contextTag(2, false);
 /** The nine forms of RFC 5280's GeneralName, each with its one encoding: 1, 2, 6, 7, 8 are primitive. */
 const nameTags: ReadonlySet<number> = new Set(
   Array.from({ length: 9 }, (_, number) => contextTag(number, ![1, 2, 6, 7, 8].includes(number))),
@@ -78,12 +80,13 @@ function ia5(element: DerElement): string {
   return Buffer.from(element.content).toString("latin1");
 }
 
-function readNames(value: Uint8Array): { uriSans: string[]; otherSans: boolean } {
+function readNames(value: Uint8Array): { uriSans: string[]; dnsSans: string[]; otherSans: boolean } {
   const names = readElements(readElement(value, tags.sequence).content);
   if (names.length === 0) throw new DerError("the subject alternative name is empty");
   if (!names.every((name) => nameTags.has(name.tag))) throw new DerError("a name is of no known kind");
   const uris = names.filter((name) => name.tag === uriName);
-  return { uriSans: uris.map(ia5), otherSans: uris.length < names.length };
+  const dns = names.filter((name) => name.tag === dnsName);
+  return { uriSans: uris.map(ia5), dnsSans: dns.map(ia5), otherSans: uris.length < names.length };
 }
 
 function readBasicConstraints(value: Uint8Array): { isCa: boolean; pathLength: number | undefined } {
@@ -148,6 +151,7 @@ export function readExtensions(list: Uint8Array): Extensions {
   const basic = read(oids.basicConstraints, ({ value }) => readBasicConstraints(value));
   return {
     uriSans: names?.uriSans ?? [],
+    dnsSans: names?.dnsSans ?? [],
     otherSans: names?.otherSans ?? false,
     isCa: basic?.isCa ?? false,
     pathLength: basic?.pathLength,
