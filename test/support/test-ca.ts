@@ -10,6 +10,7 @@ type KeyUsageName = keyof typeof keyUsageBits;
 
 export interface CertificateWish {
   readonly subject: string;
+  readonly commonName?: string;
   readonly uris?: readonly string[];
   readonly dnsNames?: readonly string[];
   readonly isCa?: boolean;
@@ -64,9 +65,15 @@ const integer = (value: number) =>
 const bitString = (bytes: Uint8Array, unused = 0) => encode(tags.bitString, Uint8Array.of(unused), bytes);
 const ascii = (text: string) => Buffer.from(text, "latin1");
 
-function nameOf(subject: string): Uint8Array {
-  const attribute = sequence(encodeOid(oids.organizationName), encode(tags.utf8String, Buffer.from(subject)));
-  return subject === "" ? sequence() : sequence(encode(tags.set, attribute));
+function nameOf(subject: string, commonName = ""): Uint8Array {
+  const parts = [
+    { oid: oids.organizationName, text: subject },
+    { oid: "2.5.4.3", text: commonName },
+  ].filter(({ text }) => text !== "");
+  const attributes = parts.map(({ oid, text }) =>
+    sequence(encodeOid(oid), encode(tags.utf8String, Buffer.from(text))),
+  );
+  return sequence(...attributes.map((attribute) => encode(tags.set, attribute)));
 }
 
 function timeOf(time: Date): Uint8Array {
@@ -137,7 +144,7 @@ export function issue(wish: CertificateWish, issuer?: Issued): Issued {
       timeOf(wish.notBefore ?? new Date(now - 60_000)),
       timeOf(wish.notAfter ?? new Date(now + 3_600_000)),
     ),
-    nameOf(wish.subject),
+    nameOf(wish.subject, wish.commonName),
     keys.publicKey.export({ type: "spki", format: "der" }),
     encode(contextTag(3, true), sequence(...extensionsOf(wish, keys, signer))),
   );

@@ -144,6 +144,18 @@ export const conditionKinds = {
     dependsOn: ["CILIUM_MISSING"],
     hint: "a service that the detail names stays as it was, under nftables; correct it, and it is tried again",
   },
+  ETCD_DOWN: {
+    title: "the mesh's own etcd is not as it should be",
+    severity: "error",
+    dependsOn: [],
+    hint: "endpoints that are there stay enforced; read the detail, and `journalctl -u weft-etcd` on its nodes (docs/etcd.md)",
+  },
+  ETCD_ALARM: {
+    title: "the mesh's own etcd has raised an alarm",
+    severity: "error",
+    dependsOn: [],
+    hint: "NOSPACE: it takes no writes, find out what fills it; CORRUPT: its members differ, take the one that is named out and in again (docs/etcd.md)",
+  },
   COMPONENT_MISSING: {
     title: "a component cannot be had",
     severity: "error",
