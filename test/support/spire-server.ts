@@ -2,10 +2,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { renderSpireServerConf } from "../../packages/shared/src/render/spire-server-conf.ts";
+import { freePort } from "./free-port.ts";
 
 export interface RunningSpireServer {
   readonly binary: string;
@@ -20,17 +20,6 @@ export interface RunningSpireServer {
 
 const components = resolve(import.meta.dirname, "../../scripts/components");
 const startDeadlineMs = 20_000;
-
-/** A port nobody listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 export async function startSpireServer(trustDomain = "mesh.internal"): Promise<RunningSpireServer> {
   const binary = execFileSync(components, ["--path", "spire-server"], { encoding: "utf8" }).trim();
