@@ -100,7 +100,6 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
     ["add a member", ["member", "add", "x", "--peer-urls=https://localhost:1"]],
     ["take a copy", ["snapshot", "save", "/tmp/weft-etcd-stolen.db"]],
     ["defragment", ["defrag"]],
-    ["end an alarm", ["alarm", "disarm"]],
     ["compact", ["compact", "1"]],
   ])("a client may not %s", async (_, args) => {
     expect(await as(api1, ...args)).toMatch(/permission denied/);

@@ -1,6 +1,6 @@
 // In: real programs of etcd. Out: members on loopback with certificates as SPIRE would give them, each with the keeper of its
 // node, whose clock is moved by hand; and anybody else who tries the cluster with a certificate.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -74,6 +74,20 @@ export class EtcdCluster {
     const client = `https://localhost:${ports.client}`;
     const peer = `https://localhost:${ports.peer}`;
     const data = join(this.folder, node);
+    const keeper = this.#keeperOf(node, client, svid);
+    const member = { node, client, peer, data, keeper };
+    this.#members.set(node, member);
+    return member;
+  }
+
+  /** The node's agent was started again. */
+  anew(node: string): void {
+    const member = this.#at(node);
+    const svid = svidFilesAt(join(this.folder, `weft-etcd-${node}`));
+    this.#members.set(node, { ...member, keeper: this.#keeperOf(node, member.client, svid) });
+  }
+
+  #keeperOf(node: string, client: string, svid: SvidFiles): EtcdKeeper {
     const host: Host = {
       ...linuxHost(),
       clock: {
@@ -82,7 +96,7 @@ export class EtcdCluster {
       },
     };
     const log = (line: string) => void this.lines.push(`${node}: ${line}`);
-    const keeper = new EtcdKeeper(
+    return new EtcdKeeper(
       { host, log: { info: log, warn: log, error: log } },
       {
         program: this.programs.etcdctl,
@@ -92,9 +106,6 @@ export class EtcdCluster {
         peerUrl: (member) => this.#at(member.node).peer,
       },
     );
-    const member = { node, client, peer, data, keeper };
-    this.#members.set(node, member);
-    return member;
   }
 
   #at(node: string): Member {
@@ -224,6 +235,31 @@ export class EtcdCluster {
     const { code, stdout, stderr } = await this.ctl(node, svid, args);
     if (code !== 0) throw new Error(stderr);
     return stdout.trim();
+  }
+
+  async tryAdmin(node: string, ...args: readonly string[]): Promise<boolean> {
+    const svid = svidFilesAt(join(this.folder, `weft-etcd-${node}`));
+    return (await this.ctl(node, svid, args)).code === 0;
+  }
+
+  /** Writes 512 KiB a time till no more is taken. @param keys over how many they are spread */
+  async fill(node: string, key: string, keys: number): Promise<void> {
+    const text = "x".repeat(512 * 1024);
+    const svid = svidFilesAt(join(this.folder, `weft-etcd-${node}`));
+    for (let i = 0; i < 100; i++) {
+      const { code } = await this.ctl(node, svid, ["put", `${key}/${i % keys}`], text);
+      if (code !== 0) return;
+    }
+    throw new Error("the quota is never used up");
+  }
+
+  /** As docs/etcd.md says. */
+  restore(node: string, copy: string): void {
+    const { data, peer } = this.#at(node);
+    rmSync(data, { recursive: true });
+    const cluster = ["--name", node, `--initial-cluster=${node}=${peer}`];
+    const own = [`--initial-advertise-peer-urls=${peer}`, "--data-dir", data];
+    execFileSync(this.programs.etcdutl, ["snapshot", "restore", copy, ...cluster, ...own], { stdio: "pipe" });
   }
 
   async keys(node: string, prefix: string): Promise<string[]> {

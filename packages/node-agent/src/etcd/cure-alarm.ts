@@ -8,7 +8,7 @@ import type { EtcdStatus } from "./parse-etcdctl.ts";
 import type { FoundMember } from "./plan-members.ts";
 
 /** Above it the next writes would raise the alarm again. */
-const roomyShare = 0.9;
+const roomyShare = 0.8;
 
 export async function cureAlarms(
   etcd: Etcdctl,

@@ -84,7 +84,7 @@ export class Etcdctl {
   }
 
   async members(signal: AbortSignal): Promise<FoundMember[]> {
-    return parseMembers(await this.#json(["member", "list", "--hex"], signal));
+    return parseMembers(await this.do(["member", "list"], signal));
   }
 
   /** All of one moment. */

@@ -92,18 +92,19 @@ export function parseStatuses(text: string): EtcdStatus[] {
   });
 }
 
-/** Of an answer printed with --hex. */
+/**
+ * Of plain text, because in JSON there are either numbers in hex or learners. A line each:
+ * 8e9e05c52164694d, started, NAME, https://one:2380,https://two:2380, https://one:2379, false
+ */
 export function parseMembers(text: string): FoundMember[] {
-  return listOf("members", answerOf(text)["members"]).map((item) => {
-    const member = objectOf("a member", item);
-    const id = textOf("ID", member["ID"]);
-    if (!/^[0-9a-f]{1,16}$/.test(id)) throw wrong("a member's ID is not in hex");
-    return {
-      id,
-      peerUrls: textsOf("peerURLs", member["peerURLs"]),
-      clientUrls: textsOf("clientURLs", member["clientURLs"]),
-      isLearner: member["isLearner"] === true,
-    };
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const [, id, peers, clients, learner] =
+      /^([0-9a-f]{1,16}), \w+, .*, (\S*), (\S*), (true|false)$/.exec(line) ?? [];
+    if (id === undefined || peers === undefined || clients === undefined)
+      throw wrong("a line about a member has another form");
+    const urlsOf = (urls: string) => urls.split(",").filter((url) => url !== "");
+    return { id, peerUrls: urlsOf(peers), clientUrls: urlsOf(clients), isLearner: learner === "true" };
   });
 }
 
