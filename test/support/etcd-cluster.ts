@@ -37,6 +37,8 @@ export class EtcdCluster {
   readonly mesh = "test";
   readonly programs: EtcdPrograms;
   readonly lines: string[] = [];
+  /** Before each call of a keeper: its arguments and its input. */
+  before: ((args: readonly string[], input: string) => unknown) | undefined;
   /** ms that the keepers' clock is ahead */
   ahead = 0;
   readonly #root = makeRoot(zone);
@@ -88,8 +90,16 @@ export class EtcdCluster {
   }
 
   #keeperOf(node: string, client: string, svid: SvidFiles): EtcdKeeper {
+    const exec = new LinuxExec();
     const host: Host = {
       ...linuxHost(),
+      exec: {
+        run: async (program, args, options) => {
+          await this.before?.(args, options?.input ?? "");
+          return await exec.run(program, args, options);
+        },
+        lines: exec.lines.bind(exec),
+      },
       clock: {
         now: () => new Date(Date.now() + this.ahead),
         sleep: () => Promise.reject(new Error("a keeper never sleeps")),

@@ -1,14 +1,15 @@
 // In: what the cluster is to be, and the term of this node as its leader. Out: the cluster so, step by step: users and their
 // roles, members, the heartbeat, and nothing in it that nobody needs. In Kubernetes Cilium's operator does the last two.
 import type { DesiredState } from "@weft/shared/model/desired";
-import type { DesiredEtcdCluster, EtcdMember } from "@weft/shared/model/desired-etcd";
+import type { DesiredEtcdCluster, EtcdClient, EtcdMember } from "@weft/shared/model/desired-etcd";
 import { ciliumNamespace } from "@weft/shared/render/cilium-labels";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
+import { findingOf } from "../sections/section.ts";
 import { addressesOf, clientGrants } from "./client-grants.ts";
 import { type Etcdctl, isPlainKey } from "./etcdctl.ts";
-import { findGarbage, type Suspects } from "./find-garbage.ts";
+import { findGarbage, type Suspects, valueFolder } from "./find-garbage.ts";
 import { stillLeads } from "./leader-key.ts";
 import { type FoundMember, type MemberChange, planMembers } from "./plan-members.ts";
 import { planUsers } from "./plan-users.ts";
@@ -60,15 +61,15 @@ export class ClusterDuties {
     this.#term = term;
     const areUsersDone = await this.#keepUsers(mesh, cluster, signal);
     const members = await this.#keepMembers(cluster, signal);
-    const isClean = await this.#sweep(term, mesh, cluster, signal);
+    const swept = await this.#sweep(term, mesh, cluster.clients, signal);
     const tooWide = cluster.clients
       .filter(({ range }) => addressesOf(range) === undefined)
       .map(({ node, range }) =>
         down(`the range ${range} of ${node} is wider than /22: nothing of it may be written`),
       );
     return {
-      findings: [...members.findings, ...tooWide],
-      isDone: areUsersDone && members.isDone && isClean,
+      findings: [...members.findings, ...swept.findings, ...tooWide],
+      isDone: areUsersDone && members.isDone && swept.isDone,
     };
   }
 
@@ -143,17 +144,36 @@ export class ClusterDuties {
     return { findings: [], isDone: false };
   }
 
-  /** @returns false: there is more */
+  /** What a client may write can be too much to be read: nothing else is to wait for that. */
   async #sweep(
     term: number,
     mesh: string,
-    { clients }: DesiredEtcdCluster,
+    clients: readonly EtcdClient[],
+    signal: AbortSignal,
+  ): Promise<DutyResult> {
+    try {
+      return { findings: [], isDone: await this.#deleteGarbage(term, mesh, clients, signal) };
+    } catch (failure) {
+      signal.throwIfAborted();
+      return { findings: [findingOf(failure, "ETCD_DOWN")], isDone: false };
+    }
+  }
+
+  /** @returns false: there is more */
+  async #deleteGarbage(
+    term: number,
+    mesh: string,
+    clients: readonly EtcdClient[],
     signal: AbortSignal,
   ): Promise<boolean> {
     const { host, etcd, log } = this.#parts;
     const now = host.clock.now().getTime();
-    const keys = await etcd.below("cilium/", signal);
-    const { garbage, suspects } = findGarbage(keys, this.#suspects, now, { cluster: mesh, clients });
+    const keys = await etcd.keysBelow("cilium/", signal);
+    const references = await etcd.below(valueFolder, signal);
+    const { garbage, suspects } = findGarbage(keys, references, this.#suspects, now, {
+      cluster: mesh,
+      clients,
+    });
     this.#suspects = suspects;
     const plain = garbage.filter(({ key }) => isPlainKey(key));
     let deleted = 0;

@@ -87,9 +87,13 @@ export class Etcdctl {
     return parseMembers(await this.do(["member", "list"], signal));
   }
 
-  /** All of one moment. */
   async below(folder: string, signal: AbortSignal): Promise<EtcdKey[]> {
     return parseKeys(await this.#json(["get", "--prefix", folder], signal));
+  }
+
+  /** Their values left empty: whoever writes them may make them big. */
+  async keysBelow(folder: string, signal: AbortSignal): Promise<EtcdKey[]> {
+    return parseKeys(await this.#json(["get", "--prefix", "--keys-only", folder], signal));
   }
 
   async key(name: string, signal: AbortSignal): Promise<EtcdKey | undefined> {

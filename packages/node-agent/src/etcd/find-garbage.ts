@@ -29,18 +29,23 @@ export interface GarbageGround {
 const leaseMs = 15 * 60_000;
 const nodeFolder = "cilium/state/nodes/v1/";
 const idFolder = `${identityFolder}id/`;
-const valueFolder = `${identityFolder}value/`;
+export const valueFolder = `${identityFolder}value/`;
 const lockFolders = [`${identityFolder}locks/`, initLockFolder] as const;
 
-/** @param now ms */
+/**
+ * @param keys all of them
+ * @param references those in `valueFolder` with their values, read later: one that was made in between counts
+ * @param now ms
+ */
 export function findGarbage(
   keys: readonly EtcdKey[],
+  references: readonly EtcdKey[],
   before: Suspects,
   now: number,
   { cluster, clients }: GarbageGround,
 ): { readonly garbage: readonly EtcdKey[]; readonly suspects: Suspects } {
   const nodeKeys = new Set(clients.map(({ node }) => nodeKey(cluster, node)));
-  const used = new Set(keys.filter(({ key }) => key.startsWith(valueFolder)).map(({ value }) => value));
+  const used = new Set(references.map(({ value }) => value));
   const isStranger = (key: string) =>
     (key.startsWith(nodeFolder) && !nodeKeys.has(key)) ||
     (key.startsWith(addressFolder) &&

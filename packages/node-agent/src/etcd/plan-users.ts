@@ -50,14 +50,15 @@ function tooMuch(
   const isWanted = (user: string) => admins.includes(user) || clients.has(user);
   return [
     ...[...users.keys()].filter((user) => !isWanted(user)).map((user) => ["user", "delete", user]),
-    ...[...roles.keys()]
-      .filter((role) => role !== rootName && !clients.has(role))
-      .map((role) => ["role", "delete", role]),
     ...[...users]
       .filter(([user]) => isWanted(user))
       .flatMap(([user, has]) =>
         has.filter((role) => role !== roleOf(user)).map((role) => ["user", "revoke-role", user, role]),
       ),
+    // whoever still had it would lose it with it
+    ...[...roles.keys()]
+      .filter((role) => role !== rootName && !clients.has(role))
+      .map((role) => ["role", "delete", role]),
     ...[...clients].flatMap(([role, grants]) =>
       (roles.get(role) ?? [])
         // one that is wanted with another permission is changed by granting it
