@@ -1,11 +1,16 @@
 // From an empty etcd to one where everybody may do just what is theirs, with the real programs: who is a user, what a
 // client may write, and what it may not.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import type { DesiredEtcdCluster } from "../../packages/shared/src/model/desired-etcd.ts";
+import { renderEtcdConfig } from "../../packages/shared/src/render/cilium-agent-options.ts";
 import type { SvidFiles } from "../../packages/shared/src/render/etcd-places.ts";
 import { EtcdCluster } from "../support/etcd-cluster.ts";
 import { findEtcdPrograms } from "../support/etcd-programs.ts";
 
+const ciliumDirectory = process.env["WEFT_CILIUM_DIR"];
 const programs = findEtcdPrograms();
 const described = programs === undefined ? describe.skip : describe;
 
@@ -82,6 +87,7 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
     ["another node's own address", `${addresses}/10.77.0.11`],
     ["the heartbeat", "cilium/.heartbeat"],
     ["the leader", "weft/leader"],
+    ["what is no kind of key for identities", `${identities}/x`],
     ["anything else", "cilium/state/services/v1/x"],
   ])("a client may not write %s", async (_, key) => {
     expect(await as(api1, "put", key, "1")).toMatch(denied);
@@ -104,6 +110,30 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
   ])("a client may not %s", async (_, args) => {
     expect(await as(api1, ...args)).toMatch(/permission denied/);
   });
+
+  (ciliumDirectory === undefined ? it.skip : it)(
+    "Cilium's own client of etcd, with its locks and watches, works as such a user (needs WEFT_CILIUM_DIR)",
+    async () => {
+      const config = join(cluster.folder, "client.json");
+      const etcd = { members: [cluster.clientUrl("hub")], ca: api1.bundle, ...api1 };
+      writeFileSync(config, renderEtcdConfig(etcd));
+      const dbg = async (...args: readonly string[]) => {
+        const flags = ["--kvstore", "etcd", "--kvstore-opt", `etcd.config=${config}`];
+        const program = join(ciliumDirectory ?? "", "cilium-dbg");
+        const { code, stdout, stderr } = await new LinuxExec().run(program, ["kvstore", ...args, ...flags], {
+          allow: [0, 1, 255],
+          timeoutMs: 60_000,
+        });
+        return { code, said: `${stdout}${stderr}` };
+      };
+      const own = `${addresses}/10.42.12.7`;
+      expect(await dbg("set", own, "--key", own, "--value", "x")).toMatchObject({ code: 0 });
+      expect((await dbg("get", own)).said).toContain("x");
+      expect((await dbg("set", "--key", `${addresses}/10.42.13.7`, "--value", "x")).said).toMatch(denied);
+      expect(await dbg("delete", own)).toMatchObject({ code: 0 });
+    },
+    120_000,
+  );
 
   it("a client sees what all clients say", async () => {
     expect(await as(web1, "put", `${nodes}/web1`, "here")).toBe("done");

@@ -124,6 +124,10 @@ export class EtcdCluster {
     return member;
   }
 
+  clientUrl(node: string): string {
+    return this.#at(node).client;
+  }
+
   backups(node: string): string {
     return join(this.folder, `backups-${node}`);
   }
@@ -232,9 +236,17 @@ export class EtcdCluster {
   /** etcdctl with that certificate, at that member. */
   async ctl(node: string, svid: SvidFiles, args: readonly string[], input?: string): Promise<Said> {
     const flags = ["--endpoints", this.#at(node).client, "--cacert", svid.bundle];
-    const own = ["--cert", svid.certificate, "--key", svid.key, "--command-timeout=3s"];
+    const own = [
+      "--cert",
+      svid.certificate,
+      "--key",
+      svid.key,
+      "--command-timeout=30s",
+      "--dial-timeout=30s",
+    ];
     return await new LinuxExec().run(this.programs.etcdctl, [...flags, ...own, ...args], {
       allow: [0, 1, 2, 3, 4, 5, 128],
+      timeoutMs: 40_000,
       ...(input === undefined ? {} : { input }),
     });
   }

@@ -12,8 +12,11 @@ export interface EtcdGrant {
 }
 
 export const addressFolder = "cilium/state/ip/v1/default/";
-export const identityFolder = "cilium/state/identities/v1/";
-export const initLockFolder = "cilium/.initlock/";
+/** Number -> labels. */
+export const idFolder = "cilium/state/identities/v1/id/";
+/** Labels/address of a node -> number: that node uses it. */
+export const valueFolder = "cilium/state/identities/v1/value/";
+export const lockFolders = ["cilium/state/identities/v1/locks/", "cilium/.initlock/"] as const;
 
 /** Range /22: of a wider one nobody may write anything, and the keeper says so. */
 const mostAddresses = 1024n;
@@ -47,8 +50,7 @@ export function clientGrants(client: EtcdClient, cluster: string): EtcdGrant[] {
   return [
     below("read", "cilium/"),
     { permission: "write", key: nodeKey(cluster, client.node), end: "" },
-    below("write", identityFolder),
-    below("write", initLockFolder),
+    ...[idFolder, valueFolder, ...lockFolders].map((folder) => below("write", folder)),
     ...[...own].map(
       (address): EtcdGrant => ({ permission: "write", key: `${addressFolder}${address}`, end: "" }),
     ),

@@ -7,9 +7,9 @@ import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { findingOf } from "../sections/section.ts";
-import { addressesOf, clientGrants } from "./client-grants.ts";
+import { addressesOf, clientGrants, valueFolder } from "./client-grants.ts";
 import { type Etcdctl, isPlainKey } from "./etcdctl.ts";
-import { findGarbage, type Suspects, valueFolder } from "./find-garbage.ts";
+import { findGarbage, type Suspects } from "./find-garbage.ts";
 import { stillLeads } from "./leader-key.ts";
 import { type FoundMember, type MemberChange, planMembers } from "./plan-members.ts";
 import { planUsers } from "./plan-users.ts";
@@ -52,24 +52,23 @@ export class ClusterDuties {
     cluster: DesiredEtcdCluster,
     signal: AbortSignal,
   ): Promise<DutyResult> {
-    const { host, etcd } = this.#parts;
     const mesh = ciliumNamespace(desired.mesh);
-    const time = host.clock.now().toISOString();
-    const beat = await etcd.transact([stillLeads(term)], [`put ${heartbeatKey} ${time}`], signal);
-    if (beat === undefined) return { findings: [], isDone: false };
     if (this.#term !== term) this.#suspects = new Map();
     this.#term = term;
+    // a member that is full takes no heartbeat, and what a client may write can be too much to be read: the rest is
+    // done all the same
+    const beat = await this.#attempt(signal, () => this.#beat(term, signal));
     const areUsersDone = await this.#keepUsers(mesh, cluster, signal);
     const members = await this.#keepMembers(cluster, signal);
-    const swept = await this.#sweep(term, mesh, cluster.clients, signal);
+    const swept = await this.#attempt(signal, () => this.#sweep(term, mesh, cluster.clients, signal));
     const tooWide = cluster.clients
       .filter(({ range }) => addressesOf(range) === undefined)
       .map(({ node, range }) =>
         down(`the range ${range} of ${node} is wider than /22: nothing of it may be written`),
       );
     return {
-      findings: [...members.findings, ...swept.findings, ...tooWide],
-      isDone: areUsersDone && members.isDone && swept.isDone,
+      findings: [...beat.findings, ...members.findings, ...swept.findings, ...tooWide],
+      isDone: beat.isDone && areUsersDone && members.isDone && swept.isDone,
     };
   }
 
@@ -144,23 +143,24 @@ export class ClusterDuties {
     return { findings: [], isDone: false };
   }
 
-  /** What a client may write can be too much to be read: nothing else is to wait for that. */
-  async #sweep(
-    term: number,
-    mesh: string,
-    clients: readonly EtcdClient[],
-    signal: AbortSignal,
-  ): Promise<DutyResult> {
+  async #attempt(signal: AbortSignal, work: () => Promise<boolean>): Promise<DutyResult> {
     try {
-      return { findings: [], isDone: await this.#deleteGarbage(term, mesh, clients, signal) };
+      return { findings: [], isDone: await work() };
     } catch (failure) {
       signal.throwIfAborted();
       return { findings: [findingOf(failure, "ETCD_DOWN")], isDone: false };
     }
   }
 
+  /** @returns false: another leads */
+  async #beat(term: number, signal: AbortSignal): Promise<boolean> {
+    const { host, etcd } = this.#parts;
+    const time = host.clock.now().toISOString();
+    return (await etcd.transact([stillLeads(term)], [`put ${heartbeatKey} ${time}`], signal)) !== undefined;
+  }
+
   /** @returns false: there is more */
-  async #deleteGarbage(
+  async #sweep(
     term: number,
     mesh: string,
     clients: readonly EtcdClient[],

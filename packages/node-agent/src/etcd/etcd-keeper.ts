@@ -75,7 +75,9 @@ export class EtcdKeeper {
       findings.push(findingOf(failure, "ETCD_DOWN"));
     }
     const standing = { isOpen: this.#isOpen, findings };
-    if (isDone && this.#isOpen) this.#quiet = { wish, until: now + roundMs, standing };
+    // an alarm that stands could not be cured: trying again at once would only keep a member busy
+    const isHopeless = findings.some(({ code }) => code === "ETCD_ALARM");
+    if ((isDone && this.#isOpen) || isHopeless) this.#quiet = { wish, until: now + roundMs, standing };
     return standing;
   }
 
@@ -93,6 +95,7 @@ export class EtcdKeeper {
     if (member === undefined || status === undefined || status.isLearner) return false;
     const found = memberOf(await etcd.members(signal), this.#ground.peerUrl(member));
     if (found === undefined) return false;
+    this.#isOpen = (await etcd.auth(signal)).isEnabled;
     findings.push(...(await cureAlarms(etcd, this.#log, { id: found.id, status }, signal)));
     const term = await holdLeaderKey(etcd, desired.node, signal);
     const duties =
@@ -100,7 +103,7 @@ export class EtcdKeeper {
         ? { findings: [], isDone: true }
         : await this.#duties.work(term, desired, cluster, signal);
     findings.push(...duties.findings);
-    this.#isOpen = (await etcd.auth(signal)).isEnabled;
+    if (!this.#isOpen) this.#isOpen = (await etcd.auth(signal)).isEnabled;
     await this.#snapshots.takeDaily(signal);
     return duties.isDone;
   }

@@ -159,7 +159,7 @@ export class Etcdctl {
     const flags = [
       ...(isElsewhere ? [] : [`--endpoints=${endpoint}`]),
       ...[`--cacert=${svid.bundle}`, `--cert=${svid.certificate}`, `--key=${svid.key}`],
-      "--dial-timeout=2s",
+      "--dial-timeout=5s",
     ];
     return await this.#exec.run(program, [...flags, ...args], {
       signal,

@@ -2,7 +2,7 @@
 // Keys of a node that is no client go at once; an identity without a user, and a lock that its owner forgot, when they
 // have been so, unchanged, for as long as a lease lives: by then whoever comes back has made its reference again.
 import type { EtcdClient } from "@weft/shared/model/desired-etcd";
-import { addressFolder, identityFolder, initLockFolder, isOwnAddress, nodeKey } from "./client-grants.ts";
+import { addressFolder, idFolder, isOwnAddress, lockFolders, nodeKey, valueFolder } from "./client-grants.ts";
 
 export interface EtcdKey {
   readonly key: string;
@@ -28,9 +28,6 @@ export interface GarbageGround {
 /** KVstoreLeaseTTL of an agent. */
 const leaseMs = 15 * 60_000;
 const nodeFolder = "cilium/state/nodes/v1/";
-const idFolder = `${identityFolder}id/`;
-export const valueFolder = `${identityFolder}value/`;
-const lockFolders = [`${identityFolder}locks/`, initLockFolder] as const;
 
 /**
  * @param keys all of them
@@ -45,13 +42,15 @@ export function findGarbage(
   { cluster, clients }: GarbageGround,
 ): { readonly garbage: readonly EtcdKey[]; readonly suspects: Suspects } {
   const nodeKeys = new Set(clients.map(({ node }) => nodeKey(cluster, node)));
+  const nodeAddresses = new Set(clients.map(({ address }) => address));
   const used = new Set(references.map(({ value }) => value));
   const isStranger = (key: string) =>
     (key.startsWith(nodeFolder) && !nodeKeys.has(key)) ||
+    (key.startsWith(valueFolder) && !nodeAddresses.has(key.slice(key.lastIndexOf("/") + 1))) ||
     (key.startsWith(addressFolder) &&
       !clients.some((client) => isOwnAddress(client, key.slice(addressFolder.length))));
   const isSuspect = (key: string) =>
-    (isIdentity(key) && !used.has(key.slice(idFolder.length))) ||
+    (key.startsWith(idFolder) && !used.has(key.slice(idFolder.length))) ||
     lockFolders.some((folder) => key.startsWith(folder));
   const suspects = new Map<string, Suspicion>();
   const garbage: EtcdKey[] = [];
@@ -65,8 +64,4 @@ export function findGarbage(
     if (now - since >= leaseMs) garbage.push(each);
   }
   return { garbage, suspects };
-}
-
-function isIdentity(key: string): boolean {
-  return key.startsWith(idFolder) && /^\d+$/.test(key.slice(idFolder.length));
 }
