@@ -1,4 +1,4 @@
-// The quickstart, claim by claim, with web1 and api1 on Cilium and the others on nftables; and that no moment is open while such
+// The quickstart, claim by claim, with web1 and api1 on Cilium by an etcd that the mesh runs, the others on nftables; and that no moment is open while such
 // a machine boots. Needs WEFT_CILIUM_DIR, a directory with cilium-agent, cilium-dbg, cilium-health-responder and bpf/ of one version.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { labDown, labUp } from "../../../scripts/lab-src/lifecycle.ts";
@@ -8,7 +8,6 @@ import { callWorks, type Prober, startProber } from "../../../scripts/quickstart
 import { fleetEnforced } from "../../../scripts/quickstart-src/proofs/survival.ts";
 import { runQuickstart } from "../../../scripts/quickstart-src/story.ts";
 import { must, proberSource } from "../../../scripts/quickstart-src/world.ts";
-import { AgentMachines } from "../../support/cilium/agent-machines.ts";
 import { giveCilium } from "../../support/cilium/cilium-mesh.ts";
 import { endpointsOf, quickstartWorld } from "../../support/cilium/quickstart-world.ts";
 
@@ -17,7 +16,7 @@ const minutes = 60_000;
 const name = `cq-${process.pid}`;
 const progress = { line: () => undefined, now: () => performance.now() };
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const world = quickstartWorld(name, "{ members: [http://10.77.0.10:2379] }", say);
+const world = quickstartWorld(name, "{ nodes: [hub] }", say);
 const described = directory === undefined ? describe.skip : describe;
 
 /** A service's own tries, from its namespace, before the service itself is started. */
@@ -39,7 +38,6 @@ WantedBy=multi-user.target
 described("the quickstart with nodes on Cilium (needs WEFT_CILIUM_DIR)", () => {
   beforeAll(async () => {
     await labUp(labNames(name), 1, progress, "cilium");
-    await new AgentMachines(world.lab, { etcd: "hub", cluster: "" }).startEtcd();
     await giveCilium(world, directory ?? "");
   }, 5 * minutes);
   afterAll(() => labDown(labNames(name), progress), 2 * minutes);

@@ -35,6 +35,7 @@ export const errorCodes = {
   "WEFT-E501": "the SPIRE server refused or cannot be reached",
   "WEFT-E502": "the store is damaged or newer than this program",
   "WEFT-E503": "the SPIFFE Workload API refused or cannot be reached",
+  "WEFT-E504": "the mesh's own etcd refused or cannot be reached",
   "WEFT-E600": "the lab cannot do this",
 } as const satisfies Record<string, string>;
 

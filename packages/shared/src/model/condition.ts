@@ -153,7 +153,7 @@ export const conditionKinds = {
   ETCD_DOWN: {
     title: "the mesh's own etcd is not as it should be",
     severity: "error",
-    dependsOn: [],
+    dependsOn: ["ETCD_ALARM"],
     hint: "endpoints that are there stay enforced; read the detail, and `journalctl -u weft-etcd` on its nodes (docs/etcd.md)",
   },
   ETCD_ALARM: {
