@@ -1,5 +1,6 @@
 // Members of the mesh's own etcd, with the real programs: three from the beginning, one lost, one added, one taken out, and
 // the duties go on with whoever leads.
+import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { DesiredEtcdCluster } from "../../packages/shared/src/model/desired-etcd.ts";
 import { EtcdCluster } from "../support/etcd-cluster.ts";
@@ -59,6 +60,11 @@ described("members of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () =>
     expect(await beat(other)).not.toBe(before);
     expect((await cluster.nextRound(third, desired)).findings).toEqual([]);
 
+    // etcd's own leader need not be the node that leads
+    const row = (await rows(other)).find((text) => text.includes(`, ${third}, `)) ?? "";
+    await cluster.tryAdmin(other, "move-leader", row.split(",")[0] ?? "");
+    expect(await cluster.admin(third, "endpoint", "status")).toContain(", true, false,");
+
     // gone for good: another takes its place, and learns before it votes
     await cluster.prepare("d");
     const replaced = wish(other, third, "d");
@@ -102,6 +108,7 @@ described("members of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () =>
     await cluster.settle("a", two);
     expect(await rows("a")).toHaveLength(2);
     expect(await cluster.admin("a", "user", "list")).not.toContain("c.node");
+    expect(readdirSync(cluster.backups("a"))).toHaveLength(3);
     expect((await cluster.settle("b", two)).findings).toEqual([]);
   }, 120_000);
 });

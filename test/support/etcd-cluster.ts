@@ -281,7 +281,10 @@ export class EtcdCluster {
     rmSync(data, { recursive: true });
     const cluster = ["--name", node, `--initial-cluster=${node}=${peer}`];
     const own = [`--initial-advertise-peer-urls=${peer}`, "--data-dir", data];
-    execFileSync(this.programs.etcdutl, ["snapshot", "restore", copy, ...cluster, ...own], { stdio: "pipe" });
+    const revision = ["--bump-revision", "1000000000", "--mark-compacted"];
+    execFileSync(this.programs.etcdutl, ["snapshot", "restore", copy, ...cluster, ...own, ...revision], {
+      stdio: "pipe",
+    });
   }
 
   async keys(node: string, prefix: string): Promise<string[]> {

@@ -116,16 +116,19 @@ export class ClusterDuties {
         findings: [down(`the member of ${change.node} does not answer, or is not well`)],
         isDone: true,
       };
-    return await this.#changeMembers(change, signal);
+    const leader = statuses.find(({ isLeader }) => isLeader)?.endpoint;
+    return await this.#changeMembers(change, leader, signal);
   }
 
   async #changeMembers(
     change: Exclude<MemberChange, { readonly change: "wait" }>,
+    leader: string | undefined,
     signal: AbortSignal,
   ): Promise<DutyResult> {
     const { etcd, log, snapshots } = this.#parts;
     if (change.change === "promote") {
-      if (await etcd.promote(change.id, signal)) return { findings: [], isDone: false };
+      const isReady = leader !== undefined && (await etcd.promote(change.id, leader, signal));
+      if (isReady) return { findings: [], isDone: false };
       return {
         findings: [down(`the member of ${change.node} was added and has not caught up yet`)],
         isDone: false,

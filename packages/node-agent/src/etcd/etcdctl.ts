@@ -100,9 +100,17 @@ export class Etcdctl {
     return parseKeys(await this.#json(["get", name], signal))[0];
   }
 
-  /** @returns false: it has not caught up, or has not started */
-  async promote(member: string, signal: AbortSignal): Promise<boolean> {
-    const { code, stderr } = await this.#ran(["member", "promote", member], signal, {});
+  /**
+   * @param leader where etcd's own leader is a server: any other passes it on, which with authentication
+   * enabled was seen to end in "request timed out" (3.6.16)
+   * @returns false: it has not caught up, or has not started
+   */
+  async promote(member: string, leader: string, signal: AbortSignal): Promise<boolean> {
+    const { code, stderr } = await this.#ran(
+      [`--endpoints=${leader}`, "member", "promote", member],
+      signal,
+      {},
+    );
     if (code !== 0 && !stderr.includes("can only promote a learner")) throw refused(stderr);
     return code === 0;
   }

@@ -10,6 +10,8 @@ export interface EtcdStatus {
   readonly endpoint: string;
   readonly isLearner: boolean;
   readonly hasLeader: boolean;
+  /** Of etcd itself. */
+  readonly isLeader: boolean;
   readonly revision: number;
   /** Bytes of the database's file. */
   readonly size: number;
@@ -80,11 +82,14 @@ export function parseStatuses(text: string): EtcdStatus[] {
   return listOf("the answer", list).map((item) => {
     const { Endpoint, Status } = objectOf("a status", item);
     const status = objectOf("Status", Status);
+    const header = objectOf("header", status["header"]);
     return {
       endpoint: textOf("Endpoint", Endpoint),
       isLearner: status["isLearner"] === true,
       hasLeader: isSet(status["leader"]),
-      revision: countOf("revision", objectOf("header", status["header"])["revision"]),
+      // cut to the same digits both
+      isLeader: isSet(status["leader"]) && status["leader"] === header["member_id"],
+      revision: countOf("revision", header["revision"]),
       size: countOf("dbSize", status["dbSize"]),
       quota: countOf("dbSizeQuota", status["dbSizeQuota"]),
       errors: textsOf("errors", status["errors"]),
