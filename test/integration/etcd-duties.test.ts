@@ -22,7 +22,7 @@ described("duties in the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => 
   beforeEach(async () => {
     if (programs === undefined) return;
     cluster = new EtcdCluster(programs);
-    desired = cluster.desired(["hub"], [["api1", "10.42.12.0/30"]]);
+    desired = cluster.desired(["hub"], [["api1", ["10.42.12.0", "10.42.12.1", "10.42.12.2", "10.42.12.3"]]]);
     await cluster.prepare("hub");
   });
   afterEach(() => cluster.dispose());

@@ -18,7 +18,7 @@ described("members of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () =>
   afterEach(() => cluster.dispose());
 
   const wish = (...members: string[]): DesiredEtcdCluster =>
-    cluster.desired(members, [["api1", "10.42.12.0/30"]]);
+    cluster.desired(members, [["api1", ["10.42.12.0", "10.42.12.1", "10.42.12.2", "10.42.12.3"]]]);
   const rows = async (node: string) => (await cluster.admin(node, "member", "list")).split("\n");
   const leader = async (node: string) =>
     (await cluster.admin(node, "get", "weft/leader", "--print-value-only")).split("/");

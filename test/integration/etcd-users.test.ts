@@ -31,8 +31,8 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
     desired = cluster.desired(
       ["hub"],
       [
-        ["api1", "10.42.12.0/26"],
-        ["web1", "10.42.13.0/29"],
+        ["api1", ["10.42.12.0", "10.42.12.63"]],
+        ["web1", ["10.42.13.1"]],
       ],
     );
     api1 = cluster.client("api1");
@@ -62,8 +62,8 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
 
   it.each([
     ["its own node", `${nodes}/api1`],
-    ["the first address of its range", `${addresses}/10.42.12.0`],
-    ["the last address of its range", `${addresses}/10.42.12.63`],
+    ["the address of an endpoint", `${addresses}/10.42.12.0`],
+    ["the address of another endpoint", `${addresses}/10.42.12.63`],
     ["its own address", `${addresses}/10.77.0.10`],
     ["an identity", `${identities}/id/4711`],
     ["a reference to it", `${identities}/value/spiffe:id=abc;/10.77.0.10`],
@@ -80,7 +80,7 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
     ["a node below its own", `${nodes}/api1/x`],
     ["a node whose name begins like its own", `${nodes}/api12`],
     ["a node of another cluster", "cilium/state/nodes/v1/other/api1"],
-    ["an address behind its range", `${addresses}/10.42.12.64`],
+    ["an address that no endpoint of it has", `${addresses}/10.42.12.1`],
     ["an address that begins like one of its own", `${addresses}/10.42.12.630`],
     ["a range that begins in its own", `${addresses}/10.42.12.0/0`],
     ["another's address", `${addresses}/10.42.13.1`],
@@ -184,9 +184,9 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
     expect(await as(api1, "put", `${nodes}/api1`, "1")).toBe("done");
   });
 
-  it("a client that is none any more may do nothing, and its keys are gone; another range is given", async () => {
+  it("a client that is none any more may do nothing, and its keys are gone; another address is given", async () => {
     expect(await as(web1, "put", `${addresses}/10.42.13.1`, "1")).toBe("done");
-    const less = cluster.desired(["hub"], [["api1", "10.42.14.0/30"]]);
+    const less = cluster.desired(["hub"], [["api1", ["10.42.14.1"]]]);
     await cluster.settle("hub", less);
     expect(await as(web1, "get", `${nodes}/api1`)).toMatch(/permission denied|user name not found/);
     expect(await as(web1, "put", `${nodes}/web1`, "1")).toMatch(/permission denied|user name not found/);
@@ -198,13 +198,13 @@ described("users of the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => {
 
   it("authentication that somebody disabled is enabled again", async () => {
     await cluster.admin("hub", "auth", "disable");
-    const less = cluster.desired(["hub"], [["api1", "10.42.14.0/30"]]);
+    const less = cluster.desired(["hub"], [["api1", ["10.42.14.1"]]]);
     expect((await cluster.nextRound("hub", less)).isOpen).toBe(true);
     expect(await cluster.admin("hub", "auth", "status")).toContain("true");
   });
 
   it("does next to nothing when nothing is to do", async () => {
-    const less = cluster.desired(["hub"], [["api1", "10.42.14.0/30"]]);
+    const less = cluster.desired(["hub"], [["api1", ["10.42.14.1"]]]);
     const standing = await cluster.settle("hub", less);
     await cluster.kill("hub");
     expect(await cluster.keep("hub", less)).toBe(standing);

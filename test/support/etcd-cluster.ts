@@ -197,14 +197,17 @@ export class EtcdCluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  desired(members: readonly string[], clients: readonly (readonly [string, string])[]): DesiredEtcdCluster {
+  desired(
+    members: readonly string[],
+    clients: readonly (readonly [string, readonly string[]])[],
+  ): DesiredEtcdCluster {
     return {
       members: members.map((node) => ({ node, address: "127.0.0.1", name: this.nameOf(node) })),
-      clients: clients.map(([node, range], i) => ({
+      clients: clients.map(([node, addresses], i) => ({
         node,
         address: `10.77.0.${10 + i}`,
         name: `${node}.cilium.weft`,
-        range,
+        addresses,
       })),
     };
   }

@@ -22,7 +22,7 @@ export function compileMesh(
   const endpoints = meshEndpoints(mesh);
   const plain = memory.same(compileRecords(mesh));
   const leading = endpoints.size === 0 ? plain : memory.same(compileRecords(mesh, endpoints));
-  const clusters = etcdClusters(mesh);
+  const clusters = etcdClusters(mesh, endpoints);
   const workloads = workloadsByNode(mesh);
   const common = memory.same([
     mesh.name,

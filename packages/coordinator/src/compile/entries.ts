@@ -31,7 +31,7 @@ export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
 
 /** For their agents, not for etcd and Cilium themselves, which speak no Workload API. */
 function etcdEntries(mesh: Mesh): RegistrationEntry[] {
-  return [...etcdClusters(mesh)].flatMap(([node, { members, clients }]) => [
+  return [...etcdClusters(mesh, new Map())].flatMap(([node, { members, clients }]) => [
     ...(members.some((member) => member.node === node)
       ? [etcdMemberEntry(mesh.trustDomain, node, mesh.dns.zone)]
       : []),

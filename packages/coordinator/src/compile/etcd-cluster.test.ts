@@ -25,8 +25,8 @@ const members = [
   { node: "etc2", address: "10.77.0.22", name: "etc2.node.mesh.internal" },
   { node: "hub", address: "10.77.0.10", name: "hub.node.mesh.internal" },
 ];
-const api1 = { node: "api1", address: "10.77.0.12", name: "api1.cilium.weft", range: "10.42.12.0/24" };
-const web1 = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", range: "10.42.11.0/24" };
+const api1 = { node: "api1", address: "10.77.0.12", name: "api1.cilium.weft", addresses: ["10.42.12.243"] };
+const web1 = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", addresses: ["10.42.11.127"] };
 
 describe("the mesh's own etcd", () => {
   it("is all of it to a member, and itself alone to a client, whose Cilium has no other", () => {

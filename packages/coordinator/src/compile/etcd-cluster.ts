@@ -5,18 +5,19 @@ import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
 import { clientName, memberName } from "@weft/shared/render/etcd-places";
 import { etcdNodes } from "../mesh/selection.ts";
+import { addressesOf, type MeshEndpoints } from "./endpoints.ts";
 
 /** By node. A member looks after all clients; a client needs to know of the members, and of itself. */
-export function etcdClusters(mesh: Mesh): ReadonlyMap<string, DesiredEtcdCluster> {
+export function etcdClusters(mesh: Mesh, endpoints: MeshEndpoints): ReadonlyMap<string, DesiredEtcdCluster> {
   const running = new Set(etcdNodes(mesh));
   if (running.size === 0) return new Map();
   const nodes = mesh.nodes.toSorted((a, b) => byText(a.name, b.name));
   const members = nodes
     .filter(({ name }) => running.has(name))
     .map(({ name, address }) => ({ node: name, address, name: memberName(name, mesh.dns.zone) }));
-  const clients = nodes.flatMap(({ name, address, enforcement, range }): EtcdClient[] =>
-    enforcement === "cilium" && range !== undefined
-      ? [{ node: name, address, name: clientName(name), range }]
+  const clients = nodes.flatMap(({ name, address, enforcement }): EtcdClient[] =>
+    enforcement === "cilium"
+      ? [{ node: name, address, name: clientName(name), addresses: addressesOf(endpoints.get(name)) ?? [] }]
       : [],
   );
   const given: readonly (readonly [string, readonly EtcdClient[]])[] = [

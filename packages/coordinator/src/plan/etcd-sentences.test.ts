@@ -31,8 +31,8 @@ describe("a member of the mesh's own etcd", () => {
   it("starts, and lets the agents of Cilium in", () => {
     expect(wordsOf(operators, own, "hub")).toEqual([
       "hub: a member of the mesh's own etcd runs here (weft-etcd.service)",
-      "hub: etcd lets the Cilium agent of api1 (10.77.0.12) in, to say who has an address of 10.42.12.0/24",
-      "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has an address of 10.42.11.0/24",
+      "hub: etcd lets the Cilium agent of api1 (10.77.0.12) in, to say who has 10.42.12.243",
+      "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has 10.42.11.127",
     ]);
     expect(wordsOf(own, three, "etc1")[0]).toBe(
       "etc1: a member of the mesh's own etcd runs here (weft-etcd.service), beside etc2 and hub",
@@ -53,8 +53,8 @@ describe("a member of the mesh's own etcd", () => {
       "hub: the mesh's own etcd has members on etc1 (10.77.0.21), etc2 (10.77.0.22) and hub (10.77.0.10), before: hub (10.77.0.10)",
     ]);
     expect(wordsOf(own, own.replace("10.42.11.0/24", "10.42.21.0/24"), "hub")).toEqual([
-      "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has an address of 10.42.21.0/24",
-      "hub: etcd no longer lets the Cilium agent of web1 (10.77.0.11) in, to say who has an address of 10.42.11.0/24",
+      "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has 10.42.21.127",
+      "hub: etcd no longer lets the Cilium agent of web1 (10.77.0.11) in, to say who has 10.42.11.127",
     ]);
   });
 
@@ -72,8 +72,8 @@ describe("a member of the mesh's own etcd", () => {
     const change = plan(operators, own).find(({ node }) => node === "hub");
     expect(change?.diff).toContain(
       "+etcd member hub 10.77.0.10 hub.node.mesh.internal\n" +
-        "+etcd client api1 10.77.0.12 api1.cilium.weft 10.42.12.0/24\n" +
-        "+etcd client web1 10.77.0.11 web1.cilium.weft 10.42.11.0/24\n" +
+        "+etcd client api1 10.77.0.12 api1.cilium.weft 10.42.12.243\n" +
+        "+etcd client web1 10.77.0.11 web1.cilium.weft 10.42.11.127\n" +
         "+etcd here weft-etcd.service /var/lib/weft-etcd /etc/weft/etcd/svid/bundle.pem /etc/weft/etcd/svid/svid.pem " +
         "/etc/weft/etcd/svid/svid.key\n",
     );

@@ -34,7 +34,7 @@ function asMember(node: string, side: Side): DesiredEtcdCluster | undefined {
 
 function clientSentences(before: readonly EtcdClient[], after: readonly EtcdClient[]): string[] {
   const said = (client: EtcdClient) =>
-    `the Cilium agent of ${client.node} (${client.address}) in, to say who has an address of ${client.range}`;
+    `the Cilium agent of ${client.node} (${client.address}) in, to say who has ${listed(client.addresses) || "no address"}`;
   const [old, now] = [before, after].map((clients) => new Set(clients.map(said)));
   return [
     ...after

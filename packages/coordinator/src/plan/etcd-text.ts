@@ -9,7 +9,10 @@ export function etcdText({ node: own, etcdCluster }: Pick<DesiredContent, "node"
   const files = [etcdPlaces.data, ...Object.values(memberSvidFiles)];
   return [
     ...members.map(({ node, address, name }) => `etcd member ${node} ${address} ${name}\n`),
-    ...clients.map(({ node, address, name, range }) => `etcd client ${node} ${address} ${name} ${range}\n`),
+    ...clients.map(
+      ({ node, address, name, addresses }) =>
+        `${["etcd client", node, address, name, ...addresses].join(" ")}\n`,
+    ),
     ...(members.some(({ node }) => node === own) ? [`etcd here ${etcdUnit} ${files.join(" ")}\n`] : []),
   ].join("");
 }

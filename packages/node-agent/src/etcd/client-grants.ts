@@ -1,7 +1,6 @@
 // In: a client of the mesh's own etcd. Out: what its agent of Cilium may read and write there. Pure.
 // Each address is a key of its own: below a prefix like 10.42.12. there is room for 10.42.12.0/0, too, and an agent takes
 // such a key for the identity of the whole range (1.18.10, pkg/identity/identity.go, PrefixString).
-import { cidrContains, formatCidr, parseCidr } from "@weft/shared/model/address";
 import type { EtcdClient } from "@weft/shared/model/desired-etcd";
 
 export interface EtcdGrant {
@@ -18,35 +17,13 @@ export const idFolder = "cilium/state/identities/v1/id/";
 export const valueFolder = "cilium/state/identities/v1/value/";
 export const lockFolders = ["cilium/state/identities/v1/locks/", "cilium/.initlock/"] as const;
 
-/** Range /22: of a wider one nobody may write anything, and the keeper says so. */
-const mostAddresses = 1024n;
-
 export function nodeKey(cluster: string, node: string): string {
   return `cilium/state/nodes/v1/${cluster}/${node}`;
 }
 
-/** undefined: no IPv4 range, or one with too many. */
-export function addressesOf(range: string): string[] | undefined {
-  const cidr = parseCidr(range);
-  if (cidr?.family !== 4) return undefined;
-  const count = 1n << BigInt(32 - cidr.bits);
-  if (count > mostAddresses) return undefined;
-  return Array.from({ length: Number(count) }, (_, i) =>
-    formatCidr({ family: 4, network: cidr.network + BigInt(i), bits: 32 }),
-  );
-}
-
-/** True of one address, in its one spelling, that is the client's. */
-export function isOwnAddress({ address, range }: EtcdClient, text: string): boolean {
-  if (text === address) return true;
-  const [outer, inner] = [parseCidr(range), parseCidr(text)];
-  if (outer === undefined || inner === undefined) return false;
-  return inner.bits === 32 && formatCidr(inner) === text && cidrContains(outer, inner);
-}
-
 /** @param cluster as Cilium calls the mesh */
 export function clientGrants(client: EtcdClient, cluster: string): EtcdGrant[] {
-  const own = new Set([client.address, ...(addressesOf(client.range) ?? [])]);
+  const own = new Set([client.address, ...client.addresses]);
   return [
     below("read", "cilium/"),
     { permission: "write", key: nodeKey(cluster, client.node), end: "" },

@@ -2,7 +2,7 @@
 // Keys of a node that is no client go at once; an identity without a user, and a lock that its owner forgot, when they
 // have been so, unchanged, for as long as a lease lives: by then whoever comes back has made its reference again.
 import type { EtcdClient } from "@weft/shared/model/desired-etcd";
-import { addressFolder, idFolder, isOwnAddress, lockFolders, nodeKey, valueFolder } from "./client-grants.ts";
+import { addressFolder, idFolder, lockFolders, nodeKey, valueFolder } from "./client-grants.ts";
 
 export interface EtcdKey {
   readonly key: string;
@@ -43,12 +43,16 @@ export function findGarbage(
 ): { readonly garbage: readonly EtcdKey[]; readonly suspects: Suspects } {
   const nodeKeys = new Set(clients.map(({ node }) => nodeKey(cluster, node)));
   const nodeAddresses = new Set(clients.map(({ address }) => address));
+  const addressKeys = new Set(
+    clients.flatMap(({ address, addresses }) =>
+      [address, ...addresses].map((each) => `${addressFolder}${each}`),
+    ),
+  );
   const used = new Set(references.map(({ value }) => value));
   const isStranger = (key: string) =>
     (key.startsWith(nodeFolder) && !nodeKeys.has(key)) ||
     (key.startsWith(valueFolder) && !nodeAddresses.has(key.slice(key.lastIndexOf("/") + 1))) ||
-    (key.startsWith(addressFolder) &&
-      !clients.some((client) => isOwnAddress(client, key.slice(addressFolder.length))));
+    (key.startsWith(addressFolder) && !addressKeys.has(key));
   const isSuspect = (key: string) =>
     (key.startsWith(idFolder) && !used.has(key.slice(idFolder.length))) ||
     lockFolders.some((folder) => key.startsWith(folder));

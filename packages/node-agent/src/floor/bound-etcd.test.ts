@@ -9,7 +9,7 @@ import { parseFloor } from "./parse-floor.ts";
 const base = emptyContent("web1");
 const member = (node: string, address: string) => ({ node, address, name: `${node}.node.mesh.internal` });
 const [own, hub] = [member("web1", base.address), member("hub", "10.77.0.10")];
-const client = { node: "web1", address: base.address, name: "web1.cilium.weft", range: "10.42.1.0/24" };
+const client = { node: "web1", address: base.address, name: "web1.cilium.weft", addresses: ["10.42.1.9"] };
 
 function floored(content: DesiredContent, lines?: string) {
   const { floor } = lines === undefined ? {} : parseFloor("floor.yaml", `weft-floor: v1\n${lines}\n`);

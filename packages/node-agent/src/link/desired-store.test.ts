@@ -6,7 +6,7 @@ import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { checkDesired, readDesired, writeDesired } from "./desired-store.ts";
 
 const members = [{ node: "hub", address: "10.77.0.10", name: "hub.node.mesh.internal" }];
-const client = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", range: "10.42.1.0/24" };
+const client = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", addresses: ["10.42.1.9"] };
 /** Every part of a state: what is left out of it would be refused as damaged. */
 const whole: Required<DesiredContent> = {
   ...two,

@@ -27,10 +27,10 @@ const memberOf = (node: string, address: string): EtcdMember => ({
   name: `${node}.node.${zone}`,
 });
 const [hub, web1] = [memberOf("hub", "10.77.0.10"), memberOf("web1", "10.77.0.11")];
-const client = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", range: "10.42.1.0/24" };
+const client = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", addresses: ["10.42.1.9"] };
 
 function desiredWith(members: readonly EtcdMember[], isClient = false): DesiredState {
-  const cilium = { etcd: undefined, range: client.range, ranges: "10.42.0.0/16", endpoints: [] };
+  const cilium = { etcd: undefined, range: "10.42.1.0/24", ranges: "10.42.0.0/16", endpoints: [] };
   const content = {
     ...emptyContent("web1"),
     ...(members.length === 0 ? {} : { etcdCluster: { members, clients: [client] } }),

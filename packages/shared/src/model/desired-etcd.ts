@@ -14,8 +14,8 @@ export interface EtcdClient {
   readonly address: string;
   /** The common name of its certificate, and so its user in etcd. */
   readonly name: string;
-  /** IPv4 CIDR: it may say of these addresses which identity they have, and of no others. */
-  readonly range: string;
+  /** Of its endpoints, sorted: it may say of these, and of its node's, which identity they have, and of no others. */
+  readonly addresses: readonly string[];
 }
 
 export interface DesiredEtcdCluster {

@@ -4,12 +4,12 @@ import type * as wire from "../gen/weft/v1/desired.ts";
 import { familyOf } from "../model/address.ts";
 import type { DesiredEtcdCluster, EtcdClient, EtcdMember } from "../model/desired-etcd.ts";
 import { isLabel, parseNodeName } from "../model/ids.ts";
-import { address, block } from "./policy-field.ts";
+import { address } from "./policy-field.ts";
 
 export function encodeEtcdCluster({ members, clients }: DesiredEtcdCluster): wire.DesiredEtcdCluster {
   return {
     members: members.map((member) => ({ ...member })),
-    clients: clients.map((client) => ({ ...client })),
+    clients: clients.map((client) => ({ ...client, addresses: [...client.addresses] })),
   };
 }
 
@@ -32,14 +32,14 @@ function decodeMember({ node, address: at, name }: wire.EtcdMember): EtcdMember 
   };
 }
 
-function decodeClient({ node, address: at, name, range }: wire.EtcdClient): EtcdClient {
-  const cidr = block(range, "range of a client of etcd");
-  if (!cidr.includes("/") || familyOf(cidr) !== 4) throw bad(`"${range}" is no IPv4 CIDR`);
+function decodeClient({ node, address: at, name, addresses }: wire.EtcdClient): EtcdClient {
+  const endpoints = addresses.map((each) => address(each, "address of an endpoint"));
+  for (const each of endpoints) if (familyOf(each) !== 4) throw bad(`"${each}" is no IPv4 address`);
   return {
     node: parseNodeName(node),
     address: address(at, "address of a client of etcd"),
     name: hostName(name),
-    range: cidr,
+    addresses: endpoints,
   };
 }
 

@@ -253,8 +253,8 @@ export interface EtcdClient {
   address: string;
   /** in its certificate; its user in etcd */
   name: string;
-  /** IPv4 CIDR: it may say of these addresses which identity they have */
-  range: string;
+  /** of its endpoints, IPv4: it may say of these which identity they have */
+  addresses: string[];
 }
 
 export interface DesiredEndpoint {
@@ -3099,7 +3099,7 @@ export const EtcdMember: MessageFns<EtcdMember> = {
 };
 
 function createBaseEtcdClient(): EtcdClient {
-  return { node: "", address: "", name: "", range: "" };
+  return { node: "", address: "", name: "", addresses: [] };
 }
 
 export const EtcdClient: MessageFns<EtcdClient> = {
@@ -3113,8 +3113,8 @@ export const EtcdClient: MessageFns<EtcdClient> = {
     if (message.name !== "") {
       writer.uint32(26).string(message.name);
     }
-    if (message.range !== "") {
-      writer.uint32(34).string(message.range);
+    for (const v of message.addresses) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -3161,7 +3161,7 @@ export const EtcdClient: MessageFns<EtcdClient> = {
               break;
             }
 
-            message.range = reader.string();
+            message.addresses.push(reader.string());
             continue;
           }
         }
@@ -3181,7 +3181,9 @@ export const EtcdClient: MessageFns<EtcdClient> = {
       node: isSet(object.node) ? globalThis.String(object.node) : "",
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       name: isSet(object.name) ? globalThis.String(object.name) : "",
-      range: isSet(object.range) ? globalThis.String(object.range) : "",
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -3196,8 +3198,8 @@ export const EtcdClient: MessageFns<EtcdClient> = {
     if (message.name !== "") {
       obj.name = message.name;
     }
-    if (message.range !== "") {
-      obj.range = message.range;
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
     }
     return obj;
   },
@@ -3210,7 +3212,7 @@ export const EtcdClient: MessageFns<EtcdClient> = {
     message.node = object.node ?? "";
     message.address = object.address ?? "";
     message.name = object.name ?? "";
-    message.range = object.range ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
