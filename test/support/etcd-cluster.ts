@@ -1,5 +1,6 @@
 // In: real programs of etcd. Out: members on loopback with certificates as SPIRE would give them, each with the keeper of its
 // node, whose clock is moved by hand; and anybody else who tries the cluster with a certificate.
+// over 300 lines: a cluster of real members, and all that is done to it
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
