@@ -21,9 +21,9 @@ function meshOf(from: string): Mesh {
 const compile = (from: string, memory?: CompileMemory) => compileMesh(meshOf(from), place, memory);
 
 const members = [
+  { node: "hub", address: "10.77.0.10", name: "hub.node.mesh.internal" },
   { node: "etc1", address: "10.77.0.21", name: "etc1.node.mesh.internal" },
   { node: "etc2", address: "10.77.0.22", name: "etc2.node.mesh.internal" },
-  { node: "hub", address: "10.77.0.10", name: "hub.node.mesh.internal" },
 ];
 const api1 = { node: "api1", address: "10.77.0.12", name: "api1.cilium.weft", addresses: ["10.42.12.243"] };
 const web1 = { node: "web1", address: "10.77.0.11", name: "web1.cilium.weft", addresses: ["10.42.11.127"] };

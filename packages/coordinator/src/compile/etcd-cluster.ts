@@ -1,5 +1,5 @@
-// In: a valid mesh. Out: for each node that has to do with the mesh's own etcd, what it is given of it. Pure; the order of the file
-// does not show.
+// In: a valid mesh. Out: for each node that has to do with the mesh's own etcd, what it is given of it. Pure; the order of the
+// file shows in that of the members alone: the first begins the cluster.
 import type { DesiredEtcdCluster, EtcdClient } from "@weft/shared/model/desired-etcd";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
@@ -9,11 +9,12 @@ import { addressesOf, type MeshEndpoints } from "./endpoints.ts";
 
 /** By node. A member looks after all clients; a client needs to know of the members, and of itself. */
 export function etcdClusters(mesh: Mesh, endpoints: MeshEndpoints): ReadonlyMap<string, DesiredEtcdCluster> {
-  const running = new Set(etcdNodes(mesh));
-  if (running.size === 0) return new Map();
+  const running = etcdNodes(mesh);
+  if (running.length === 0) return new Map();
   const nodes = mesh.nodes.toSorted((a, b) => byText(a.name, b.name));
-  const members = nodes
-    .filter(({ name }) => running.has(name))
+  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const members = running
+    .flatMap((name) => byName.get(name) ?? [])
     .map(({ name, address }) => ({ node: name, address, name: memberName(name, mesh.dns.zone) }));
   const clients = nodes.flatMap(({ name, address, enforcement }): EtcdClient[] =>
     enforcement === "cilium"

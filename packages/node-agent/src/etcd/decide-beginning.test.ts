@@ -21,16 +21,17 @@ describe("how a member without data begins", () => {
     expect(decideBeginning(a, { members: [a] }, undefined, 0)).toEqual(start([a], true));
   });
 
-  it("is alone as well, where it is the first of several, and nobody has answered for a while", () => {
-    const all = { members: [a, b, c] };
-    expect(decideBeginning(a, all, undefined, silentForMs - 1)).toEqual(waits("no other member answers"));
-    expect(decideBeginning(a, all, undefined, silentForMs)).toEqual(start([a], true));
+  it("is alone as well, where it is named first of several, and nobody has answered for a while", () => {
+    const all = { members: [b, a, c] };
+    expect(decideBeginning(b, all, undefined, silentForMs - 1)).toEqual(waits("no other member answers"));
+    expect(decideBeginning(b, all, undefined, silentForMs)).toEqual(start([b], true));
   });
 
   it("is never a cluster of its own for any other", () => {
-    expect(decideBeginning(b, { members: [a, b, c] }, undefined, silentForMs * 100)).toEqual(
-      waits("waits for a"),
-    );
+    for (const other of [a, c])
+      expect(decideBeginning(other, { members: [b, a, c] }, undefined, silentForMs * 100)).toEqual(
+        waits("waits for b"),
+      );
   });
 
   it("is what those say that are there already, even for the first", () => {

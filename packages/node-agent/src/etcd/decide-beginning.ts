@@ -2,7 +2,7 @@
 // what it waits for. Pure.
 //
 // INVARIANTS
-// - One member alone makes the cluster; all others are added to it by a member that runs, one by one.
+// - One member alone makes the cluster, the first that the mesh file names; all others are added to it by a member that runs, one by one.
 // - Whoever was a member and has no data any more does not come back under its old number: the others would count on a log
 //   that is gone.
 import type { DesiredEtcdCluster, EtcdMember } from "@weft/shared/model/desired-etcd";
@@ -30,7 +30,7 @@ export function decideBeginning(
 ): Decided {
   const ownUrl = peerUrlOf(own.name);
   if (answer !== undefined) return joined(ownUrl, answer);
-  const first = members.map(({ node }) => node).sort()[0];
+  const first = members[0]?.node;
   if (first !== own.node) return { wait: `it waits for ${first}, which begins the cluster, and adds it` };
   const alone = { members: [{ name: own.name, peerUrl: ownUrl }], isNew: true };
   if (members.length === 1 || silentMs >= silentForMs) return { beginning: alone };

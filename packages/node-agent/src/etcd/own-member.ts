@@ -88,6 +88,9 @@ export class OwnMember {
     const { bundle, isUsable, trouble } = await writeSvidFiles(host, book, wish, svids);
     const told: Finding[] = trouble === undefined ? [] : [{ code: "ETCD_DOWN", detail: trouble }];
     if (!isUsable) return told;
+    // who asks the others whether they have begun shows them a certificate, and has to know theirs
+    if (bundle !== undefined && (await host.files.info(etcdPlaces.settings)) === undefined)
+      await putFiles(host, book, new Map([[memberSvidFiles.bundle, bundle]]), []);
     const wanted = { desired, cluster, member, bundle };
     return [...told, ...(await this.#begin(book, wanted, signal))];
   }

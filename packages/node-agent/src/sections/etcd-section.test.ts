@@ -143,7 +143,8 @@ describe("the only member", () => {
     expect(steps.map(({ step, subject }) => `${step} ${subject}`)).toEqual([
       ...["etcd", "etcdctl", "etcdutl"].map((name) => `fetchComponent ${name}`),
       `writeFiles ${memberSvidFiles.certificate}`,
-      `writeFiles ${etcdPlaces.hosts} and 2 more`,
+      `writeFiles /etc/weft/etcd/svid/bundle.pem`,
+      `writeFiles ${etcdPlaces.hosts} and 1 more`,
       ...[`enableUnit ${etcdUnit}`, `startUnit ${etcdUnit}`],
     ]);
     expect(await settings()).toMatchObject({

@@ -236,6 +236,7 @@ export interface DesiredEtcd {
 
 /** An etcd that Weft runs for the agents of Cilium. */
 export interface DesiredEtcdCluster {
+  /** the first begins the cluster */
   members: EtcdMember[];
   /** for a member all of them; for any other node itself */
   clients: EtcdClient[];
