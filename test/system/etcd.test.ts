@@ -110,11 +110,12 @@ describe("an etcd that the mesh runs", () => {
       expect(await etcdctl("hub", ["auth", "status"])).toContain("Authentication Status: true");
       const who = await must(world, "hub", ["ps", "-o", "user=", "-C", "etcd"]);
       expect(who.trim()).toBe("weft-etcd");
-      expect((await etcdctl("hub", ["user", "list"])).split("\n").sort()).toEqual([
-        "hub.node.mesh.internal",
-        "root",
-        "web1.cilium.weft",
-      ]);
+      const users = "hub.node.mesh.internal root web1.cilium.weft";
+      await until(`its users are ${users}`, minutes, async () => {
+        const found = (await etcdctl("hub", ["user", "list"])).split("\n").sort().join(" ");
+        if (found === users) return true;
+        throw new Error(found);
+      });
       await until("a heartbeat", minutes, async () => {
         const text = await etcdctl("hub", ["get", "--print-value-only", "cilium/.heartbeat"]);
         return Number.isNaN(Date.parse(text)) ? undefined : true;
