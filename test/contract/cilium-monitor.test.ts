@@ -222,13 +222,21 @@ describe("who listens to Cilium", () => {
     await host.files.write(unix, connection(27));
     begin("exec sleep 60");
     await until("one is running", () => (pids.length > 0 ? true : undefined));
-    host.clock.advance(60_000);
+    host.clock.advance(10_000);
     expect((await watch.report())?.memory.seconds).toBe(0);
     await host.files.write(unix, connection(28, "/tmp/cilium/monitor1_2.sock"));
     for (let look = 0; look < 3; look++) await nextLook();
     expect((await watch.report())?.memory.seconds).toBe(0);
     await host.files.write(unix, connection(28));
     await listening();
+  });
+
+  it("is told when the agent takes no connection: it hangs", async () => {
+    isTaken = false;
+    begin("exec sleep 60");
+    await until("a finding", () => (findings.length > 0 ? true : undefined));
+    expect(findings).toMatchObject([{ code: "CILIUM_UNHEARD", detail: expect.stringContaining("may hang") }]);
+    await eventually("those before are ended", () => !pids.slice(0, -1).some(isAlive));
   });
 
   it("begins anew when the clock is set: no memory becomes older for that", async () => {

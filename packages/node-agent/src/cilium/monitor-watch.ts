@@ -42,6 +42,8 @@ const connected = "03";
 
 const lookMs = 5_000;
 const askMs = 100;
+/** It gives up by itself after 12 s, but not on an agent that hangs. */
+const connectsWithinMs = 20_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 30_000;
 /** So many starts in a row that came to nothing are told. */
@@ -173,6 +175,7 @@ export class MonitorWatch {
   async #watch(monitor: AbortController, former: ReadonlySet<string>): Promise<void> {
     const { clock } = this.#parts.host;
     const { signal } = monitor;
+    const began = this.#now().getTime();
     while (!signal.aborted) {
       if (this.#endpoints().length === 0) {
         monitor.abort();
@@ -186,6 +189,9 @@ export class MonitorWatch {
           this.#whyNot = "";
           this.#ending = "the program that listened ended";
           this.#parts.onFindings([]);
+        } else if (this.#now().getTime() - began > connectsWithinMs) {
+          this.#whyNot = "the agent of Cilium takes nobody who listens: it may hang";
+          monitor.abort();
         }
       }
       await clock.sleep(this.#since === undefined ? askMs : lookMs, signal).catch(() => {});
