@@ -97,7 +97,8 @@ place_release() {
     return
   fi
   if [ -d "$target/components" ]; then cp -al "$target/components" "$staging/components"; else mkdir "$staging/components"; fi
-  # the operator's, and what is judged by it goes on
+  # the operator's, and what is judged by it goes on; under its other name where an install was killed between two renames
+  [ -d "$target/cilium" ] || [ ! -d "$target/cilium.old" ] || mv "$target/cilium.old" "$target/cilium"
   [ ! -d "$target/cilium" ] || cp -al "$target/cilium" "$staging/cilium"
   find "$staging" \( -path "$staging/components" -o -path "$staging/cilium" \) -prune -o -type f -exec sync {} +
   [ ! -d "$target" ] || mv "$target" "$previous"

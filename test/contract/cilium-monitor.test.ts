@@ -1,6 +1,6 @@
 // Who listens to Cilium at endpoints, with a program in place of `cilium-dbg monitor` that prints recorded lines
 // (fixtures/cilium-1.18.10: monitor-fed.txt is what the real one printed) and then does what the test says.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { MonitorWatch } from "../../packages/node-agent/src/cilium/monitor-watch.ts";
@@ -19,6 +19,8 @@ const api = { ...endpointOf("api", 80), address: "10.42.2.5" };
 const one = "Policy verdict log: flow 0x1 local EP ID 5, remote ID 36880, proto 6, ingress, action deny, ";
 const line = `${one}auth: disabled, match none, 10.42.1.61:4001 -> 10.42.2.5:9090 tcp SYN`;
 
+const other = '{"type":"drop","reason":"Unsupported L4 protocol","srcLabel":8061,"summary":{}}';
+
 let host: FakeHost;
 let desired: ReturnType<typeof desiredWith> | undefined;
 let findings: readonly Finding[];
@@ -26,26 +28,26 @@ let findings: readonly Finding[];
 let scripts: string[];
 let pids: number[];
 let asked: number[];
+/** Each program gets a connection from the agent. */
+let isTaken: boolean;
 let watch: MonitorWatch;
 let stop: AbortController;
 let running: Promise<void>;
 
-const connected = (isTo: boolean) =>
-  host.files.write(
-    "/proc/net/unix",
-    `Num       RefCount Protocol Flags    Type St Inode Path
+const unix = "/proc/net/unix";
+const connection = (inode: number | undefined, path = "/var/run/cilium/monitor1_2.sock") =>
+  `Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 26 /var/run/cilium/monitor1_2.sock
-${isTo ? "0000000000000000: 00000003 00000000 00000000 0001 03 27 /var/run/cilium/monitor1_2.sock\n" : ""}`,
-  );
+${inode === undefined ? "" : `0000000000000000: 00000003 00000000 00000000 0001 03 ${inode} ${path}\n`}`;
 
 beforeEach(async () => {
   host = new FakeHost();
   desired = desiredWith([api]);
-  [findings, pids, asked] = [[], [], []];
+  [findings, pids, asked, isTaken] = [[], [], [], true];
   scripts = [];
   stop = new AbortController();
   await host.files.write("/run/cilium/monitor1_2.sock", "");
-  await connected(true);
+  await host.files.write(unix, connection(undefined));
   const real = new LinuxExec();
   const lines: Exec["lines"] = (program, args, onLine, signal) => {
     expect([program, ...args].join(" ")).toBe(
@@ -56,6 +58,7 @@ beforeEach(async () => {
       return { done: Promise.reject(new WeftError("WEFT-E007", "gone")), pid: undefined };
     const child = real.lines("sh", ["-c", script], onLine, signal);
     pids.push(child.pid ?? 0);
+    if (isTaken) writeFileSync(`${host.root}${unix}`, connection(100 + pids.length));
     return child;
   };
   const client = {
@@ -103,6 +106,11 @@ const until = <T>(what: string, look: () => T | undefined | Promise<T | undefine
     if (found === undefined) host.clock.advance(1_000);
     return found;
   });
+/** Whoever sleeps looks again. */
+const nextLook = async () => {
+  await eventually("it sleeps", () => (host.clock.sleeping > 0 ? true : undefined));
+  host.clock.advance(100);
+};
 const told = (count: number) =>
   until(`${count} flows`, async () => {
     const report = await watch.report();
@@ -209,12 +217,53 @@ describe("who listens to Cilium", () => {
   });
 
   it("does not count as listening before the agent has its connection", async () => {
-    await connected(false);
+    isTaken = false;
+    // the end of one that is gone, and somebody else's socket of that name
+    await host.files.write(unix, connection(27));
     begin("exec sleep 60");
     await until("one is running", () => (pids.length > 0 ? true : undefined));
-    host.clock.advance(60_000);
+    host.clock.advance(10_000);
     expect((await watch.report())?.memory.seconds).toBe(0);
-    await connected(true);
+    await host.files.write(unix, connection(28, "/tmp/cilium/monitor1_2.sock"));
+    for (let look = 0; look < 3; look++) await nextLook();
+    expect((await watch.report())?.memory.seconds).toBe(0);
+    await host.files.write(unix, connection(28));
     await listening();
+  });
+
+  it("is told when the agent takes no connection: it hangs", async () => {
+    isTaken = false;
+    begin("exec sleep 60");
+    await until("a finding", () => (findings.length > 0 ? true : undefined));
+    expect(findings).toMatchObject([{ code: "CILIUM_UNHEARD", detail: expect.stringContaining("may hang") }]);
+    await eventually("those before are ended", () => !pids.slice(0, -1).some(isAlive));
+  });
+
+  it("begins anew when the clock is set: no memory becomes older for that", async () => {
+    begin("exec sleep 60");
+    await listening();
+    host.clock.advance(7 * 24 * 3600_000);
+    expect(await watch.report()).toMatchObject({
+      memory: { seconds: 1, gap: "the clock was set, or stood still" },
+    });
+  });
+
+  it("counts what it does not remember: it takes room in the datapath's rate, too", async () => {
+    begin(`yes '${other}' | head -n ${eventRate}; exec sleep 60`);
+    await eventually("the gap", async () => {
+      const report = await watch.report();
+      return report?.memory.gap.startsWith("more than") === true ? report : undefined;
+    });
+  });
+
+  it("ends, and says why, when nobody can tell whether it is connected", async () => {
+    const { readText } = host.files;
+    host.files.readText = (path) =>
+      path === unix && pids.length > 0
+        ? Promise.reject(new WeftError("WEFT-E004", "cannot be read"))
+        : readText.call(host.files, path);
+    begin("exec sleep 60");
+    await until("a finding", () => (findings.length > 0 ? true : undefined));
+    expect(findings).toEqual([{ code: "CILIUM_UNHEARD", detail: "cannot be read" }]);
   });
 });

@@ -31,6 +31,17 @@ function run(script: string): string {
 
 const shown = "inside -o link show eth0; inside -o -4 addr show eth0; inside route; ip -o link show";
 
+describe("weft-cilium-down remember", () => {
+  it("puts the programs back where an install was killed between its two renames, and only there", () => {
+    const opt =
+      "mount -t tmpfs none /opt; mkdir -p /opt/weft/cilium.old/bpf; take_down remember; find /opt/weft;";
+    expect(run(opt)).toBe("/opt/weft\n/opt/weft/cilium\n/opt/weft/cilium/bpf\n");
+    expect(run(`${opt} mkdir /opt/weft/cilium.old; take_down remember; ls /opt/weft`)).toMatch(
+      /\ncilium\ncilium\.old\n$/,
+    );
+  });
+});
+
 describe("weft-netns", () => {
   // numbers 1, 2, 3 ... are given in each namespace: eth0 and the machine's own would be each other's peers by their numbers
   it("gives the link inside a number that no link of a machine has", () => {

@@ -246,7 +246,7 @@ export class Agent {
     await this.#section("cilium", () => cilium.reconcile(desired, signal));
     if (this.#phase === "applying" && this.#enforced !== undefined) this.#phase = "enforced";
     await this.#publish();
-    await this.#note("endpoint cut", await cuts.ofEndpoints(cilium.realised?.digest, desired));
+    await this.#note("endpoint cut", await cuts.ofEndpoints(cilium.realised?.digest, desired, signal));
   }
 
   /** What the kernel was seen to carry, all of it: with endpoints, these too; after them, with nothing left of them. */

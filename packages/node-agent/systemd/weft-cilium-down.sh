@@ -1,7 +1,7 @@
 #!/bin/sh
 # Takes away what an agent of Cilium left in the kernel. In: nothing; the agent is stopped. Out: none of its programs, pins,
-# links, rules, routes and run-time files. With `remember`, before the agent starts first: what it changes and nobody could
-# tell from what was there before is written down. Safe to run again. Every part is tried; what did not work is named, and then the
+# links, rules, routes and run-time files. With `remember`, before the agent starts: what it changes and nobody could
+# tell from what was there before is written down, the first time; and its programs are put back where an install was cut short. Safe to run again. Every part is tried; what did not work is named, and then the
 # exit code is 1. Its own program for this is asked first, where it is there: it alone knows of programs without a pin.
 set -u
 PATH=/etc/weft/cilium/bin:/opt/weft/cilium:/usr/sbin:/usr/bin:/sbin:/bin
@@ -20,7 +20,14 @@ remember() {
   mv "$before.new" "$before"
 }
 
+# An install that was killed between its two renames: the programs are there under another name.
+restore() {
+  [ ! -e /opt/weft/cilium ] && [ -d /opt/weft/cilium.old ] || return 0
+  mv -T /opt/weft/cilium.old /opt/weft/cilium
+}
+
 if [ "${1:-}" = remember ]; then
+  restore
   remember
   exit
 fi

@@ -36,13 +36,17 @@ export class EndpointCutter implements FlowCutter {
     this.#privileged = new SystemdExec(parts.exec);
   }
 
-  async cut(keep: boolean): Promise<CutResult> {
+  async cut(keep: boolean, signal?: AbortSignal): Promise<CutResult> {
     const endpoints = this.#parts.desired()?.cilium?.endpoints ?? [];
     if (endpoints.length === 0) return nothing;
     const { stdout } = await this.#privileged.run(program, ["bpf", "ipcache", "list", "-o", "json"]);
     const identityOf = parseIpcache(stdout);
     let sum = nothing;
-    for (const endpoint of endpoints) sum = added(sum, await this.#cutIn(endpoint, identityOf, keep));
+    for (const endpoint of endpoints) {
+      // a newer state does not wait for all of them
+      if (signal?.aborted === true) return { ...sum, again: true };
+      sum = added(sum, await this.#cutIn(endpoint, identityOf, keep));
+    }
     return sum;
   }
 
@@ -53,7 +57,11 @@ export class EndpointCutter implements FlowCutter {
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
       const { message, why } = failure;
-      return { ...nothing, trouble: [`${endpoint.service}: ${why === undefined ? message : why}`] };
+      return {
+        ...nothing,
+        again: true,
+        trouble: [`${endpoint.service}: ${why === undefined ? message : why}`],
+      };
     }
   }
 
@@ -93,5 +101,6 @@ function added(a: CutResult, b: CutResult): CutResult {
     failed: a.failed + b.failed,
     kept: a.kept + b.kept,
     trouble: [...a.trouble, ...b.trouble],
+    again: a.again === true || b.again,
   };
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { EndpointMemory, type HeardFlow } from "./endpoint-memory.ts";
 
 const bounds = { seen: 4, denied: 3, ofSource: { in: 2, out: 3 }, deniedOfSource: 2, named: 2 };
@@ -62,6 +62,19 @@ describe("the memory of endpoints' flows", () => {
     memory.add(flow(4, { kind: "denied" }), at(3_600));
     expect(ports(memory, at(3_600))).toHaveLength(5);
     expect(memory.fullSets()).toEqual(["seen_endpoints"]);
+  });
+
+  it("does not go through all of it for each that it has no room for", () => {
+    const memory = new EndpointMemory({ ...bounds, seen: 1_000, ofSource: { in: 1_000, out: 1_000 } });
+    for (let port = 0; port < 1_000; port++) memory.add(flow(port), at(0));
+    const read = jest.spyOn(Date.prototype, "getTime");
+    for (let port = 1_000; port < 2_000; port++) memory.add(flow(port), at(0.5));
+    const times = read.mock.calls.length;
+    read.mockRestore();
+    expect(times).toBeLessThan(10_000);
+    // and forgets in time all the same
+    memory.add(flow(2_000), at(7 * 24 * 3_600));
+    expect(ports(memory, at(7 * 24 * 3_600))).toEqual([2_000]);
   });
 
   it("says that it is full where there are more sources than it names", () => {

@@ -35,17 +35,22 @@ export interface EndpointRecords {
 
 const program = `${ciliumPlaces.programs}/cilium-dbg`;
 const words = ["monitor", "-n", "-j", "-t", "policy-verdict", "-t", "drop"] as const;
-/** As /proc/net/unix has the agent's end of a connection to it. */
 const socketName = "/monitor1_2.sock";
+/** As /proc/net/unix has the agent's end of a connection to it. */
+const socketPaths = [`/run/cilium${socketName}`, `/var/run/cilium${socketName}`];
 const connected = "03";
 
 const lookMs = 5_000;
 const askMs = 100;
+/** It gives up by itself after 12 s, but not on an agent that hangs. */
+const connectsWithinMs = 20_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 30_000;
 /** So many starts in a row that came to nothing are told. */
 const toldAfter = 3;
 const secondMs = 1_000;
+/** While somebody listens the clock is looked at every few seconds: it was set, or the machine stood still. */
+const longestStepMs = 60_000;
 
 export class MonitorWatch {
   readonly #parts: MonitorParts;
@@ -58,6 +63,8 @@ export class MonitorWatch {
   #ending = "";
   /** In this second, and in the one before. */
   #second = { at: 0, events: 0, before: 0 };
+  /** When the clock was last looked at. */
+  #clockAt: Date | undefined;
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
@@ -90,7 +97,7 @@ export class MonitorWatch {
   async report(): Promise<EndpointRecords | undefined> {
     const endpoints = this.#endpoints();
     if (endpoints.length === 0) return undefined;
-    const now = this.#now();
+    const now = this.#checkedNow();
     const held = this.#memory.flows(now);
     await this.#names.learn(held.map(({ identity }) => identity));
     const serviceOf = new Map(endpoints.map(({ service, spiffeId }) => [hashOf(spiffeId), service]));
@@ -143,15 +150,12 @@ export class MonitorWatch {
     try {
       if (!(await this.#hasSocket())) return false;
       this.#whyNot = `${program} monitor ended before it listened`;
-      const onLine = (line: string) => this.#take(parseMonitorLine(line), monitor);
+      // of a program that has ended the agent keeps its end until it next has something to say
+      const former = await this.#connections();
+      this.#clockAt = undefined;
+      const onLine = (line: string) => this.#take(line, monitor);
       const { done } = exec.lines(program, words, onLine, monitor.signal);
-      const watching = this.#watch(monitor);
-      try {
-        await done;
-      } finally {
-        monitor.abort();
-        await watching;
-      }
+      await Promise.all([done.finally(stop), this.#watch(monitor, former).finally(stop)]);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
       this.#whyNot = [failure.message, failure.why].filter(Boolean).join(": ");
@@ -168,36 +172,48 @@ export class MonitorWatch {
   }
 
   /** What was said before it listened nobody has heard. */
-  async #watch(monitor: AbortController): Promise<void> {
-    const { clock, files } = this.#parts.host;
+  async #watch(monitor: AbortController, former: ReadonlySet<string>): Promise<void> {
+    const { clock } = this.#parts.host;
     const { signal } = monitor;
+    const began = this.#now().getTime();
     while (!signal.aborted) {
       if (this.#endpoints().length === 0) {
         monitor.abort();
         return;
       }
+      this.#checkedNow();
       if (this.#since === undefined) {
-        const sockets = (await files.readText("/proc/net/unix")) ?? "";
-        if (isConnected(sockets) && !signal.aborted) {
+        const isConnected = [...(await this.#connections())].some((each) => !former.has(each));
+        if (isConnected && !signal.aborted) {
           this.#since = this.#now();
           this.#whyNot = "";
           this.#ending = "the program that listened ended";
           this.#parts.onFindings([]);
+        } else if (this.#now().getTime() - began > connectsWithinMs) {
+          this.#whyNot = "the agent of Cilium takes nobody who listens: it may hang";
+          monitor.abort();
         }
       }
       await clock.sleep(this.#since === undefined ? askMs : lookMs, signal).catch(() => {});
     }
   }
 
-  #take(event: MonitorEvent | undefined, monitor: AbortController): void {
-    if (event === undefined || monitor.signal.aborted) return;
+  async #connections(): Promise<ReadonlySet<string>> {
+    return connectionsOf((await this.#parts.host.files.readText("/proc/net/unix")) ?? "");
+  }
+
+  #take(line: string, monitor: AbortController): void {
+    if (monitor.signal.aborted) return;
+    const now = this.#checkedNow();
+    // what is not remembered takes room in the datapath's rate, too
+    this.#count(now);
+    const event = parseMonitorLine(line);
+    if (event === undefined) return;
     if (event.kind === "closed") {
       this.#ending = "the agent of Cilium ended its events";
       monitor.abort();
       return;
     }
-    const now = this.#now();
-    this.#count(now);
     if (event.kind === "lost") this.#beginAnew(event.why, now);
     else this.#remember(event, now);
   }
@@ -228,6 +244,16 @@ export class MonitorWatch {
       this.#beginAnew(`more than ${eventRate} events in a second`, now);
   }
 
+  /** A clock that was set must not make the memory older than it is. */
+  #checkedNow(): Date {
+    const now = this.#now();
+    const step = now.getTime() - (this.#clockAt ?? now).getTime();
+    this.#clockAt = now;
+    const isSet = step < -secondMs || step > longestStepMs;
+    if (isSet && this.#since !== undefined) this.#beginAnew("the clock was set, or stood still", now);
+    return now;
+  }
+
   #beginAnew(why: string, now: Date): void {
     this.#gap = why;
     if (this.#since !== undefined) this.#since = now;
@@ -238,10 +264,12 @@ function hashOf(spiffeId: string): string {
   return spiffeLabel(spiffeId).replace(/^[^=]*=/, "");
 }
 
-/** Num RefCount Protocol Flags Type St Inode Path; of both ends the agent's alone has a path. */
-function isConnected(sockets: string): boolean {
-  return sockets.split("\n").some((line) => {
-    const [, , , , , state, , path = ""] = line.trim().split(/\s+/);
-    return state === connected && path.endsWith(socketName);
-  });
+/** Num RefCount Protocol Flags Type St Inode Path; of both ends the agent's alone has a path. @returns inodes */
+function connectionsOf(sockets: string): ReadonlySet<string> {
+  return new Set(
+    sockets.split("\n").flatMap((line) => {
+      const [, , , , , state, inode = "", path = ""] = line.trim().split(/\s+/);
+      return state === connected && socketPaths.includes(path) ? inode : [];
+    }),
+  );
 }

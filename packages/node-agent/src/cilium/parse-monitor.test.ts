@@ -60,6 +60,13 @@ describe("what a monitor printed", () => {
       `${line}deny${rest.replace("10.42.1.61:1", "web:1")}`,
       '{"reason":"Invalid source ip","summary":',
       '{"reason":"Invalid source ip","srcLabel":8061}',
+      // of another version
+      '{"type":"policy-verdict","summary":{}}',
+      "Error while parsing policy notification message: unexpected PolicyVerdictNotify data length",
+      "CPU 01: Unknown event: [7 1]",
+      // a datagram in fragments: of a flow that is opened so the ports are not told
+      `${line.replace("proto 6", "proto 17")}allow, auth: disabled, match none, 10.42.1.61 -> 10.42.2.5`,
+      '{"type":"drop","reason":"Invalid source ip","srcLabel":8061,"summary":{"ipv4":"IPv4\t{Protocol=UDP}","l3":{"src":"10.42.1.99","dst":"10.42.2.5"}}}',
     ])
       expect([other, parseMonitorLine(other)?.kind]).toEqual([other, "lost"]);
   });

@@ -30,8 +30,10 @@ export type MonitorEvent =
   | { readonly kind: "closed" };
 
 const verdict =
-  /^Policy verdict log: flow 0x[0-9a-f]+ local EP ID \d+, remote ID (\d{1,10}), proto \d+, (ingress|egress), action (\w+), .*?match [\w-]+, (.*)$/;
+  /^Policy verdict log: flow 0x[0-9a-f]+ local EP ID \d+, remote ID (\d{1,10}), proto (\d{1,3}), (ingress|egress), action (\w+), .*?match [\w-]+, (.*)$/;
 const lost = /^CPU \d+: Lost (\d+) events$/;
+/** What the program could not take apart itself: it is of another version than the datapath. */
+const unread = /^Policy verdict log:|^Error while parsing (?:drop|policy) | Unknown event: /;
 const closed = /level=\w+ msg="?(?:connection closed|Cannot open monitor socket)/;
 
 const kinds: Readonly<Record<string, FlowKind>> = {
@@ -44,10 +46,10 @@ const kinds: Readonly<Record<string, FlowKind>> = {
 /** undefined: nothing that is counted. */
 export function parseMonitorLine(line: string): MonitorEvent | undefined {
   if (line.startsWith("{")) return dropOf(line);
-  const [, identity, direction, action = "", summary = ""] = verdict.exec(line) ?? [];
+  const [, identity, number, direction, action = "", summary = ""] = verdict.exec(line) ?? [];
   if (identity !== undefined) {
     const kind = kinds[action];
-    const connection = connectionOf(summary);
+    const connection = connectionOf(summary, Number(number));
     if (kind === undefined || connection === "unreadable") return unreadable;
     if (connection === undefined) return undefined;
     const way = direction === "ingress" ? "in" : "out";
@@ -56,7 +58,7 @@ export function parseMonitorLine(line: string): MonitorEvent | undefined {
   const [, count] = lost.exec(line) ?? [];
   if (count !== undefined) return { kind: "lost", why: `${count} events were lost` };
   if (closed.test(line)) return { kind: "closed" };
-  return line.startsWith("Policy verdict log:") ? unreadable : undefined;
+  return unread.test(line) ? unreadable : undefined;
 }
 
 const unreadable: MonitorEvent = { kind: "lost", why: "an event could not be read" };
@@ -65,14 +67,17 @@ const between = /^(\S+):(\d+) -> (\S+):(\d+) (tcp|udp)\b/;
 const anything = /^\S+ -> \S+/;
 const ping = /^(\S+) -> (\S+) icmp EchoRequest/;
 
+/** A fragment of these is told without its ports, also the first one, which opens the flow. */
+const withPorts = [6, 17];
+
 /** undefined: neither TCP nor UDP nor a ping. */
-function connectionOf(summary: string): Connection | undefined | "unreadable" {
+function connectionOf(summary: string, number: number): Connection | undefined | "unreadable" {
   if (!anything.test(summary)) return "unreadable";
   const [, from, , to, port, protocol] = between.exec(summary) ?? [];
   if (protocol !== undefined)
     return connection(from, to, protocol === "tcp" ? "tcp" : "udp", Number(port)) ?? "unreadable";
   const [, source, destination] = ping.exec(summary) ?? [];
-  if (source === undefined) return undefined;
+  if (source === undefined) return withPorts.includes(number) ? "unreadable" : undefined;
   return connection(source, destination, "icmp", 0) ?? "unreadable";
 }
 
@@ -84,8 +89,12 @@ function connection(from: unknown, to: unknown, protocol: Traffic, port: number)
   return { source, destination, protocol, port };
 }
 
+const fragment = /\bProtocol=(?:TCP|UDP)\b/;
+
 /** Of drops only forged sources: what a policy refuses has a verdict, too. */
 function dropOf(line: string): MonitorEvent | undefined {
+  // a verdict as JSON, or who knows what
+  if (!line.includes('"type":"drop"')) return unreadable;
   if (!line.includes('"reason":"Invalid source ip"')) return undefined;
   let drop: Json | undefined;
   try {
@@ -99,7 +108,7 @@ function dropOf(line: string): MonitorEvent | undefined {
   if (typeof identity !== "number" || l3 === undefined) return unreadable;
   const protocol = summary?.["tcp"] === undefined ? "udp" : "tcp";
   const isPing = typeof summary?.["icmpv4"] === "string" && summary["icmpv4"].includes("EchoRequest");
-  if (l4 === undefined && !isPing) return undefined;
+  if (l4 === undefined && !isPing) return fragment.test(String(summary?.["ipv4"])) ? unreadable : undefined;
   const found = isPing
     ? connection(l3["src"], l3["dst"], "icmp", 0)
     : connection(l3["src"], l3["dst"], protocol, Number(l4?.["dst"]));

@@ -23,6 +23,8 @@ interface Changed {
 export class FlowChanges {
   readonly #most: number;
   #told = new Map<string, number>();
+  /** Of flows at endpoints: who the other end was said to be. */
+  #peers = new Map<string, string>();
 
   constructor(most: number) {
     this.#most = most;
@@ -31,6 +33,7 @@ export class FlowChanges {
   /** Everything is to be told again: nobody remembers. */
   forget(): void {
     this.#told.clear();
+    this.#peers.clear();
   }
 
   take(flows: readonly ObservedFlow[]): Changes {
@@ -39,7 +42,7 @@ export class FlowChanges {
     for (const flow of flows) {
       const key = flowKey(flow);
       const told = this.#told.get(key);
-      if (told === flow.packets) held.set(key, told);
+      if (told === flow.packets && !this.#isNewPeer(key, flow)) held.set(key, told);
       else changed.push({ key, flow, told });
     }
     changed.sort(
@@ -59,12 +62,21 @@ export class FlowChanges {
       const fits = isNew(each) && reserved > 0 ? reserved-- > 0 : room-- > 0;
       (fits ? sent : left).push(each);
     }
-    for (const { key, flow } of sent) held.set(key, flow.packets);
+    for (const { key, flow } of sent) {
+      held.set(key, flow.packets);
+      if (flow.endpoint !== undefined) this.#peers.set(key, flow.endpoint.peer);
+    }
     // known there with an older count: told when there is room
     for (const { key, told } of left) if (told !== undefined) held.set(key, told);
     // what the kernel has forgotten is forgotten here, too
     this.#told = held;
+    for (const key of this.#peers.keys()) if (!held.has(key)) this.#peers.delete(key);
     const leftOut = left.filter(({ told }) => told === undefined).length;
     return { flows: sent.map(({ flow }) => flow), leftOut, isWhole: left.length === 0 };
+  }
+
+  /** Learnt only now; what was known, and cannot be asked now, stays as it was told. */
+  #isNewPeer(key: string, { endpoint }: ObservedFlow): boolean {
+    return (endpoint?.peer ?? "") !== "" && endpoint?.peer !== this.#peers.get(key);
   }
 }

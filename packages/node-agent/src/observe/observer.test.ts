@@ -104,7 +104,7 @@ describe("the observer", () => {
   });
 
   it("tells what was heard of Cilium at endpoints with it, when that changes or has a gap", async () => {
-    const told = { since: 100, packets: 1, gap: "" };
+    const told = { since: 100, packets: 1, gap: "", peer: "" };
     const sent: Observation[] = [];
     const say = () => {};
     const lastSeen = host.clock.now();
@@ -118,7 +118,7 @@ describe("the observer", () => {
       streams: () => 1,
       send: (observation) => void sent.push(observation),
       endpoints: async () => ({
-        flows: [{ ...denied, ...counted, endpoint, packets: told.packets }],
+        flows: [{ ...denied, ...counted, endpoint: { ...endpoint, peer: told.peer }, packets: told.packets }],
         fullSets: ["denied_endpoints"],
         spent: [],
         memory: { seconds: told.since, gap: told.gap },
@@ -137,6 +137,13 @@ describe("the observer", () => {
     await beside.look(signal);
     expect(sent[2]).toMatchObject({ flows: [], endpoints: { seconds: 1, gap: "17 events were lost" } });
     expect(sent).toHaveLength(3);
+    // who the other end is was learnt only now; that it is not told again is no news
+    for (const peer of ["ab".repeat(20), ""]) {
+      told.peer = peer;
+      await beside.look(signal);
+    }
+    expect(sent).toHaveLength(4);
+    expect(sent[3]?.flows).toMatchObject([{ endpoint: { peer: "ab".repeat(20) }, packets: 2 }]);
   });
 
   it("answers whoever asks, even if nothing has changed", async () => {

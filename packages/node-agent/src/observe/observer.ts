@@ -177,6 +177,6 @@ export class Observer {
 /** Without when it was. */
 function countsOf(heard: EndpointRecords | undefined): string {
   if (heard === undefined) return "";
-  const counts = heard.flows.map((flow) => `${flowKey(flow)} ${flow.packets}`);
+  const counts = heard.flows.map((flow) => `${flowKey(flow)} ${flow.packets} ${flow.endpoint?.peer}`);
   return JSON.stringify([counts, heard.fullSets, heard.spent, heard.memory.gap]);
 }

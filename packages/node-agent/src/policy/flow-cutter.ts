@@ -20,11 +20,13 @@ export interface CutResult {
   readonly kept: number;
   /** Why not all could be ended, or looked at. */
   readonly trouble: readonly string[];
+  /** Some were not looked at, and may be the next time. */
+  readonly again?: boolean | undefined;
 }
 
 export interface FlowCutter {
   /** @param keep only count. undefined: a policy is armed, and nothing is looked at. Throws when flows cannot be read. */
-  cut(keep: boolean): Promise<CutResult | undefined>;
+  cut(keep: boolean, signal?: AbortSignal): Promise<CutResult | undefined>;
 }
 
 export interface CutterParts {

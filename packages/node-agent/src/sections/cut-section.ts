@@ -37,6 +37,7 @@ export class CutSection {
   async run(
     occasion: CutOccasion | undefined,
     desired: Pick<DesiredState, "generation" | "keepEstablished">,
+    signal?: AbortSignal,
   ): Promise<readonly Finding[] | undefined> {
     this.#due = occasion ?? this.#due;
     const now = this.#parts.clock.now().getTime();
@@ -46,7 +47,7 @@ export class CutSection {
     const isRetry = this.#due === undefined;
     let result: CutResult | undefined;
     try {
-      result = await this.#parts.cutter.cut(desired.keepEstablished === true);
+      result = await this.#parts.cutter.cut(desired.keepEstablished === true, signal);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;
       this.#tryLater(why, isRetry);
@@ -56,7 +57,7 @@ export class CutSection {
     // the armed one is confirmed or undone, and then it is looked at
     if (result === undefined) return undefined;
     this.#note(result, { occasion: why, generation: desired.generation, isRetry });
-    if (result.failed > 0) this.#tryLater(why, isRetry);
+    if (result.failed > 0 || result.again === true) this.#tryLater(why, isRetry);
     else this.#retry = undefined;
     this.#due = undefined;
     return findingsOf(result);

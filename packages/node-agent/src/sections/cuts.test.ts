@@ -36,11 +36,20 @@ describe("flows of endpoints", () => {
   it("are looked at when these enforce what is wanted, once", async () => {
     expect(await cuts.ofEndpoints(undefined, wanted)).toBeUndefined();
     expect(await cuts.ofEndpoints("of another state", wanted)).toBeUndefined();
-    expect(await cuts.ofEndpoints(plain.digest, plain)).toBeUndefined();
+    // what was said of endpoints that are gone does not stand on
+    expect(await cuts.ofEndpoints(plain.digest, plain)).toEqual([]);
     expect(looked).toEqual([]);
     expect(await cuts.ofEndpoints(wanted.digest, wanted)).toEqual([]);
     expect(await cuts.ofEndpoints(wanted.digest, wanted)).toBeUndefined();
     expect(looked).toEqual(["endpoints"]);
+  });
+
+  it("are looked at again where one of them could not be", async () => {
+    answers.endpoints = { ...nothing, again: true, trouble: ["web: late"] };
+    expect(await cuts.ofEndpoints(wanted.digest, wanted)).toMatchObject([{ code: "CUT_PARTIAL" }]);
+    answers.endpoints = { ...nothing, ended: 1 };
+    clock.advance(5_000);
+    expect(await cuts.ofEndpoints(wanted.digest, wanted)).toEqual([]);
   });
 
   it("are looked at again where some lived on", async () => {

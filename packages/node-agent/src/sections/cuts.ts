@@ -27,12 +27,18 @@ export class Cuts {
    * Once for everything that endpoints came to enforce, and again where some lived on.
    * @param realised digest of what they enforce. undefined: nothing was looked at
    */
-  async ofEndpoints(realised: string | undefined, desired: Wanted): Promise<readonly Finding[] | undefined> {
-    if (desired.cilium === undefined || realised !== desired.digest) return undefined;
+  async ofEndpoints(
+    realised: string | undefined,
+    desired: Wanted,
+    signal?: AbortSignal,
+  ): Promise<readonly Finding[] | undefined> {
+    // nothing is said any more of endpoints that are gone
+    if (desired.cilium === undefined) return [];
+    if (realised !== desired.digest) return undefined;
     const occasion = this.#lookedAt === undefined ? "started" : "confirmed";
     const isNew = this.#lookedAt !== realised;
     this.#lookedAt = realised;
-    return await this.#endpoints.run(isNew ? occasion : undefined, desired);
+    return await this.#endpoints.run(isNew ? occasion : undefined, desired, signal);
   }
 
   /** Of both when both have looked; until then that of the state before. */
