@@ -133,13 +133,16 @@ export class OwnMember {
   }
 
   async #decided({ cluster, member }: Wanted, signal: AbortSignal): Promise<Decided> {
-    const { exec, clock } = this.#parts.host;
+    const { exec, clock, files } = this.#parts.host;
     const others = cluster.members.filter(({ node }) => node !== member.node);
     let answer: ListedMember[] | undefined;
     for (const { name } of others) answer ??= await membersIfAnswered(exec, clientUrlOf(name), signal);
     const now = clock.now().getTime();
     this.#silentSince = answer === undefined ? (this.#silentSince ?? now) : undefined;
-    return decideBeginning(member, cluster, answer, now - (this.#silentSince ?? now));
+    // copies stay when a member goes
+    const wasMember = (await files.list(etcdPlaces.backups)).length > 0;
+    const silentMs = wasMember ? undefined : now - (this.#silentSince ?? now);
+    return decideBeginning(member, cluster, answer, silentMs);
   }
 
   async #start(
