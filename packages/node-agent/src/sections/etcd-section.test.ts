@@ -53,7 +53,7 @@ function svidOf(id: string, dnsNames: readonly string[], root: ReturnType<typeof
 const certified = (root = makeRoot()): X509Context => ({
   svids: [
     svidOf("spiffe://mesh.internal/weft/etcd/web1", [web1.name, `weft-etcd.${zone}`, "localhost"], root),
-    svidOf("spiffe://mesh.internal/weft/cilium/web1", [client.name], root),
+    svidOf("spiffe://mesh.internal/weft/cilium/web1", [client.name, "clients.weft"], root),
   ],
   bundles: new Map([["mesh.internal", [root.der]]]),
 });
@@ -253,6 +253,12 @@ describe("one of several members", () => {
 
   it("begins, as the first of them, when none has answered for a while", async () => {
     const first = desiredWith([web1, memberOf("zoo", "10.77.0.19")]);
+    await host.files.write(`${etcdPlaces.backups}/etcd-20261130T114651Z.db`, "a copy");
+    await look(first);
+    host.clock.advance(60_000);
+    expect(told(await look(first))).toEqual([expect.stringContaining("it was a member before")]);
+    await host.files.removeTree(etcdPlaces.backups);
+    section = made();
     expect(told(await look(first))).toEqual([expect.stringContaining("no other member answers")]);
     host.clock.advance(30_000);
     expect(await look(first)).toMatchObject({ findings: [] });
