@@ -317,6 +317,12 @@ describe("a node whose Cilium uses it", () => {
     svids.context = certified();
     await look(using);
     expect(host.units.calls).toEqual(["stop weft-cilium.service"]);
+    // with rules of before in force its section is not looked at: one that ran runs on
+    host.units.states.set("weft-cilium.service", { active: "active", enabled: true, exists: true });
+    host.units.calls.length = 0;
+    svids.context = certified();
+    await look(using);
+    expect(host.units.calls).toEqual(["stop weft-cilium.service", "start weft-cilium.service"]);
   });
 
   it("has none any more when Cilium goes, or takes another etcd", async () => {

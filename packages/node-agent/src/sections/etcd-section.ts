@@ -91,10 +91,19 @@ export class EtcdSection {
       gid: undefined,
     };
     const { bundle, trouble } = await writeSvidFiles(host, book, wish, svids);
-    // read at its start alone; its section starts it again
-    if (bundle !== undefined)
-      await putFiles(host, book, new Map([[files.bundle, bundle]]), [], () => host.units.stop(ciliumUnit));
+    if (bundle !== undefined) await this.#putBundle(book, bundle);
     return trouble === undefined ? [] : [{ code: "CILIUM_DOWN", detail: trouble }];
+  }
+
+  /** Read at its start alone. Its own section would start it again, but not as long as the rules are others than wanted. */
+  async #putBundle(book: StepBook, bundle: string): Promise<void> {
+    const { units } = this.#parts.host;
+    let wasActive = false;
+    await putFiles(this.#parts.host, book, new Map([[ciliumSvidFiles.bundle, bundle]]), [], async () => {
+      wasActive = (await units.state(ciliumUnit)).active === "active";
+      await units.stop(ciliumUnit);
+    });
+    if (wasActive) await book.do("startUnit", ciliumUnit, () => units.start(ciliumUnit));
   }
 }
 
