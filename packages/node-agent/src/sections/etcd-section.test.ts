@@ -251,6 +251,20 @@ describe("one of several members", () => {
     expect(await look(both)).toEqual({ end: "nothing", steps: [], findings: [] });
   });
 
+  it("joins anew when the others removed it and added it again without its hearing of it", async () => {
+    answers.set(hubUrl, hubLine + ownLine);
+    standing = { isOpen: true, findings: [] };
+    await look(both);
+    host.units.states.set(etcdUnit, { active: "activating", enabled: true, exists: true });
+    answers.set(hubUrl, hubLine + ownLine.replace("unstarted", "started"));
+    expect(told(await look(both))).toEqual([`ETCD_DOWN: ${etcdUnit} is activating`]);
+    answers.set(hubUrl, hubLine + ownLine);
+    expect(told(await look(both))).toEqual([expect.stringContaining("it joins anew")]);
+    expect(host.exec.calls.filter((call) => call.includes("clean --what=state"))).toHaveLength(1);
+    expect(await look(both)).toMatchObject({ findings: [] });
+    expect((await settings())["initial-cluster-state"]).toBe("existing");
+  });
+
   it("begins, as the first of them, when none has answered for a while", async () => {
     const first = desiredWith([web1, memberOf("zoo", "10.77.0.19")]);
     await host.files.write(`${etcdPlaces.backups}/etcd-20261130T114651Z.db`, "a copy");
