@@ -138,6 +138,19 @@ described("duties in the mesh's own etcd (needs etcd, or WEFT_ETCD_DIR)", () => 
     expect(await cluster.keys("hub", `${addresses}/`)).toHaveLength(2);
   }, 60_000);
 
+  it("leaves to the next look what takes long: others wait for it", async () => {
+    await started();
+    await put(`${addresses}/10.9.9.9`);
+    await put(`${addresses}/10.9.9.8`);
+    cluster.before = (_, input) => {
+      if (input.includes("\ndel ")) cluster.ahead += 10_001;
+    };
+    await cluster.nextRound("hub", desired);
+    expect(await cluster.keys("hub", `${addresses}/`)).toHaveLength(1);
+    await cluster.keep("hub", desired);
+    expect(await cluster.keys("hub", `${addresses}/`)).toEqual([]);
+  }, 60_000);
+
   it("goes on leading after the agent was started again", async () => {
     await started();
     const before = await cluster.admin("hub", "get", "weft/leader", "-w", "json");

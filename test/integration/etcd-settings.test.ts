@@ -40,7 +40,7 @@ const certificateOf = (node: string) =>
   });
 const client = makeLeaf(root, `spiffe://${zone}/weft/cilium/api1`, {
   commonName: "api1.cilium.weft",
-  dnsNames: ["api1.cilium.weft"],
+  dnsNames: ["api1.cilium.weft", "clients.weft"],
 });
 const service = makeLeaf(root, `spiffe://${zone}/web`);
 
@@ -203,6 +203,8 @@ describe("a member's settings", () => {
     );
     expect(await knock(hub, loopback, client, { maxVersion: "TLSv1.2" })).toMatch(/version/);
     expect(await knock(hub, ports.clients, client)).toContain("ECONNREFUSED");
+    // of the same authority: without a user it could still make leases till etcd is full
+    expect(await knock(hub, loopback, service)).toMatch(/bad certificate|closed/);
     expect(await viaGateway(hub, client)).toBe(404);
   }, 60_000);
 
@@ -210,6 +212,7 @@ describe("a member's settings", () => {
     await start(hub, alone(hub), true);
     await serves(hub);
     expect(await knock(hub, ports.clients, client)).toContain("200");
+    expect(await knock(hub, ports.clients, service)).toMatch(/bad certificate|closed/);
     expect(await knock(hub, ports.members, service)).toMatch(/bad certificate|closed/);
     expect(await knock(hub, ports.members, client)).toMatch(/bad certificate|closed/);
     // a member's certificate counts from where the hosts file says that the member is

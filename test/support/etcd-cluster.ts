@@ -11,7 +11,7 @@ import type { Host } from "../../packages/node-agent/src/host/host.ts";
 import { LinuxExec } from "../../packages/node-agent/src/host/linux-exec.ts";
 import { linuxHost } from "../../packages/node-agent/src/host/linux-host.ts";
 import type { DesiredEtcdCluster } from "../../packages/shared/src/model/desired-etcd.ts";
-import { clusterName, type SvidFiles } from "../../packages/shared/src/render/etcd-places.ts";
+import { clientsName, clusterName, type SvidFiles } from "../../packages/shared/src/render/etcd-places.ts";
 import type { EtcdPrograms } from "./etcd-programs.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
@@ -67,7 +67,7 @@ export class EtcdCluster {
   }
 
   client(node: string): SvidFiles {
-    return this.certificate(`weft/cilium/${node}`, [`${node}.cilium.weft`]);
+    return this.certificate(`weft/cilium/${node}`, [`${node}.cilium.weft`, clientsName]);
   }
 
   async prepare(node: string): Promise<Member> {
@@ -156,6 +156,7 @@ export class EtcdCluster {
       "trusted-ca-file": svid.bundle,
       "cert-file": svid.certificate,
       "key-file": svid.key,
+      "client-cert-allowed-hostname": `${clusterName(zone)},${clientsName}`,
       "peer-client-cert-auth": true,
       "peer-trusted-ca-file": svid.bundle,
       "peer-cert-file": svid.certificate,

@@ -107,7 +107,10 @@ beforeEach(() => {
     floor: { admit: async (desired) => admit(desired) },
     policy,
     cuts: { ofMachine: idle, ofEndpoints: idle, report: () => undefined } as unknown as Cuts,
-    etcd: { reconcile: (desired: DesiredState) => etcdWork(desired) } as unknown as EtcdSection,
+    etcd: {
+      reconcile: (desired: DesiredState) => etcdWork(desired),
+      beforeRules: async ({ generation }: DesiredState) => void looked.push(`etcd before ${generation}`),
+    } as unknown as EtcdSection,
     cilium: cilium as unknown as CiliumSection,
     dns,
     identity,
@@ -245,7 +248,8 @@ describe("Agent", () => {
     agent.submit(state(2));
     agent.submit(state(3));
     await until("the newest", () => last()?.generation === 3);
-    expect(looked).toEqual(["policy 1", "identity 1", "policy 3", "identity 3"]);
+    // a member of etcd leaves while the rules of before still let it
+    expect(looked).toEqual(["policy 1", "identity 1", "etcd before 3", "policy 3", "identity 3"]);
   });
 
   it("looks after etcd under whatever rules are in force, and not before there are any", async () => {

@@ -195,7 +195,9 @@ export class Agent {
     admitted: DesiredState | undefined,
     signal: AbortSignal,
   ): Promise<SectionResult> {
-    const { policy, log } = this.#parts;
+    const { policy, etcd, log } = this.#parts;
+    if (admitted !== undefined && (policy.enforced?.digest ?? desired.digest) !== desired.digest)
+      await etcd.beforeRules(admitted, signal);
     const result = await (admitted === undefined ? policy.hold(signal) : policy.reconcile(admitted, signal));
     const { enforced } = policy;
     const before = this.#phase;

@@ -1,5 +1,5 @@
-// In: a valid mesh. Out: for each node that has to do with the mesh's own etcd, what it is given of it. Pure; the order of the
-// file shows in that of the members alone: the first begins the cluster.
+// In: a valid mesh. Out: for each node that has to do with the mesh's own etcd, what it is given of it. Pure; the order of the file
+// shows in one thing: the first member begins.
 import type { DesiredEtcdCluster, EtcdClient } from "@weft/shared/model/desired-etcd";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
@@ -12,10 +12,11 @@ export function etcdClusters(mesh: Mesh, endpoints: MeshEndpoints): ReadonlyMap<
   const running = etcdNodes(mesh);
   if (running.length === 0) return new Map();
   const nodes = mesh.nodes.toSorted((a, b) => byText(a.name, b.name));
-  const byName = new Map(nodes.map((node) => [node.name, node]));
-  const members = running
-    .flatMap((name) => byName.get(name) ?? [])
-    .map(({ name, address }) => ({ node: name, address, name: memberName(name, mesh.dns.zone) }));
+  const members = running.flatMap((node) =>
+    nodes
+      .filter(({ name }) => name === node)
+      .map(({ address }) => ({ node, address, name: memberName(node, mesh.dns.zone) })),
+  );
   const clients = nodes.flatMap(({ name, address, enforcement }): EtcdClient[] =>
     enforcement === "cilium"
       ? [{ node: name, address, name: clientName(name), addresses: addressesOf(endpoints.get(name)) ?? [] }]

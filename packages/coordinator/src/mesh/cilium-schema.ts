@@ -14,7 +14,10 @@ const etcd = z
       .array(textOf(labelForm, "A node that runs a member of the mesh's own etcd."))
       .min(1)
       .optional()
-      .meta({ description: "Weft runs an etcd on these nodes: one, three or five. Instead of members." }),
+      .meta({
+        description:
+          "Weft runs an etcd on these nodes: one, three or five. The first one begins. Instead of members.",
+      }),
     members: z
       .array(textOf(etcdMemberForm, "An etcd of the operator's, that all these nodes reach."))
       .min(1)

@@ -60,7 +60,7 @@ function etcdSentence(before: string, after: string): string[] {
 
 function etcdOf({ etcd }: DesiredCilium, side: Side | undefined): string {
   if (etcd === undefined)
-    return `of the mesh on ${listed(side?.etcdCluster?.members.map(({ node }) => node) ?? [])}`;
+    return `of the mesh on ${listed(side?.etcdCluster?.members.map(({ node }) => node).toSorted(byText) ?? [])}`;
   const { members, ca, certificate, key } = etcd;
   const files = Object.entries({ ca, certificate, key }).flatMap(([what, path]) =>
     path === undefined ? [] : [`${what} ${path}`],

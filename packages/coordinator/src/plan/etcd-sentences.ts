@@ -1,6 +1,7 @@
 // In: what one node is to do for the mesh's own etcd, before and after. Out: plain sentences about what changes there. Pure.
 import type { DesiredContent } from "@weft/shared/model/desired";
 import type { DesiredEtcdCluster, EtcdClient } from "@weft/shared/model/desired-etcd";
+import { byText } from "@weft/shared/plan/text-order";
 import { etcdUnit } from "@weft/shared/render/etcd-places";
 
 type Side = Pick<DesiredContent, "etcdCluster"> | undefined;
@@ -10,7 +11,10 @@ export function etcdSentences(node: string, before: Side, after: Side): string[]
   const [old, now] = [asMember(node, before), asMember(node, after)];
   if (now === undefined)
     return old === undefined ? [] : ["the member of the mesh's own etcd that runs here goes"];
-  const others = now.members.filter((member) => member.node !== node).map((member) => member.node);
+  const others = now.members
+    .filter((member) => member.node !== node)
+    .map((member) => member.node)
+    .toSorted(byText);
   if (old === undefined) {
     const beside = others.length === 0 ? "" : `, beside ${listed(others)}`;
     return [
@@ -19,7 +23,7 @@ export function etcdSentences(node: string, before: Side, after: Side): string[]
     ];
   }
   const [were, are] = [old, now].map(({ members }) =>
-    listed(members.map((member) => `${member.node} (${member.address})`)),
+    listed(members.map((member) => `${member.node} (${member.address})`).toSorted(byText)),
   );
   return [
     ...(were === are ? [] : [`the mesh's own etcd has members on ${are}, before: ${were}`]),

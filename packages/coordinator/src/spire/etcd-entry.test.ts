@@ -42,7 +42,7 @@ describe("an entry for etcd", () => {
       spiffeId: "spiffe://td.test/weft/cilium/web1",
       parentId: "spiffe://td.test/spire/agent/x509pop/web1",
       selectors,
-      dnsNames: ["web1.cilium.weft"],
+      dnsNames: ["web1.cilium.weft", "clients.weft"],
     });
   });
 
@@ -104,6 +104,7 @@ describe("an entry of somebody else", () => {
     ["HUB.node.mesh.internal", "hub.node.mesh.internal"],
     ["*.mesh.internal", "weft-etcd.mesh.internal"],
     ["web1.cilium.weft", "web1.cilium.weft"],
+    ["clients.weft", "clients.weft"],
     ["root", "root"],
   ])("is alarming with the name %s", (name, host) => {
     expect(whyOf({ dnsNames: ["ops.example", name] })).toEqual([

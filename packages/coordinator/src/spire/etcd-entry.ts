@@ -2,7 +2,7 @@
 // agent gets the certificate for it; and whether a given entry is such a one. Pure. What makes somebody a user of that etcd is a
 // name in his certificate, so who gets which name is said here alone.
 import { ciliumClientId, etcdMemberId, isLabel, spireAgentId } from "@weft/shared/model/ids";
-import { clientName, clusterName, memberName } from "@weft/shared/render/etcd-places";
+import { clientName, clientsName, clusterName, memberName } from "@weft/shared/render/etcd-places";
 import type { EntrySelector, RegistrationEntry } from "./spire-server.ts";
 
 /** weft-node-agent, and no other process of root. */
@@ -31,7 +31,7 @@ export function etcdClientEntry(trustDomain: string, node: string): Registration
     spiffeId: ciliumClientId(trustDomain, node),
     parentId: spireAgentId(trustDomain, node),
     selectors: nodeAgent,
-    dnsNames: [clientName(node)],
+    dnsNames: [clientName(node), clientsName],
   };
 }
 

@@ -31,6 +31,7 @@ export interface DutyResult {
 
 /** What is left is done at the next call: whoever calls has other things to look after. */
 const userStepsMs = 10_000;
+const sweepMs = 10_000;
 const mostDeletions = 200;
 const heartbeatKey = "cilium/.heartbeat";
 
@@ -175,13 +176,16 @@ export class ClusterDuties {
     this.#suspects = suspects;
     const plain = garbage.filter(({ key }) => isPlainKey(key));
     let deleted = 0;
+    let isLate = false;
     for (const { key, modRevision } of plain.slice(0, mostDeletions)) {
+      isLate = host.clock.now().getTime() > now + sweepMs;
+      if (isLate) break;
       const isSame = { of: "mod", key, is: modRevision } as const;
       const done = await etcd.transact([stillLeads(term), isSame], [`del "${key}"`], signal);
       if (done !== undefined) deleted += 1;
     }
     if (deleted > 0) log.info(`etcd: deleted ${deleted} keys that nobody needs any more`);
-    return plain.length <= mostDeletions;
+    return !isLate && plain.length <= mostDeletions;
   }
 }
 

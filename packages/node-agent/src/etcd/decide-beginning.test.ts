@@ -27,6 +27,14 @@ describe("how a member without data begins", () => {
     expect(decideBeginning(b, all, undefined, silentForMs)).toEqual(start([b], true));
   });
 
+  it("is no second cluster for one that was a member before, or that comes first by name alone", () => {
+    expect(decideBeginning(a, { members: [a, b] }, undefined, undefined)).toEqual(waits("none answers"));
+    expect(decideBeginning(a, { members: [a] }, undefined, undefined)).toEqual(start([a], true));
+    expect(decideBeginning(a, { members: [b, a] }, undefined, silentForMs * 100)).toEqual(
+      waits("waits for b"),
+    );
+  });
+
   it("is never a cluster of its own for any other", () => {
     for (const other of [a, c])
       expect(decideBeginning(other, { members: [b, a, c] }, undefined, silentForMs * 100)).toEqual(

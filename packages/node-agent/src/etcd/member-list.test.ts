@@ -22,7 +22,12 @@ it("reads members that have begun and members that have not", () => {
   ]);
 });
 
-it.each(["nonsense", "x, started, a, https://a:2380, , false", "1, started, a, , , false"])(
-  "takes nothing that is no list: %s",
-  (text) => expect(() => parseMemberList(text)).toThrow(/cannot be read/),
+it.each([
+  "nonsense",
+  "x, started, a, https://a:2380, , false",
+  "1, started, a, , , false",
+  "1, started, a, b, https://a:2380, https://a:2379, false",
+  "1, started, a, https://[fe80::1%25eth0]:2380, , false",
+])("takes nothing that is no list: %s", (text) =>
+  expect(() => parseMemberList(text)).toThrow(/cannot be read/),
 );

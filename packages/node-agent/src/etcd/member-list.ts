@@ -44,12 +44,22 @@ export function parseMemberList(text: string): ListedMember[] {
   return lines.map((line) => {
     const [id = "", status = "", , ...urls] = line.split(", ");
     const [peerUrls = [], clientUrls = []] = urls.map((each) => each.split(",").filter((url) => url !== ""));
-    if (!/^[0-9a-f]+$/.test(id) || !/^(un)?started$/.test(status) || peerUrls.length === 0)
+    if (
+      !/^[0-9a-f]+$/.test(id) ||
+      !/^(un)?started$/.test(status) ||
+      !peerUrls.every(isPeerUrl) ||
+      peerUrls.length === 0
+    )
       throw new WeftError("WEFT-E004", "etcdctl's list of members cannot be read", {
         why: line.slice(0, 200),
       });
     return { id, hasBegun: status === "started", peerUrls, clientUrls };
   });
+}
+
+/** A member says itself what it is called: a name with a comma would make something else of its line. */
+function isPeerUrl(text: string): boolean {
+  return /^https?:\/\/[^=]+$/.test(text) && URL.canParse(text);
 }
 
 async function etcdctl(

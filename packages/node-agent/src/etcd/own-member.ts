@@ -12,6 +12,7 @@ import { clusterName, etcdPlaces, etcdUnit, memberSvidFiles } from "@weft/shared
 import {
   clientUrlOf,
   type EtcdBeginning,
+  peerUrlOf,
   renderEtcdHosts,
   renderEtcdSettings,
 } from "@weft/shared/render/etcd-settings";
@@ -129,20 +130,49 @@ export class OwnMember {
     const wasOpen = kept?.isOpen === true;
     await this.#start(book, wanted, beginning, wasOpen);
     const { active } = await host.units.state(etcdUnit);
-    if (active !== "active") return [{ code: "ETCD_DOWN", detail: `${etcdUnit} is ${active}` }];
+    if (active !== "active") {
+      const isGone = wasOpen && (await this.#wasRemoved(wanted, signal));
+      if (isGone) await book.doIfAny("takeDown", etcdUnit, () => takeDownEtcd(host, true));
+      const detail = isGone
+        ? "the others removed it and added it again: it joins anew"
+        : `${etcdUnit} is ${active}`;
+      return [{ code: "ETCD_DOWN", detail }];
+    }
     const { isOpen, findings } = await keeper.keep(wanted.desired, wanted.cluster, signal);
     if (isOpen && !wasOpen) await this.#start(book, wanted, beginning, true);
     return [...findings];
   }
 
   async #decided({ cluster, member }: Wanted, signal: AbortSignal): Promise<Decided> {
-    const { exec, clock } = this.#parts.host;
-    const others = cluster.members.filter(({ node }) => node !== member.node);
-    let answer: ListedMember[] | undefined;
-    for (const { name } of others) answer ??= await membersIfAnswered(exec, clientUrlOf(name), signal);
+    const { clock, files } = this.#parts.host;
+    const answer = await this.#answer(cluster, member, signal);
     const now = clock.now().getTime();
     this.#silentSince = answer === undefined ? (this.#silentSince ?? now) : undefined;
-    return decideBeginning(member, cluster, answer, now - (this.#silentSince ?? now));
+    // copies stay when a member goes
+    const wasMember = (await files.list(etcdPlaces.backups)).length > 0;
+    const silentMs = wasMember ? undefined : now - (this.#silentSince ?? now);
+    return decideBeginning(member, cluster, answer, silentMs);
+  }
+
+  async #answer(
+    { members }: DesiredEtcdCluster,
+    { node: own }: EtcdMember,
+    signal: AbortSignal,
+  ): Promise<ListedMember[] | undefined> {
+    let answer: ListedMember[] | undefined;
+    for (const { node, name } of members)
+      if (node !== own) answer ??= await membersIfAnswered(this.#parts.host.exec, clientUrlOf(name), signal);
+    return answer;
+  }
+
+  /**
+   * While this node did not hear of it, as in a rollout that was stopped: its etcd ends at each start, with data of a member
+   * that is none any more.
+   */
+  async #wasRemoved({ cluster, member }: Wanted, signal: AbortSignal): Promise<boolean> {
+    const own = peerUrlOf(member.name);
+    const answer = await this.#answer(cluster, member, signal);
+    return answer?.some(({ peerUrls, hasBegun }) => !hasBegun && peerUrls.includes(own)) === true;
   }
 
   async #start(

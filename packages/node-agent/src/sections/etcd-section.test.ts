@@ -53,7 +53,7 @@ function svidOf(id: string, dnsNames: readonly string[], root: ReturnType<typeof
 const certified = (root = makeRoot()): X509Context => ({
   svids: [
     svidOf("spiffe://mesh.internal/weft/etcd/web1", [web1.name, `weft-etcd.${zone}`, "localhost"], root),
-    svidOf("spiffe://mesh.internal/weft/cilium/web1", [client.name], root),
+    svidOf("spiffe://mesh.internal/weft/cilium/web1", [client.name, "clients.weft"], root),
   ],
   bundles: new Map([["mesh.internal", [root.der]]]),
 });
@@ -252,8 +252,28 @@ describe("one of several members", () => {
     expect(await look(both)).toEqual({ end: "nothing", steps: [], findings: [] });
   });
 
+  it("joins anew when the others removed it and added it again without its hearing of it", async () => {
+    answers.set(hubUrl, hubLine + ownLine);
+    standing = { isOpen: true, findings: [] };
+    await look(both);
+    host.units.states.set(etcdUnit, { active: "activating", enabled: true, exists: true });
+    answers.set(hubUrl, hubLine + ownLine.replace("unstarted", "started"));
+    expect(told(await look(both))).toEqual([`ETCD_DOWN: ${etcdUnit} is activating`]);
+    answers.set(hubUrl, hubLine + ownLine);
+    expect(told(await look(both))).toEqual([expect.stringContaining("it joins anew")]);
+    expect(host.exec.calls.filter((call) => call.includes("clean --what=state"))).toHaveLength(1);
+    expect(await look(both)).toMatchObject({ findings: [] });
+    expect((await settings())["initial-cluster-state"]).toBe("existing");
+  });
+
   it("begins, as the first of them, when none has answered for a while", async () => {
     const first = desiredWith([web1, memberOf("zoo", "10.77.0.19")]);
+    await host.files.write(`${etcdPlaces.backups}/etcd-20261130T114651Z.db`, "a copy");
+    await look(first);
+    host.clock.advance(60_000);
+    expect(told(await look(first))).toEqual([expect.stringContaining("it was a member before")]);
+    await host.files.removeTree(etcdPlaces.backups);
+    section = made();
     expect(told(await look(first))).toEqual([expect.stringContaining("no other member answers")]);
     host.clock.advance(30_000);
     expect(await look(first)).toMatchObject({ findings: [] });
@@ -312,6 +332,12 @@ describe("a node whose Cilium uses it", () => {
     svids.context = certified();
     await look(using);
     expect(host.units.calls).toEqual(["stop weft-cilium.service"]);
+    // with rules of before in force its section is not looked at: one that ran runs on
+    host.units.states.set("weft-cilium.service", { active: "active", enabled: true, exists: true });
+    host.units.calls.length = 0;
+    svids.context = certified();
+    await look(using);
+    expect(host.units.calls).toEqual(["stop weft-cilium.service", "start weft-cilium.service"]);
   });
 
   it("has none any more when Cilium goes, or takes another etcd", async () => {

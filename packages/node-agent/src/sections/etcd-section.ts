@@ -5,11 +5,12 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredEtcdCluster, EtcdClient } from "@weft/shared/model/desired-etcd";
 import { ciliumClientId } from "@weft/shared/model/ids";
 import { ciliumUnit } from "@weft/shared/render/cilium-places";
-import { ciliumSvidFiles, ciliumSvidFolder } from "@weft/shared/render/etcd-places";
+import { ciliumSvidFiles, ciliumSvidFolder, clientsName } from "@weft/shared/render/etcd-places";
 import { putFiles } from "../cilium/agent-files.ts";
 import { StepBook } from "../cilium/step-book.ts";
 import type { Finding } from "../conditions.ts";
 import type { OwnMember } from "../etcd/own-member.ts";
+import { partInTime } from "../etcd/part-in-time.ts";
 import type { Host } from "../host/host.ts";
 import { writeSvidFiles } from "../identity/svid-files.ts";
 import type { SvidWatch } from "../identity/svid-watch.ts";
@@ -23,9 +24,17 @@ export interface EtcdParts {
 
 export class EtcdSection {
   readonly #parts: EtcdParts;
+  #parted: string | undefined;
 
   constructor(parts: EtcdParts) {
     this.#parts = parts;
+  }
+
+  /** Before rules that are to come, once: what they cut off is to be no member any more. */
+  async beforeRules({ digest, etcdCluster }: DesiredState, signal: AbortSignal): Promise<void> {
+    if (this.#parted === digest) return;
+    await partInTime(this.#parts.host, etcdCluster, signal);
+    if (!signal.aborted) this.#parted = digest;
   }
 
   async reconcile(desired: DesiredState, signal: AbortSignal): Promise<SectionResult> {
@@ -75,12 +84,26 @@ export class EtcdSection {
         await book.do("removeFiles", ciliumSvidFolder, () => host.files.removeTree(ciliumSvidFolder));
       return [];
     }
-    const wish = { id: ciliumClientId(trustDomain, node), dnsNames: [client.name], files, gid: undefined };
+    const wish = {
+      id: ciliumClientId(trustDomain, node),
+      dnsNames: [client.name, clientsName],
+      files,
+      gid: undefined,
+    };
     const { bundle, trouble } = await writeSvidFiles(host, book, wish, svids);
-    // read at its start alone; its section starts it again
-    if (bundle !== undefined)
-      await putFiles(host, book, new Map([[files.bundle, bundle]]), [], () => host.units.stop(ciliumUnit));
+    if (bundle !== undefined) await this.#putBundle(book, bundle);
     return trouble === undefined ? [] : [{ code: "CILIUM_DOWN", detail: trouble }];
+  }
+
+  /** Read at its start alone. Its own section would start it again, but not as long as the rules are others than wanted. */
+  async #putBundle(book: StepBook, bundle: string): Promise<void> {
+    const { units } = this.#parts.host;
+    let wasActive = false;
+    await putFiles(this.#parts.host, book, new Map([[ciliumSvidFiles.bundle, bundle]]), [], async () => {
+      wasActive = (await units.state(ciliumUnit)).active === "active";
+      await units.stop(ciliumUnit);
+    });
+    if (wasActive) await book.do("startUnit", ciliumUnit, () => units.start(ciliumUnit));
   }
 }
 

@@ -19,7 +19,7 @@ export interface EtcdClient {
 }
 
 export interface DesiredEtcdCluster {
-  /** As the mesh file names them; never empty. The first begins the cluster, where there is none yet. */
+  /** As in the mesh file: the first one begins. Never empty. */
   readonly members: readonly EtcdMember[];
   /** Sorted by node. For a member all of them; for any other node itself alone. */
   readonly clients: readonly EtcdClient[];

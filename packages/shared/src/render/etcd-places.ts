@@ -33,6 +33,9 @@ export function clientName(node: string): string {
   return `${node}.cilium.weft`;
 }
 
+/** In every client's certificate beside its own name, and in no other: etcd has rights that are no user's, such as leases. */
+export const clientsName = "clients.weft";
+
 export interface SvidFiles {
   readonly bundle: string;
   readonly certificate: string;

@@ -32,7 +32,10 @@ describe("a member's settings", () => {
       "initial-cluster": "hub.node.mesh.internal=https://hub.node.mesh.internal:2380",
       "initial-cluster-state": "new",
       "initial-cluster-token": "weft-shop",
-      "client-transport-security": transport,
+      "client-transport-security": {
+        ...transport,
+        "allowed-hostname": ["weft-etcd.mesh.internal", "clients.weft"],
+      },
       "peer-transport-security": { ...transport, "allowed-hostname": ["weft-etcd.mesh.internal"] },
       "tls-min-version": "TLS1.3",
       "enable-grpc-gateway": false,
@@ -68,6 +71,6 @@ describe("a member's settings", () => {
 
 it("finds members by a hosts file of its own, and nobody else", () => {
   expect(renderEtcdHosts({ members: [db, hub] })).toBe(
-    "127.0.0.1 localhost\n::1 localhost\n10.77.0.13 db.node.mesh.internal\n10.77.0.10 hub.node.mesh.internal\n",
+    "127.0.0.1 localhost\n::1 localhost\n10.77.0.10 hub.node.mesh.internal\n10.77.0.13 db.node.mesh.internal\n",
   );
 });

@@ -3,8 +3,16 @@
 import { familyOf } from "../model/address.ts";
 import type { DesiredContent } from "../model/desired.ts";
 import type { DesiredEtcdCluster, EtcdMember } from "../model/desired-etcd.ts";
+import { byText } from "../plan/text-order.ts";
 import { ciliumNamespace } from "./cilium-labels.ts";
-import { clusterName, etcdPlaces, etcdPorts, memberSvidFiles, type SvidFiles } from "./etcd-places.ts";
+import {
+  clientsName,
+  clusterName,
+  etcdPlaces,
+  etcdPorts,
+  memberSvidFiles,
+  type SvidFiles,
+} from "./etcd-places.ts";
 
 /** The members a new one begins with, itself included. Once it has data, etcd goes by that. */
 export interface EtcdBeginning {
@@ -44,8 +52,12 @@ export function renderEtcdSettings(ground: EtcdGround): string {
     "initial-cluster": beginning.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(","),
     "initial-cluster-state": beginning.isNew ? "new" : "existing",
     "initial-cluster-token": ciliumNamespace(mesh),
-    "client-transport-security": transport(memberSvidFiles),
-    // any service of the mesh has a certificate of the same authority: members are those with this name in theirs
+    // any service of the mesh has a certificate of the same authority: clients and members are those with these names in
+    // theirs. Users and roles are not enough: whoever is let in makes leases and sees the members without being a user
+    "client-transport-security": {
+      ...transport(memberSvidFiles),
+      "allowed-hostname": [clusterName(zone), clientsName],
+    },
     "peer-transport-security": { ...transport(memberSvidFiles), "allowed-hostname": [clusterName(zone)] },
     "tls-min-version": "TLS1.3",
     // it would pass on whatever anybody asks with the member's own certificate, so as root
@@ -71,7 +83,8 @@ function transport({ bundle, certificate, key }: SvidFiles) {
 
 /** A member looks up who knocks at its port for members, too: nobody it does not find here is one. */
 export function renderEtcdHosts({ members }: Pick<DesiredEtcdCluster, "members">): string {
-  const lines = members.map(({ address, name }) => `${address} ${name}\n`);
+  // another order in the mesh file is no reason to start again
+  const lines = members.map(({ address, name }) => `${address} ${name}\n`).toSorted(byText);
   return `127.0.0.1 localhost\n::1 localhost\n${lines.join("")}`;
 }
 
