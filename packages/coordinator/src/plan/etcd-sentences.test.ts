@@ -35,7 +35,7 @@ describe("a member of the mesh's own etcd", () => {
       "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has 10.42.11.127",
     ]);
     expect(wordsOf(own, three, "etc1")[0]).toBe(
-      "etc1: a member of the mesh's own etcd runs here (weft-etcd.service), beside hub and etc2",
+      "etc1: a member of the mesh's own etcd runs here (weft-etcd.service), beside etc2 and hub",
     );
   });
 
@@ -50,7 +50,7 @@ describe("a member of the mesh's own etcd", () => {
 
   it("gets others beside it, and other clients", () => {
     expect(wordsOf(own, three, "hub")).toEqual([
-      "hub: the mesh's own etcd has members on hub (10.77.0.10), etc1 (10.77.0.21) and etc2 (10.77.0.22), before: hub (10.77.0.10)",
+      "hub: the mesh's own etcd has members on etc1 (10.77.0.21), etc2 (10.77.0.22) and hub (10.77.0.10), before: hub (10.77.0.10)",
     ]);
     expect(wordsOf(own, own.replace("10.42.11.0/24", "10.42.21.0/24"), "hub")).toEqual([
       "hub: etcd lets the Cilium agent of web1 (10.77.0.11) in, to say who has 10.42.21.127",
@@ -90,7 +90,7 @@ describe("a node whose Cilium uses it", () => {
       `web1: the Cilium agent restarts and uses the etcd ${before}, before: of the mesh on hub`,
     ]);
     expect(wordsOf(own, three, "web1")).toEqual([
-      "web1: the Cilium agent restarts and uses the etcd of the mesh on hub, etc1 and etc2, before: of the mesh on hub",
+      "web1: the Cilium agent restarts and uses the etcd of the mesh on etc1, etc2 and hub, before: of the mesh on hub",
     ]);
   });
 
