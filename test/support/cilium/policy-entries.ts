@@ -1,4 +1,4 @@
-// In: entries of a policy map, in words. Out: what `cilium-dbg bpf policy get ID -o json` of 1.18.10 prints of them, by the types
+// In: entries of a policy map, in words. Out: what `cilium-dbg bpf policy get ID -o json` of 1.18.10, or of 1.19, prints of them, by the types
 // of its source (pkg/maps/policymap: numbers throughout, the port in network order; a count that is not known is 2^64-1).
 
 export interface EntryWords {
@@ -12,6 +12,8 @@ export interface EntryWords {
   readonly denies?: boolean;
   readonly proxyPort?: number;
   readonly auth?: number;
+  /** Of 1.19 alone. */
+  readonly precedence?: number;
 }
 
 export function policyMapText(entries: readonly EntryWords[]): string {
@@ -22,9 +24,11 @@ export function policyMapText(entries: readonly EntryWords[]): string {
     "ProxyPortNetwork": ${entry.proxyPort ?? 0},
     "Flags": ${(bits << 3) | (denies ? 1 : 0)},
     "AuthRequirement": ${entry.auth ?? 0},
-    "ProxyPortPriority": 0,
-    "Pad1": 0,
-    "Pad2": 0,
+    ${
+      entry.precedence === undefined
+        ? '"ProxyPortPriority": 0,\n    "Pad1": 0,\n    "Pad2": 0,'
+        : `"Precedence": ${entry.precedence},\n    "Cookie": 0,`
+    }
     "Packets": 18446744073709551615,
     "Bytes": 18446744073709551615,
     "Key": {

@@ -45,6 +45,24 @@ describe("a policy map", () => {
     expect([8079, 8096].map((port) => said(map, { port }))).toEqual(["deny", "deny"]);
   });
 
+  it("of 1.19 lets the entry of higher precedence decide, then the longer one, then that of the identity", () => {
+    const own = { identity: web, precedence: 256 };
+    const any = { protocol: tcp, port: 8080, precedence: 256 };
+    expect(said([own, any])).toBe("allow by allow any identity, 8080/tcp");
+    expect(said([{ ...own, precedence: 257 }, any])).toBe("allow by allow identity 8061, everything");
+    const denies = { denies: true, precedence: 511 };
+    expect(said([{ ...own, ...denies }, any])).toBe("deny by deny identity 8061, everything");
+    expect(said([own, { ...any, ...denies }])).toBe("deny by deny any identity, 8080/tcp");
+    // what 1.18 refuses: an allow above a deny
+    expect(
+      said([
+        { ...own, precedence: 1024 },
+        { ...any, ...denies },
+      ]),
+    ).toMatch(/^allow by allow identity 8061/);
+    expect(said([{ identity: web, precedence: 256 }, { precedence: 256 }])).toMatch(/identity 8061/);
+  });
+
   it("refuses by a deny of either lookup, and by one that is longer than what allows", () => {
     expect(said([{ identity: web, protocol: tcp, port: 8080 }, { denies: true }])).toBe(
       "deny by deny any identity, everything",
@@ -81,7 +99,7 @@ describe("a policy map", () => {
       "",
       "{}",
       "Error: Failed to open map",
-      good.replace("ProxyPortPriority", "Precedence"),
+      good.replace("ProxyPortPriority", "Rank"),
       good.replace('"Prefixlen": 64', '"Prefixlen": 65'),
       good.replace('"Prefixlen": 64', '"Prefixlen": 43'),
       good.replace('"TrafficDirection": 0', '"TrafficDirection": 2'),

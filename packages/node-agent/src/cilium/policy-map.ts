@@ -1,9 +1,10 @@
 // In: what `cilium-dbg bpf policy get ID -o json` prints, and one connection. Out: what the endpoint's policy map says of it.
-// Pure. Judged as the datapath does it (1.18.10, bpf/lib/policy.h): the longest entry of the peer's identity and the longest
-// of any identity are looked up; a deny of either refuses, and without one and the other nothing passes.
+// Pure. Judged as the datapath does it (bpf/lib/policy.h): the longest entry of the peer's identity and the longest of any identity
+// are looked up, and without one and the other nothing passes. In 1.18 (1.18.10) a deny of either refuses; in 1.19 (its branch
+// point) entries have a precedence, and the higher one decides.
 import { asList } from "@weft/shared/kernel-verdict/json";
 import type { Traffic } from "@weft/shared/model/desired";
-import { countOf, jsonOf, objectOf, wrong } from "./parse-fields.ts";
+import { countOf, jsonOf, objectOf, optional, wrong } from "./parse-fields.ts";
 
 export interface PolicyEntry {
   readonly direction: "ingress" | "egress";
@@ -15,6 +16,8 @@ export interface PolicyEntry {
   readonly protocol: number;
   readonly port: number;
   readonly denies: boolean;
+  /** undefined: of a release that knows none. */
+  readonly precedence: number | undefined;
   /** Demands what this mesh never asks for: a proxy or an authentication. */
   readonly demands: string;
 }
@@ -55,8 +58,9 @@ function entryOf(item: unknown): PolicyEntry {
     if (value > most) throw wrong(`Key.${name} is ${value}`);
     return value;
   };
-  // a release that orders entries by other means has another field in its place
-  countOf("ProxyPortPriority", entry["ProxyPortPriority"]);
+  // one or the other, by release; neither: of a form that nobody has read
+  const precedence = optional("Precedence", entry["Precedence"], countOf);
+  if (precedence === undefined) countOf("ProxyPortPriority", entry["ProxyPortPriority"]);
   const bits = of("Prefixlen", fixedBits + allBits) - fixedBits;
   if (bits !== 0 && bits < protocolBits) throw wrong(`a key compares ${bits} bits`);
   const proxyPort = countOf("ProxyPortNetwork", entry["ProxyPortNetwork"]);
@@ -68,6 +72,7 @@ function entryOf(item: unknown): PolicyEntry {
     protocol: of("Nexthdr", 0xff),
     port: swapped(of("DestPortNetwork", 0xffff)),
     denies: (countOf("Flags", entry["Flags"]) & denyFlag) !== 0,
+    precedence,
     demands: proxyPort !== 0 ? "a proxy" : authType !== 0 ? "authentication" : "",
   };
 }
@@ -80,13 +85,18 @@ function swapped(port: number): number {
 export function judgeMap(entries: readonly PolicyEntry[], asked: AskedTraffic): MapVerdict {
   const own = longest(entries, asked, asked.identity);
   const any = longest(entries, asked, 0);
-  const denied = [own, any].find((entry) => entry?.denies === true);
+  const denied = [own, any].find((entry) => entry?.denies === true && entry.precedence === undefined);
   if (denied !== undefined) return { verdict: "deny", entry: denied };
-  const chosen = any !== undefined && (own === undefined || any.bits > own.bits) ? any : own;
-  if (chosen === undefined) return { verdict: "deny", entry: undefined };
+  const chosen = any !== undefined && (own === undefined || isBefore(any, own)) ? any : own;
+  if (chosen === undefined || chosen.denies) return { verdict: "deny", entry: chosen };
   // the other's demand can hold as well
   const demands = [own, any].some((entry) => entry !== undefined && entry.demands !== "");
   return { verdict: demands ? "unknown" : "allow", entry: chosen };
+}
+
+function isBefore(any: PolicyEntry, own: PolicyEntry): boolean {
+  const [a, b] = [any.precedence ?? 0, own.precedence ?? 0];
+  return a > b || (a === b && any.bits > own.bits);
 }
 
 function longest(
