@@ -58,6 +58,16 @@ describe("a member of the mesh's own etcd", () => {
     ]);
   });
 
+  it("is said to be locked out by another zone, which gives it another name", () => {
+    const moved = own.replace("\nnodes:", "\ndns: { zone: other.internal }\nnodes:");
+    const words = plan(own, moved).find(({ node }) => node === "hub")?.words ?? [];
+    expect(words).toContainEqual(
+      expect.stringMatching(
+        /^hub: the member here is called hub\.node\.other\.internal, before: hub\.node\.mesh\.internal: .* first take cilium\.etcd out/,
+      ),
+    );
+  });
+
   it("has no identity by its user, as services have", () => {
     const change = plan(operators, own).find(({ node }) => node === "hub");
     expect(change?.words.filter((word) => word.includes("get the identity"))).toEqual([]);

@@ -25,7 +25,14 @@ export function etcdSentences(node: string, before: Side, after: Side): string[]
   const [were, are] = [old, now].map(({ members }) =>
     listed(members.map((member) => `${member.node} (${member.address})`).toSorted(byText)),
   );
+  const nameOf = ({ members }: DesiredEtcdCluster) => members.find((member) => member.node === node)?.name;
   return [
+    ...(nameOf(old) === nameOf(now)
+      ? []
+      : [
+          `the member here is called ${nameOf(now)}, before: ${nameOf(old)}: etcd does not know it by that name, and nobody could ` +
+            "change users or members any more; first take cilium.etcd out of the mesh file and apply",
+        ]),
     ...(were === are ? [] : [`the mesh's own etcd has members on ${are}, before: ${were}`]),
     ...clientSentences(old.clients, now.clients),
   ];
