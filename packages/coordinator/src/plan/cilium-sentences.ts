@@ -17,6 +17,7 @@ export function ciliumSentences(node: string, old: Side | undefined, now: Side |
   const services = new Set(after.endpoints.map(({ service }) => service));
   return [
     ...etcdSentence(etcdOf(before, old), etcdOf(after, now)),
+    ...emptySentence(old, now),
     ...sharedSentences(before, after),
     ...after.endpoints.flatMap((endpoint) => endpointSentences(known.get(endpoint.service), endpoint)),
     ...before.endpoints
@@ -56,6 +57,17 @@ function sharedSentences(before: DesiredCilium, after: DesiredCilium): string[] 
 
 function etcdSentence(before: string, after: string): string[] {
   return before === after ? [] : [`the Cilium agent restarts and uses the etcd ${after}, before: ${before}`];
+}
+
+/** A member takes over from another; where none stays there is nobody to take over from. */
+function emptySentence(old: Side | undefined, now: Side | undefined): string[] {
+  const [before, after] = [old, now].map((side) => side?.etcdCluster?.members.map(({ node }) => node) ?? []);
+  if (before === undefined || after === undefined || before.length === 0 || after.length === 0) return [];
+  return before.some((node) => after.includes(node))
+    ? []
+    : [
+        "that etcd begins empty, since no member of it stays: first add the new members, then take out the old ones",
+      ];
 }
 
 function etcdOf({ etcd }: DesiredCilium, side: Side | undefined): string {

@@ -104,6 +104,16 @@ describe("a node whose Cilium uses it", () => {
     ]);
   });
 
+  it("is told where no member stays that knows anything", () => {
+    const empty = "web1: that etcd begins empty, since no member of it stays: first add the new members";
+    const said = (after: string) =>
+      plan(own, after)
+        .find(({ node }) => node === "web1")
+        ?.words.join(" ") ?? "";
+    expect(said(own.replace("[hub]", "[etc1]"))).toContain(empty);
+    for (const after of [own, three, operators]) expect(said(after)).not.toContain("begins empty");
+  });
+
   it("has its members and its own name in the diff", () => {
     const change = plan(operators, own).find(({ node }) => node === "web1");
     expect(change?.diff).toContain(
