@@ -147,7 +147,7 @@ export interface Prober {
   finish(): Promise<string>;
 }
 
-/** Tries the targets some hundred times a second, from now until finish(). */
+/** Tries each target some 35 times a second, from now until finish(). */
 export async function startProber(
   world: World,
   machine: string,
