@@ -206,7 +206,8 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
       process.stderr.write(said);
       const ended = (machine: string) =>
         Number(new RegExp(`${machine} ended (\\d+) flow`).exec(said)?.[1] ?? 0);
-      expect([ended("web1") > 0, ended("api1") > 0]).toEqual([true, true]);
+      // whichever node is first: its reset ends the other end, too
+      expect(ended("web1") + ended("api1")).toBeGreaterThan(0);
       const broken = failures(await printedSince(world, "web1", "web", web));
       expect(broken.some((line) => /reset|broken/i.test(line))).toBe(true);
       await answersSince(world, "hub", "old", await now(world, "hub"));
