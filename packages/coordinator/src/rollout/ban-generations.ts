@@ -2,8 +2,8 @@
 // else, so that a ban never brings a mesh file along to nodes that a rollout has not reached. Pure.
 import type { DesiredContent, DesiredState } from "@weft/shared/model/desired";
 import { contentDigest } from "@weft/shared/plan/content-digest";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import { withBans } from "../compile/bans.ts";
-import { contentOf } from "./generations.ts";
 
 export function banGenerations(
   states: readonly DesiredState[],

@@ -39,19 +39,3 @@ export function resume(held: LastGiven, wanted: LastGiven | undefined): Resume {
   if (held.generation >= wanted.generation) return { kind: "raise", generation: held.generation + 1 };
   return { kind: "send" };
 }
-
-/** Without what only one giving of it has. */
-export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns, cilium, etcdCluster } = state;
-  return {
-    mesh,
-    trustDomain,
-    node,
-    address,
-    identity,
-    policy,
-    dns,
-    ...(cilium === undefined ? {} : { cilium }),
-    ...(etcdCluster === undefined ? {} : { etcdCluster }),
-  };
-}

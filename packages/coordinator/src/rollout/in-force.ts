@@ -2,10 +2,10 @@
 // hold: of the current mesh, and where its rollout has not come to yet, of the one before.
 import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh } from "@weft/shared/model/mesh";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import type { RegistrationEntry } from "../spire/spire-server.ts";
 import type { RolloutRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { contentOf } from "./generations.ts";
 import type { CompiledMesh, MeshCompiler } from "./mesh-compiler.ts";
 
 export interface InForceParts {

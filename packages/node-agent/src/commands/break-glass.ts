@@ -1,14 +1,16 @@
 // `weft-node-agent break-glass`: lets administrators in, whatever the policy says, with agent and coordinator dead. It
 // changes the kernel's rules and nothing else: three sets that no policy touches, whose elements end by themselves.
+
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { formatCidr, parseCidr } from "@weft/shared/model/address";
 import { addressRanges, cidrsOf, without } from "@weft/shared/model/address-ranges";
 import type { DesiredState, Guard, PortRange } from "@weft/shared/model/desired";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import { type Glass, renderGlass, renderGlassClosed } from "@weft/shared/render/nftables-glass";
 import { applyFloor } from "../floor/apply-floor.ts";
 import { FloorFile } from "../floor/floor-file.ts";
 import type { Files, Host } from "../host/host.ts";
-import { contentOf, readDesired } from "../link/desired-store.ts";
+import { readDesired } from "../link/desired-store.ts";
 import { readConfirmed } from "../policy/confirmed.ts";
 import { loadScript } from "../policy/kernel-table.ts";
 import type { CommandContext } from "./context.ts";

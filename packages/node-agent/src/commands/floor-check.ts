@@ -1,12 +1,14 @@
 // `weft-node-agent floor check [FILE]`: whether a floor reads, and what it would refuse of the state this node has now.
 // With FILE, one that is not in place yet: an edited floor takes effect at once.
+
 import { WeftError } from "@weft/shared/errors/weft-error";
 import { floorPath, refusalSentence } from "@weft/shared/model/floor";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import { applyFloor } from "../floor/apply-floor.ts";
 import type { Floor } from "../floor/floor.ts";
 import { FloorFile } from "../floor/floor-file.ts";
 import type { Files } from "../host/host.ts";
-import { contentOf, readDesired } from "../link/desired-store.ts";
+import { readDesired } from "../link/desired-store.ts";
 import type { CommandContext } from "./context.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 

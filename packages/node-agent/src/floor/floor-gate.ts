@@ -3,9 +3,9 @@
 import type { DesiredState } from "@weft/shared/model/desired";
 import { type FloorReport, noFloor, refusalSentence } from "@weft/shared/model/floor";
 import { contentDigest } from "@weft/shared/plan/content-digest";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import type { Finding } from "../conditions.ts";
 import type { Files } from "../host/host.ts";
-import { contentOf } from "../link/desired-store.ts";
 import { applyFloor } from "./apply-floor.ts";
 import { FloorFile, type FloorLook } from "./floor-file.ts";
 

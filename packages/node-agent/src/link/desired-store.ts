@@ -2,27 +2,13 @@
 // its coordinator gone applies this.
 import { messageOf, WeftError } from "@weft/shared/errors/weft-error";
 import { DesiredState as DesiredMessage } from "@weft/shared/gen/weft/v1/desired";
-import type { DesiredContent, DesiredState } from "@weft/shared/model/desired";
+import type { DesiredState } from "@weft/shared/model/desired";
 import { contentDigest } from "@weft/shared/plan/content-digest";
+import { contentOf } from "@weft/shared/plan/desired-content";
 import { decodeDesired, encodeDesired } from "@weft/shared/wire/desired-codec";
 import type { Enrolment } from "../enrol/enrolment.ts";
 import type { Files } from "../host/host.ts";
 import { places } from "../state/places.ts";
-
-export function contentOf(state: DesiredState): DesiredContent {
-  const { mesh, trustDomain, node, address, identity, policy, dns, cilium, etcdCluster } = state;
-  return {
-    mesh,
-    trustDomain,
-    node,
-    address,
-    identity,
-    policy,
-    dns,
-    ...(cilium === undefined ? {} : { cilium }),
-    ...(etcdCluster === undefined ? {} : { etcdCluster }),
-  };
-}
 
 /** The state is for this node of this mesh, and is what its digest says. */
 export function checkDesired(state: DesiredState, enrolment: Pick<Enrolment, "node" | "trustDomain">): void {
