@@ -4,17 +4,17 @@
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredEndpoint } from "@weft/shared/model/desired-cilium";
-import { ciliumPlaces, namespaceOf, namespacePath } from "@weft/shared/render/cilium-places";
+import { namespaceOf, namespacePath } from "@weft/shared/render/cilium-places";
 import { endsKey } from "../cut/flow.ts";
-import { parseSockets } from "../cut/parse-sockets.ts";
 import { endSockets } from "../cut/socket-ender.ts";
+import { listSockets } from "../cut/socket-list.ts";
 import type { Exec } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import type { CutResult, FlowCutter } from "../policy/flow-cutter.ts";
 import type { CiliumClient } from "./agent-client.ts";
+import { ciliumDbg, readPolicyMap } from "./cilium-dbg.ts";
 import { type IdentityOf, parseIpcache } from "./ipcache.ts";
 import { type JudgedSockets, judgeSockets } from "./judge-sockets.ts";
-import { parsePolicyMap } from "./policy-map.ts";
 
 export interface EndpointCutterParts {
   readonly client: Pick<CiliumClient, "endpoint">;
@@ -22,7 +22,6 @@ export interface EndpointCutterParts {
   readonly desired: () => Pick<DesiredState, "cilium"> | undefined;
 }
 
-const program = `${ciliumPlaces.programs}/cilium-dbg`;
 /** A namespace begins with the kernel's own choice, whatever the machine's is. */
 const ephemeral = { from: 32_768, to: 60_999 };
 const nothing: CutResult = { ended: 0, leftUnknown: 0, failed: 0, kept: 0, trouble: [] };
@@ -39,7 +38,7 @@ export class EndpointCutter implements FlowCutter {
   async cut(keep: boolean, signal?: AbortSignal): Promise<CutResult> {
     const endpoints = this.#parts.desired()?.cilium?.endpoints ?? [];
     if (endpoints.length === 0) return nothing;
-    const { stdout } = await this.#privileged.run(program, ["bpf", "ipcache", "list", "-o", "json"]);
+    const { stdout } = await this.#privileged.run(ciliumDbg, ["bpf", "ipcache", "list", "-o", "json"]);
     const identityOf = parseIpcache(stdout);
     let sum = nothing;
     for (const endpoint of endpoints) {
@@ -68,12 +67,9 @@ export class EndpointCutter implements FlowCutter {
   async #cutAt(endpoint: DesiredEndpoint, identityOf: IdentityOf, keep: boolean): Promise<CutResult> {
     const found = await this.#parts.client.endpoint(namespaceOf(endpoint.service));
     if (found === undefined) return nothing;
-    const map = await this.#privileged.run(program, ["bpf", "policy", "get", `${found.id}`, "-o", "json"]);
-    const ground = { entries: parsePolicyMap(map.stdout), identityOf, address: endpoint.address, ephemeral };
-    const look = async (): Promise<JudgedSockets> => {
-      const { stdout } = await inside("ss", ["-H", "-n", "-t", "-u", "-a", "-e", "exclude", "time-wait"]);
-      return judgeSockets(parseSockets(stdout), ground);
-    };
+    const entries = await readPolicyMap(this.#privileged, found.id);
+    const ground = { entries, identityOf, address: endpoint.address, ephemeral };
+    const look = async (): Promise<JudgedSockets> => judgeSockets(await listSockets(inside), ground);
     const prefix = [`--net=${namespacePath(endpoint.service)}`, "--"];
     const inside: Exec["run"] = (name, args, options) =>
       this.#privileged.run("nsenter", [...prefix, name, ...args], options);

@@ -1,6 +1,7 @@
 // In: the sockets of an endpoint's namespace, its policy map, and who is known by which address. Out: those whose first packet the
-// map would refuse now. Pure. As with sockets of the machine (cut/judge-flows.ts) it matters who opened a flow, not who sends.
+// map would refuse now. Pure. As with sockets of the machine it matters who opened a flow, not who sends.
 import type { ConnectedSocket, Ends } from "../cut/flow.ts";
+import { type Opener, openersOf } from "../cut/judge-openers.ts";
 import type { ParsedSockets } from "../cut/parse-sockets.ts";
 import type { IdentityOf } from "./ipcache.ts";
 import { judgeMap, type PolicyEntry } from "./policy-map.ts";
@@ -32,7 +33,9 @@ export function judgeSockets(
     const { protocol, local, peer } = socket;
     // what stays in the namespace is judged by nobody
     if (local.address !== ground.address || peer.address === ground.address) continue;
-    const words = openersOf(socket, loose, ground).map((opener) => wordOf(socket, opener, ground));
+    const words = openersOf(socket, { loose, ephemeral: ground.ephemeral }, undefined).map((opener) =>
+      wordOf(socket, opener, ground),
+    );
     const [first = "unknown"] = words;
     const word = words.every((other) => other === first) ? first : "unknown";
     if (word === "deny") forbidden.push({ protocol, local, peer });
@@ -41,26 +44,9 @@ export function judgeSockets(
   return { forbidden, unknown };
 }
 
-/** Who may have opened it: this end, the other end, or both. */
-function openersOf(
-  { protocol, local, peer }: ConnectedSocket,
-  loose: ParsedSockets["loose"],
-  { ephemeral }: EndpointGround,
-): readonly ("here" | "there")[] {
-  const listens = loose.some(
-    (other) =>
-      other.protocol === protocol &&
-      other.port === local.port &&
-      (other.address === undefined || other.address === local.address),
-  );
-  if (listens) return ["there"];
-  const isPicked = (port: number) => port >= ephemeral.from && port <= ephemeral.to;
-  return isPicked(local.port) && !isPicked(peer.port) ? ["here"] : ["here", "there"];
-}
-
 function wordOf(
   { protocol, local, peer }: ConnectedSocket,
-  opener: "here" | "there",
+  opener: Opener,
   { entries, identityOf }: EndpointGround,
 ): Word {
   const identity = identityOf(peer.address);

@@ -9,10 +9,10 @@ import type { DesiredState } from "@weft/shared/model/desired";
 import type { EndpointFlow, EndpointMemory, ObservedFlow, SpentQuota } from "@weft/shared/model/observation";
 import { eventRate } from "@weft/shared/render/cilium-agent-options";
 import { spiffeLabel } from "@weft/shared/render/cilium-labels";
-import { ciliumPlaces } from "@weft/shared/render/cilium-places";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { CiliumClient } from "./agent-client.ts";
+import { ciliumDbg } from "./cilium-dbg.ts";
 import { EndpointMemory as FlowMemory, type HeldFlow } from "./endpoint-memory.ts";
 import { type MonitorEvent, parseMonitorLine } from "./parse-monitor.ts";
 import { PeerNames } from "./peer-names.ts";
@@ -33,7 +33,6 @@ export interface EndpointRecords {
   readonly memory: EndpointMemory;
 }
 
-const program = `${ciliumPlaces.programs}/cilium-dbg`;
 const words = ["monitor", "-n", "-j", "-t", "policy-verdict", "-t", "drop"] as const;
 const socketName = "/monitor1_2.sock";
 /** As /proc/net/unix has the agent's end of a connection to it. */
@@ -149,12 +148,12 @@ export class MonitorWatch {
     this.#whyNot = "no agent of Cilium offers its events";
     try {
       if (!(await this.#hasSocket())) return false;
-      this.#whyNot = `${program} monitor ended before it listened`;
+      this.#whyNot = `${ciliumDbg} monitor ended before it listened`;
       // of a program that has ended the agent keeps its end until it next has something to say
       const former = await this.#connections();
       this.#clockAt = undefined;
       const onLine = (line: string) => this.#take(line, monitor);
-      const { done } = exec.lines(program, words, onLine, monitor.signal);
+      const { done } = exec.lines(ciliumDbg, words, onLine, monitor.signal);
       await Promise.all([done.finally(stop), this.#watch(monitor, former).finally(stop)]);
     } catch (failure) {
       if (!isWeftError(failure)) throw failure;

@@ -3,15 +3,16 @@
 import { isWeftError } from "@weft/shared/errors/weft-error";
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { EndpointVerdict, KernelQuestion, Listener } from "@weft/shared/model/observation";
-import { ciliumPlaces, namespaceOf, namespacePath } from "@weft/shared/render/cilium-places";
+import { namespaceOf, namespacePath } from "@weft/shared/render/cilium-places";
 import type { Exec, Files } from "../host/host.ts";
 import { SystemdExec } from "../host/systemd-exec.ts";
 import { UserExec } from "../host/user-exec.ts";
 import { namedListeners } from "../observe/parse-sockets.ts";
 import type { CiliumClient } from "./agent-client.ts";
 import { type AskedEndpoint, askedEndpoints } from "./asked-endpoints.ts";
+import { ciliumDbg, readPolicyMap } from "./cilium-dbg.ts";
 import { wrong } from "./parse-fields.ts";
-import { entryText, judgeMap, parsePolicyMap } from "./policy-map.ts";
+import { entryText, judgeMap } from "./policy-map.ts";
 
 export interface WitnessParts {
   readonly client: Pick<CiliumClient, "endpoint">;
@@ -22,7 +23,6 @@ export interface WitnessParts {
 
 /** The coordinator waits for 4 s. */
 const withinMs = 3_000;
-const program = `${ciliumPlaces.programs}/cilium-dbg`;
 
 export class PolicyWitness {
   readonly #parts: WitnessParts;
@@ -57,12 +57,8 @@ export class PolicyWitness {
     if (found === undefined) return { ...unknown, identity, whyUnknown: `Cilium has no endpoint ${owner}` };
     if (found.address !== endpoint.address)
       return { ...unknown, identity, whyUnknown: `the endpoint ${owner} has another address` };
-    const { stdout } = await this.#privileged.run(
-      program,
-      ["bpf", "policy", "get", String(found.id), "-o", "json"],
-      { timeoutMs: withinMs },
-    );
-    const { verdict, entry } = judgeMap(parsePolicyMap(stdout), { direction, identity, protocol, port });
+    const entries = await readPolicyMap(this.#privileged, found.id, { timeoutMs: withinMs });
+    const { verdict, entry } = judgeMap(entries, { direction, identity, protocol, port });
     return {
       verdict,
       identity,
@@ -73,7 +69,7 @@ export class PolicyWitness {
 
   /** By the map that the datapath asks, too. */
   async #identityOf(address: string): Promise<number> {
-    const { stdout } = await this.#privileged.run(program, ["bpf", "ipcache", "get", address], {
+    const { stdout } = await this.#privileged.run(ciliumDbg, ["bpf", "ipcache", "get", address], {
       timeoutMs: withinMs,
     });
     const [, number] = /^\S+ maps to identity identity=(\d{1,10}) /m.exec(stdout) ?? [];

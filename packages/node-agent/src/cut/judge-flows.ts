@@ -1,9 +1,8 @@
 // In: the table a kernel has loaded, and the flows it carries. Out: the flows whose first packet these rules would refuse
 // now, each with what has to be ended, and how many flows nothing certain can be said of. Pure.
 //
-// A flow is judged as its first packet would be: by who opened it, not by who sends now. A socket whose port somebody
-// listens on was opened by the peer; else connection tracking knows; else the port the kernel picked tells. Where none
-// of them does, both ways are judged, and only what is forbidden both ways is forbidden.
+// A flow is judged as its first packet would be: by who opened it (judge-openers.ts), not by who sends now. Where nobody can
+// tell, both ways are judged, and only what is forbidden both ways is forbidden.
 import { judgeHook, type KernelVerdict } from "@weft/shared/kernel-verdict/judge";
 import type { Packet } from "@weft/shared/kernel-verdict/packet";
 import type { NftTable } from "@weft/shared/kernel-verdict/ruleset";
@@ -16,6 +15,7 @@ import {
   type SeenFlows,
   type TrackedFlow,
 } from "./flow.ts";
+import { openersOf } from "./judge-openers.ts";
 
 export interface ForbiddenFlow {
   /** The same for both ends and for connection tracking. */
@@ -96,7 +96,7 @@ class Judging {
     if (isLoopback(local.address) || isLoopback(peer.address)) return;
     const held = this.#byEnds.get(endsKey(socket));
     const key = held === undefined ? keyOf(protocol, local, peer) : keyOfTracked(held.flow);
-    const verdicts = this.#openers(socket).map((opener) =>
+    const verdicts = openersOf(socket, this.#seen, held?.opened).map((opener) =>
       opener === "there" ? this.#verdict(this.#arriving(socket)) : this.#leavingVerdict(socket),
     );
     const [first = "unknown"] = verdicts;
@@ -104,25 +104,6 @@ class Judging {
     // a datagram's entry would let the answers of the other end pass
     const flow = protocol === "udp" ? held?.flow : undefined;
     this.#note(key, verdict, { sockets: [{ protocol, local, peer }], elsewhere: [], tracked: flow });
-  }
-
-  /** Who may have opened it: this end, the other end, or both. */
-  #openers(socket: ConnectedSocket): readonly ("here" | "there")[] {
-    const { loose, ephemeral } = this.#seen;
-    const { protocol, local, peer } = socket;
-    const isListening = loose.some(
-      (other) =>
-        other.protocol === protocol &&
-        other.port === local.port &&
-        (other.address === undefined || other.address === local.address),
-    );
-    if (isListening) return ["there"];
-    const opened = this.#byEnds.get(endsKey(socket))?.opened;
-    if (opened === "here") return ["here"];
-    const isPicked = (port: number) => port >= ephemeral.from && port <= ephemeral.to;
-    if (isPicked(local.port) && !isPicked(peer.port)) return ["here"];
-    if (opened === "there" && !isPicked(local.port)) return ["there"];
-    return ["here", "there"];
   }
 
   #arriving(socket: ConnectedSocket): Packet {

@@ -5,8 +5,8 @@ import type { Exec, Files } from "../host/host.ts";
 import { parseEphemeralPorts } from "../policy/ephemeral-ports.ts";
 import type { SeenFlows } from "./flow.ts";
 import { parseAddresses } from "./parse-addresses.ts";
-import { parseSockets } from "./parse-sockets.ts";
 import { type ParsedTracked, parseTracked } from "./parse-tracked.ts";
+import { listSockets } from "./socket-list.ts";
 
 export interface FlowReading {
   readonly seen: SeenFlows;
@@ -18,12 +18,12 @@ const families = ["ipv4", "ipv6"] as const;
 
 export async function readFlows(exec: Exec, files: Files): Promise<FlowReading> {
   const [sockets, tracking, addresses, range] = await Promise.all([
-    exec.run("ss", ["-H", "-n", "-t", "-u", "-a", "-e", "exclude", "time-wait"]),
+    listSockets((program, args, options) => exec.run(program, args, options)),
     readTracked(exec, files),
     readAddresses(files),
     files.readText("/proc/sys/net/ipv4/ip_local_port_range"),
   ]);
-  const { sockets: connected, loose, unread } = parseSockets(sockets.stdout);
+  const { sockets: connected, loose, unread } = sockets;
   return {
     seen: {
       sockets: connected,
