@@ -4,9 +4,9 @@ import { spireAgentId } from "@weft/shared/model/ids";
 import type { Mesh } from "@weft/shared/model/mesh";
 import { byText } from "@weft/shared/plan/text-order";
 import { ownEtcd } from "../mesh/own-etcd.ts";
+import { ciliumNodes, etcdNodes } from "../mesh/selection.ts";
 import { etcdClientEntry, etcdMemberEntry } from "../spire/etcd-entry.ts";
 import type { RegistrationEntry } from "../spire/spire-server.ts";
-import { etcdClusters } from "./etcd-cluster.ts";
 
 export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
   const nodes = new Set(mesh.nodes.map(({ name }) => name));
@@ -25,16 +25,17 @@ export function registrationEntries(mesh: Mesh): RegistrationEntry[] {
           ],
         })),
     )
-    .concat(etcdEntries(mesh))
+    .concat(etcdEntries(mesh, nodes))
     .sort((a, b) => byText(a.id, b.id));
 }
 
 /** For their agents, not for etcd and Cilium themselves, which speak no Workload API. */
-function etcdEntries(mesh: Mesh): RegistrationEntry[] {
-  return [...etcdClusters(mesh, new Map())].flatMap(([node, { members, clients }]) => [
-    ...(members.some((member) => member.node === node)
-      ? [etcdMemberEntry(mesh.trustDomain, node, mesh.dns.zone)]
-      : []),
-    ...(clients.some((client) => client.node === node) ? [etcdClientEntry(mesh.trustDomain, node)] : []),
-  ]);
+function etcdEntries(mesh: Mesh, nodes: ReadonlySet<string>): RegistrationEntry[] {
+  const { trustDomain, dns } = mesh;
+  const members = etcdNodes(mesh);
+  if (members.length === 0) return [];
+  return [
+    ...members.filter((node) => nodes.has(node)).map((node) => etcdMemberEntry(trustDomain, node, dns.zone)),
+    ...[...ciliumNodes(mesh)].map((node) => etcdClientEntry(trustDomain, node)),
+  ];
 }

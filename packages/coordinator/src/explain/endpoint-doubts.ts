@@ -4,7 +4,7 @@ import type { DesiredContent } from "@weft/shared/model/desired";
 import type { Mesh } from "@weft/shared/model/mesh";
 import type { SpentQuota } from "@weft/shared/model/observation";
 import { byText } from "@weft/shared/plan/text-order";
-import { spiffeLabel } from "@weft/shared/render/cilium-labels";
+import { spiffeHash } from "@weft/shared/render/cilium-labels";
 import type { NodeObservations } from "../fleet/observations.ts";
 import { EndpointPlaces, placeFlow } from "./endpoint-places.ts";
 
@@ -51,7 +51,7 @@ export function identityTexts(
   observed: readonly NodeObservations[],
 ): { readonly node: string; readonly text: string }[] {
   const places = new EndpointPlaces(compiled);
-  const byHash = new Map(mesh.services.map(({ name, spiffeId }) => [hashOf(spiffeId), name]));
+  const byHash = new Map(mesh.services.map(({ name, spiffeId }) => [spiffeHash(spiffeId), name]));
   const found = new Map<string, { readonly node: string; readonly text: string }>();
   for (const { node, flows } of observed)
     for (const flow of flows) {
@@ -61,7 +61,7 @@ export function identityTexts(
       const peer = direction === "in" ? placed.source : placed.destination;
       const there = places.at(peer)?.endpoint;
       const isMeant =
-        there === undefined ? endpoint.peer === "" : isKnownAs(endpoint, hashOf(there.spiffeId));
+        there === undefined ? endpoint.peer === "" : isKnownAs(endpoint, spiffeHash(there.spiffeId));
       if (isMeant) continue;
       const taken = byHash.get(endpoint.peer);
       const identity = taken === undefined ? `identity ${endpoint.identity}, no service` : `${taken}`;
@@ -81,8 +81,4 @@ function isKnownAs(
 ): boolean {
   if (peer !== "") return peer === hash;
   return identity >= 256 && identity <= 0xffff;
-}
-
-function hashOf(spiffeId: string): string {
-  return spiffeLabel(spiffeId).replace(/^[^=]*=/, "");
 }

@@ -3,16 +3,18 @@
 // is not as it should be.
 import type { DesiredState } from "@weft/shared/model/desired";
 import type { DesiredEtcdCluster, EtcdMember } from "@weft/shared/model/desired-etcd";
-import { etcdPlaces, etcdPorts, memberSvidFiles } from "@weft/shared/render/etcd-places";
+import { etcdPlaces, memberSvidFiles } from "@weft/shared/render/etcd-places";
+import { peerUrlOf } from "@weft/shared/render/etcd-settings";
+import { componentPath } from "../components/component-store.ts";
 import type { Finding } from "../conditions.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log.ts";
 import { findingOf } from "../sections/section.ts";
-import { places } from "../state/places.ts";
 import { ClusterDuties } from "./cluster-duties.ts";
 import { cureAlarms, memberOf } from "./cure-alarm.ts";
 import { Etcdctl, type EtcdctlPlaces } from "./etcdctl.ts";
 import { holdLeaderKey } from "./leader-key.ts";
+import { ownUrl } from "./member-list.ts";
 import { Snapshots } from "./snapshots.ts";
 
 export interface EtcdStanding {
@@ -27,11 +29,11 @@ export interface EtcdGround extends EtcdctlPlaces {
 }
 
 export const etcdGround: EtcdGround = {
-  program: `${places.components}/etcdctl`,
-  endpoint: `https://localhost:${etcdPorts.clients}`,
+  program: componentPath("etcdctl"),
+  endpoint: ownUrl,
   svid: memberSvidFiles,
   backups: etcdPlaces.backups,
-  peerUrl: ({ name }) => `https://${name}:${etcdPorts.members}`,
+  peerUrl: ({ name }) => peerUrlOf(name),
 };
 
 const roundMs = 60_000;

@@ -166,7 +166,7 @@ export class Etcdctl {
     const isElsewhere = args[0]?.startsWith("--endpoints=") === true;
     const flags = [
       ...(isElsewhere ? [] : [`--endpoints=${endpoint}`]),
-      ...[`--cacert=${svid.bundle}`, `--cert=${svid.certificate}`, `--key=${svid.key}`],
+      ...svidFlags(svid),
       "--dial-timeout=5s",
     ];
     return await this.#exec.run(program, [...flags, ...args], {
@@ -176,6 +176,11 @@ export class Etcdctl {
       ...(input === undefined ? {} : { input }),
     });
   }
+}
+
+/** By which etcdctl shows who asks, and knows who answers. */
+export function svidFlags({ bundle, certificate, key }: SvidFiles): string[] {
+  return [`--cacert=${bundle}`, `--cert=${certificate}`, `--key=${key}`];
 }
 
 interface Options {

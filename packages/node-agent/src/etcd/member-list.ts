@@ -4,6 +4,7 @@ import { isWeftError, WeftError } from "@weft/shared/errors/weft-error";
 import { etcdPorts, memberSvidFiles } from "@weft/shared/render/etcd-places";
 import { componentPath } from "../components/component-store.ts";
 import type { Exec } from "../host/host.ts";
+import { svidFlags } from "./etcdctl.ts";
 
 export interface ListedMember {
   /** Hex, as etcdctl takes it. */
@@ -69,10 +70,8 @@ async function etcdctl(
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const { bundle, certificate, key } = memberSvidFiles;
-  const tls = [`--cacert=${bundle}`, `--cert=${certificate}`, `--key=${key}`];
   const limits = ["--dial-timeout=2s", `--command-timeout=${timeoutMs - 1_000}ms`];
-  const all = [`--endpoints=${url}`, ...tls, ...limits, ...args];
+  const all = [`--endpoints=${url}`, ...svidFlags(memberSvidFiles), ...limits, ...args];
   const { stdout } = await exec.run(componentPath("etcdctl"), all, {
     timeoutMs,
     ...(signal === undefined ? {} : { signal }),

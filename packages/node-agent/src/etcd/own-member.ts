@@ -24,15 +24,10 @@ import type { Host } from "../host/host.ts";
 import { type SvidSource, writeSvidFiles } from "../identity/svid-files.ts";
 import { type Decided, decideBeginning } from "./decide-beginning.ts";
 import { etcdGroup } from "./etcd-group.ts";
+import type { EtcdStanding } from "./etcd-keeper.ts";
 import { readKeptSettings } from "./kept-settings.ts";
 import { type ListedMember, membersIfAnswered } from "./member-list.ts";
 import { takeDownEtcd } from "./take-down.ts";
-
-export interface EtcdStanding {
-  /** Users and roles are in force in the cluster. */
-  readonly isOpen: boolean;
-  readonly findings: readonly Finding[];
-}
 
 /** Users, roles, members and duties, through this node's own member. Asked at every look at a member that runs. */
 export interface Keeper {

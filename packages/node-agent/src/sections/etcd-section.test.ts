@@ -16,7 +16,8 @@ import type { X509Context, X509Svid } from "@weft/shared/spiffe/x509-context";
 import { emptyContent, sealed } from "../../../../test/support/desired.ts";
 import { FakeHost } from "../../../../test/support/fake-host.ts";
 import { makeLeaf, makeRoot } from "../../../../test/support/test-ca.ts";
-import { type EtcdStanding, OwnMember } from "../etcd/own-member.ts";
+import type { EtcdStanding } from "../etcd/etcd-keeper.ts";
+import { OwnMember } from "../etcd/own-member.ts";
 import { EtcdSection } from "./etcd-section.ts";
 
 const never = new AbortController().signal;

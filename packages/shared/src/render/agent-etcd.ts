@@ -3,7 +3,8 @@ import { WeftError } from "../errors/weft-error.ts";
 import type { DesiredContent } from "../model/desired.ts";
 import type { DesiredCilium, DesiredEtcd } from "../model/desired-cilium.ts";
 import { byText } from "../plan/text-order.ts";
-import { ciliumSvidFiles, etcdPorts } from "./etcd-places.ts";
+import { ciliumSvidFiles } from "./etcd-places.ts";
+import { clientUrlOf } from "./etcd-settings.ts";
 
 /** @throws WEFT-E003 where neither was given */
 export function agentEtcd(
@@ -13,7 +14,7 @@ export function agentEtcd(
   if (etcd !== undefined) return etcd;
   if (etcdCluster === undefined) throw new WeftError("WEFT-E003", "Cilium was given, and no etcd for it");
   return {
-    members: etcdCluster.members.map(({ name }) => `https://${name}:${etcdPorts.clients}`).toSorted(byText),
+    members: etcdCluster.members.map(({ name }) => clientUrlOf(name)).toSorted(byText),
     ca: ciliumSvidFiles.bundle,
     certificate: ciliumSvidFiles.certificate,
     key: ciliumSvidFiles.key,

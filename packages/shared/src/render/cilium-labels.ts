@@ -24,13 +24,18 @@ export function ciliumNamespace(mesh: string): string {
   return `${start}-${shortHash(mesh, 8)}`;
 }
 
+/** What stands for a SPIFFE ID where it is no legal value. */
+export function spiffeHash(spiffeId: string): string {
+  return shortHash(spiffeId, 40);
+}
+
 /** What an identity is told by, in the form source:key=value. */
 export function spiffeLabel(spiffeId: string): string {
-  return `${idKey}=${shortHash(spiffeId, 40)}`;
+  return `${idKey}=${spiffeHash(spiffeId)}`;
 }
 
 export function spiffeSelector(spiffeId: string): { readonly matchLabels: Readonly<Record<string, string>> } {
-  return { matchLabels: { [idKey]: shortHash(spiffeId, 40) } };
+  return { matchLabels: { [idKey]: spiffeHash(spiffeId) } };
 }
 
 /** In the form source:key=value; `td` and `path` are for people and left out where they are no legal values. */

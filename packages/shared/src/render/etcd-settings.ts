@@ -1,5 +1,5 @@
 // In: a member of the mesh's own etcd, its cluster. Out: what its etcd starts from: settings, and the hosts file that is bound
-// over /etc/hosts for it. Pure. Each setting is tried with a real etcd (test/contract/etcd-settings.test.ts).
+// over /etc/hosts for it. Pure. Each setting is tried with a real etcd (test/integration/etcd-settings.test.ts).
 import { familyOf } from "../model/address.ts";
 import type { DesiredContent } from "../model/desired.ts";
 import type { DesiredEtcdCluster, EtcdMember } from "../model/desired-etcd.ts";
