@@ -25,6 +25,7 @@ import {
 } from "../../support/cilium/cilium-mesh.ts";
 import { ciliumTraces } from "../../support/cilium/cilium-traces.ts";
 import { imageOfDirectory } from "../../support/cilium/image-of-directory.ts";
+import { endpointsOf } from "../../support/cilium/quickstart-world.ts";
 import "../../support/property-seed.ts";
 
 const directory = process.env["WEFT_CILIUM_DIR"];
@@ -42,12 +43,6 @@ const described = directory === undefined ? describe.skip : describe;
 /** Lines that are no answer. */
 const failures = (lines: readonly string[]): string[] =>
   lines.filter((line) => line !== "" && !line.includes('"status":200'));
-
-async function addressOf(service: string): Promise<string> {
-  const machine = service === "web" ? "web1" : "api1";
-  const text = await must(world, machine, ["cat", `/etc/weft/cilium/endpoints/${service}`]);
-  return /^ADDRESS=(.*)$/m.exec(text)?.[1] ?? "";
-}
 
 interface WhyPath {
   readonly verdict: string;
@@ -117,7 +112,7 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
       const since = await now(world, "hub");
       const said = await applyMesh(world, meshText("cilium"), "to Cilium");
       process.stderr.write(said);
-      endpoint = { web: await addressOf("web"), api: await addressOf("api") };
+      endpoint = await endpointsOf(world);
       await listenAtWeb();
       const moved = await now(world, "hub");
       for (const [machine, service] of [
@@ -347,7 +342,7 @@ described("a mesh of nodes with nftables and with Cilium (needs WEFT_CILIUM_DIR)
       const since = await now(world, "web1");
       await answersSince(world, "web1", "web", since);
       await answersSince(world, "hub", "old", await now(world, "hub"));
-      expect({ web: await addressOf("web"), api: await addressOf("api") }).toEqual(endpoint);
+      expect(await endpointsOf(world)).toEqual(endpoint);
       await nobodyElsePasses();
     },
     4 * minutes,
